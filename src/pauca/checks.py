@@ -1,0 +1,187 @@
+"""Checks of what users pass in: each raises an error that says expected, got, where, what to do.
+
+Letters of sizes are the same everywhere in pauca: s members, n items, m labelled items, c classes,
+d features, l layers, k picks, u units.
+"""
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+import torch
+from torch import Tensor
+
+from pauca.errors import InputError
+
+__all__ = [
+    "check_count",
+    "check_finite",
+    "check_fraction",
+    "check_ids",
+    "check_labels",
+    "check_positive",
+    "check_probabilities",
+    "check_size",
+    "shapes",
+]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def check_count(value: int, where: str, *, least: int = 0, most: int | None = None) -> int:
+    """A whole number from ``least`` to ``most``."""
+    span = f"a whole number >= {least}" + ("" if most is None else f" and <= {most}")
+    wrong = isinstance(value, bool) or not isinstance(value, int)
+    if wrong or value < least or (most is not None and value > most):
+        raise InputError(f"{where} is out of range", expected=span, got=repr(value))
+    return value
+
+
+def check_fraction(value: float, where: str, *, open_end: bool = False) -> float:
+    """A number in [0, 1], or in [0, 1) with ``open_end``."""
+    inside = 0 <= value < 1 if open_end else 0 <= value <= 1
+    if not inside:
+        span = "a number in [0, 1)" if open_end else "a number in [0, 1]"
+        raise InputError(f"{where} is out of range", expected=span, got=repr(value))
+    return value
+
+
+def check_positive(value: float, where: str) -> float:
+    """A finite number above 0."""
+    if not 0 < value < float("inf"):
+        raise InputError(f"{where} is out of range", expected="a number > 0", got=repr(value))
+    return value
+
+
+def check_finite(x: Tensor, where: str) -> Tensor:
+    """Neither NaN nor infinite, anywhere; the first bad row is named."""
+    if x.is_floating_point() and not torch.isfinite(x).all():
+        bad = (~torch.isfinite(x)).nonzero()
+        raise InputError(
+            f"{where} has {len(bad)} values that are NaN or infinite",
+            expected="finite values",
+            got=f"{x[tuple(bad[0])].item()} first at {tuple(bad[0].tolist())}",
+            todo="find where they arise (a diverged model, a missing value) before asking",
+        )
+    return x
+
+
+def check_ids(ids: Tensor, where: str = "ids") -> Tensor:
+    """int64 [n], distinct, not negative."""
+    if ids.dtype != torch.int64 or ids.ndim != 1:
+        raise InputError(
+            f"{where} has the wrong form",
+            expected="int64 of shape [n]",
+            got=f"{ids.dtype} of shape {list(ids.shape)}",
+        )
+    if ids.numel() and int(ids.min()) < 0:
+        raise InputError(f"{where} holds a negative id", expected=">= 0", got=int(ids.min()))
+    if len(torch.unique(ids)) != len(ids):
+        values, counts = torch.unique(ids, return_counts=True)
+        twice = int(values[counts > 1][0])
+        raise InputError(f"{where} holds an id twice", expected="distinct ids", got=f"id {twice}")
+    return ids
+
+
+def check_labels(labels: Tensor, classes: int, where: str = "labels") -> Tensor:
+    """int64 [n], each in [0, classes)."""
+    if labels.dtype != torch.int64 or labels.ndim != 1:
+        raise InputError(
+            f"{where} has the wrong form",
+            expected="int64 of shape [n]",
+            got=f"{labels.dtype} of shape {list(labels.shape)}",
+        )
+    if labels.numel() and (int(labels.min()) < 0 or int(labels.max()) >= classes):
+        bad = labels[(labels < 0) | (labels >= classes)][0]
+        raise InputError(
+            f"{where} holds a class that the task does not have",
+            expected=f"0 to {classes - 1}",
+            got=int(bad),
+            todo="list every class when the task is made",
+        )
+    return labels
+
+
+def check_probabilities(probs: Tensor, where: str = "probs", *, tolerance: float = 1e-3) -> Tensor:
+    """Float, finite, not negative, and rows (last axis) that sum to 1."""
+    if not probs.is_floating_point():
+        raise InputError(f"{where} has the wrong type", expected="floats", got=probs.dtype)
+    check_finite(probs, where)
+    if probs.numel() == 0:
+        return probs
+    if float(probs.min()) < 0:
+        raise InputError(
+            f"{where} has negative values",
+            expected="probabilities",
+            got=float(probs.min()),
+            todo="apply softmax to logits first",
+        )
+    off = (probs.sum(-1) - 1).abs()
+    if float(off.max()) > tolerance:
+        at = tuple(int(i) for i in torch.unravel_index(off.argmax(), off.shape))
+        raise InputError(
+            f"rows of {where} do not sum to 1",
+            expected=f"sums within {tolerance} of 1",
+            got=f"{float(probs[at].sum()):.6g} at {at}",
+            todo="apply softmax to logits first",
+        )
+    return probs
+
+
+def check_size(x: Tensor, size: int, where: str, *, axis: int = 0) -> Tensor:
+    """``x`` has ``size`` entries along ``axis``."""
+    if x.ndim <= axis or x.shape[axis] != size:
+        raise InputError(
+            f"{where} has the wrong size",
+            expected=f"{size} along axis {axis}",
+            got=f"shape {list(x.shape)}",
+        )
+    return x
+
+
+def _bind(spec: str, x: Tensor, sizes: dict[str, int], where: str) -> None:
+    letters = spec.split()
+    if x.ndim != len(letters):
+        raise InputError(
+            f"{where} has the wrong number of axes", expected=f"[{spec}]", got=list(x.shape)
+        )
+    for letter, size in zip(letters, x.shape, strict=True):
+        wanted = int(letter) if letter.isdigit() else sizes.setdefault(letter, size)
+        if wanted != size:
+            raise InputError(
+                f"{where} does not fit the other arguments",
+                expected=f"[{spec}] with {letter} = {wanted}",
+                got=list(x.shape),
+            )
+
+
+def shapes(
+    returns: str | None = None, /, **specs: str
+) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Check shapes of tensors in and out, one letter an axis: ``@shapes("n", probs="s n c")``.
+
+    A letter means the same size in every argument and in the result; a number means itself. Arguments
+    that are None are passed over.
+    """
+
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        signature = inspect.signature(function)
+
+        @functools.wraps(function)
+        def checked(*args: P.args, **kwargs: P.kwargs) -> R:
+            sizes: dict[str, int] = {}
+            bound = signature.bind(*args, **kwargs).arguments
+            for name, spec in specs.items():
+                value = bound.get(name)
+                if value is not None:
+                    _bind(spec, value, sizes, f"{function.__name__}({name})")
+            result = function(*args, **kwargs)
+            if returns is not None and isinstance(result, Tensor):
+                _bind(returns, result, sizes, f"the result of {function.__name__}")
+            return result
+
+        return checked
+
+    return decorate

@@ -1,0 +1,7 @@
+"""Data sets: named ones and one's own, frozen, images as uint8 until a batch is made."""
+
+from pauca.data.catalog import datasets
+from pauca.data.dataset import Dataset, Kind, Split, Task, Transform
+from pauca.data.load import load_dataset
+
+__all__ = ["Dataset", "Kind", "Split", "Task", "Transform", "datasets", "load_dataset"]

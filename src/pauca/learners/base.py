@@ -1,0 +1,191 @@
+"""What every learner is: it trains on labelled items and says what it thinks of others."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal, final
+
+import torch
+from torch import Generator, Tensor
+
+from pauca.checks import check_labels, check_size
+from pauca.data.dataset import Task
+from pauca.errors import CapabilityError, InputError
+from pauca.outputs import Outputs
+from pauca.registry import Registry
+
+__all__ = ["AbstractLearner", "FitReport", "LabelInput", "Progress", "learners", "make_learner"]
+
+learners: Registry["AbstractLearner"] = Registry(
+    "learner", "pauca.learners", "learners", context=frozenset({"task", "device"})
+)
+"""Every learner by name; a new file in pauca/learners/ that registers one is found by itself."""
+
+LabelInput = Tensor | Literal["neutral", "absent"]
+"""Which label a label-reading net is shown: int64 [n], or ``neutral`` (1/c each), or ``absent``."""
+
+Progress = Callable[[float], None]
+"""Told, from time to time, which fraction of the training is done (0 to 1)."""
+
+
+@dataclass(frozen=True)
+class FitReport:
+    """What a training did.
+
+    Args:
+        steps: Optimiser steps taken.
+        examples: Training examples used, with repetition.
+        history: One record a stage (an epoch, a layer's epoch): numbers by name.
+    """
+
+    steps: int
+    examples: int
+    history: tuple[Mapping[str, float], ...] = field(default=())
+
+
+class AbstractLearner(ABC):
+    """Learns a task from labelled items; knows no strategy.
+
+    Settings are the keyword arguments of the constructor, which also takes ``task`` and ``device``
+    from the program. Class count, shapes and transforms come from the task, never from labels.
+
+    Class attributes:
+        name: Lower case with hyphens.
+        summary: One sentence on what it is.
+        reference: Authors, venue, year.
+    """
+
+    name: ClassVar[str]
+    summary: ClassVar[str]
+    reference: ClassVar[str]
+
+    def __init__(self, *, task: Task, device: str = "cpu") -> None:
+        self.task = task
+        self.device = torch.device(device)
+
+    @property
+    @abstractmethod
+    def gives(self) -> frozenset[str]:
+        """What ``outputs`` can hold: ``probs`` always; ``features``, ``members``, ``goodness``, ..."""
+
+    @property
+    @abstractmethod
+    def fitted(self) -> bool:
+        """Whether it was trained (or given a state)."""
+
+    @abstractmethod
+    def fit(
+        self, x: Tensor, y: Tensor, *, generator: Generator, progress: Progress | None = None
+    ) -> FitReport:
+        """Train on n labelled items.
+
+        Args:
+            x: Stored items, uint8 [n, channels, h, w] or float [n, d].
+            y: int64 [n].
+            generator: Source of every random number (weights, batches, dropout, validation part).
+            progress: Told which fraction is done.
+
+        Raises:
+            InputError: no items, labels outside the task, sizes that differ.
+        """
+
+    @abstractmethod
+    def outputs(
+        self,
+        x: Tensor,
+        ids: Tensor,
+        *,
+        needs: frozenset[str] = frozenset({"probs"}),
+        generator: Generator | None = None,
+    ) -> Outputs:
+        """What the learner says of these items, with the evaluation transform; changes nothing.
+
+        Args:
+            x: Stored items [n, ...].
+            ids: int64 [n], their ids in the pool.
+            needs: What to compute, within ``gives``.
+            generator: For members that are drawn; the same draw serves every item, so the answer
+                does not depend on how the pool is cut into blocks.
+
+        Raises:
+            CapabilityError: ``needs`` is not within ``gives``.
+            InputError: not trained yet.
+        """
+
+    @abstractmethod
+    def activations(self, x: Tensor, *, label: LabelInput = "neutral") -> dict[str, Tensor]:
+        """Activity of every tap for these items: {layer name: float [n, units]}, input side first.
+
+        ``label`` matters only to nets that read the label as part of their input.
+        """
+
+    @abstractmethod
+    def state(self) -> dict[str, Any]:
+        """All that training changed, as tensors and plain values (``torch.save`` can hold it)."""
+
+    @abstractmethod
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Put back what ``state`` gave."""
+
+    @final
+    def predict(self, x: Tensor) -> Tensor:
+        """The likeliest class of each item, int64 [n]."""
+        return self.outputs(x, torch.arange(len(x))).mean_probs.argmax(-1)
+
+    @final
+    def check_gives(self, needs: frozenset[str]) -> None:
+        """Refuse needs that this learner does not give.
+
+        Raises:
+            CapabilityError: with both sides named.
+        """
+        missing = needs - self.gives
+        if missing:
+            raise CapabilityError(
+                f"learner {self.name!r} does not give {', '.join(sorted(missing))}",
+                expected=", ".join(sorted(needs)),
+                got=", ".join(sorted(self.gives)),
+                todo="choose another learner or net",
+            )
+
+    @final
+    def check_fit(self, x: Tensor, y: Tensor) -> None:
+        """Refuse training data that do not fit the task.
+
+        Raises:
+            InputError: empty, sizes that differ, items of another shape, labels outside the task.
+        """
+        if len(x) == 0:
+            raise InputError("nothing to train on", expected="at least one item", got="none")
+        check_size(y, len(x), "y")
+        check_labels(y, self.task.c, "y")
+        self.check_items(x)
+
+    @final
+    def check_items(self, x: Tensor) -> None:
+        """Refuse items of another shape than the task's."""
+        if tuple(x.shape[1:]) != self.task.shape:
+            raise InputError(
+                "items have the wrong shape",
+                expected=f"[n, {', '.join(map(str, self.task.shape))}]",
+                got=list(x.shape),
+                where=f"task {self.task.name!r}",
+            )
+
+    @final
+    def check_fitted(self) -> None:
+        """Refuse to speak before training."""
+        if not self.fitted:
+            raise InputError(
+                f"learner {self.name!r} was not trained yet", todo="call fit (or load_state) first"
+            )
+
+
+def make_learner(name: str, *, task: Task, device: str = "cpu", **settings: Any) -> AbstractLearner:
+    """The learner called ``name`` for this task, with these settings.
+
+    Raises:
+        UnknownNameError: no such learner or setting; the nearest known one is named.
+        UsageError: a setting has a value that it cannot have.
+    """
+    return learners.make(name, settings, task=task, device=device)

@@ -1,0 +1,191 @@
+"""The seam between learners and strategies: what a learner says about items of the pool."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pauca.checks import (
+    check_finite,
+    check_ids,
+    check_labels,
+    check_probabilities,
+    check_size,
+)
+from pauca.errors import InputError
+
+__all__ = ["Outputs"]
+
+
+@dataclass(frozen=True, eq=False)
+class Outputs:
+    """A validated, frozen account of n items: s members >= 1, c classes, d features, l layers.
+
+    Args:
+        ids: int64 [n], distinct; one id space for the whole pool.
+        probs: float [s, n, c], rows sum to 1. The member axis is always there.
+        features: float [n, d]; may be memory-mapped (checked by the maker, not here, if so).
+        goodness: float [n, c, l], Forward-Forward's goodness of each label in each layer.
+        labels: int64 [n], only ever set for labelled items.
+        extras: named per-item columns [n] or [n, ...]: ``adversarial_bim``, ``predicted_loss``, ...
+
+    Raises:
+        InputError: wrong type, shape or size; NaN; probabilities that do not sum to 1.
+    """
+
+    ids: Tensor
+    probs: Tensor
+    features: Tensor | None = None
+    goodness: Tensor | None = None
+    labels: Tensor | None = None
+    extras: Mapping[str, Tensor] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Check everything once, here, so that no strategy has to."""
+        object.__setattr__(self, "extras", MappingProxyType(dict(self.extras)))
+        check_ids(self.ids, "Outputs.ids")
+        _check_axes(self.probs, 3, "Outputs.probs", "[s, n, c]")
+        check_size(self.probs, self.n, "Outputs.probs", axis=1)
+        if self.s < 1 or self.c < 1:
+            raise InputError(
+                "Outputs.probs has an empty axis", expected="s, c >= 1", got=list(self.probs.shape)
+            )
+        check_probabilities(self.probs, "Outputs.probs")
+        if self.features is not None:
+            _check_axes(self.features, 2, "Outputs.features", "[n, d]")
+            _check_column(self.features, self.n, "Outputs.features")
+        if self.goodness is not None:
+            _check_axes(self.goodness, 3, "Outputs.goodness", "[n, c, l]")
+            check_size(self.goodness, self.c, "Outputs.goodness", axis=1)
+            _check_column(self.goodness, self.n, "Outputs.goodness")
+        if self.labels is not None:
+            check_size(
+                check_labels(self.labels, self.c, "Outputs.labels"), self.n, "Outputs.labels"
+            )
+        for name, column in self.extras.items():
+            _check_column(column, self.n, f"Outputs.extras[{name!r}]", finite=False)
+
+    @property
+    def n(self) -> int:
+        """Number of items."""
+        return len(self.ids)
+
+    @property
+    def s(self) -> int:
+        """Number of members."""
+        return self.probs.shape[0]
+
+    @property
+    def c(self) -> int:
+        """Number of classes."""
+        return self.probs.shape[2]
+
+    @property
+    def mean_probs(self) -> Tensor:
+        """The mean over members, float [n, c]."""
+        return self.probs[0] if self.s == 1 else self.probs.mean(0)
+
+    @property
+    def has(self) -> frozenset[str]:
+        """What is here, in the words of a strategy's ``needs``."""
+        found = {"probs", *self.extras}
+        found |= {"members"} if self.s > 1 else set()
+        found |= {name for name in ("features", "goodness") if getattr(self, name) is not None}
+        return frozenset(found)
+
+    def take(self, index: Tensor) -> "Outputs":
+        """The items at these positions (int64 [k], or bool [n]), in that order."""
+        return Outputs(
+            ids=self.ids[index],
+            probs=self.probs[:, index],
+            features=None if self.features is None else self.features[index],
+            goodness=None if self.goodness is None else self.goodness[index],
+            labels=None if self.labels is None else self.labels[index],
+            extras={name: column[index] for name, column in self.extras.items()},
+        )
+
+    def by_id(self) -> "Outputs":
+        """The same items in increasing order of id: the canonical order of every selection."""
+        if self.n < 2 or bool((self.ids[1:] > self.ids[:-1]).all()):
+            return self
+        return self.take(self.ids.argsort())
+
+    def to(self, device: torch.device | str) -> "Outputs":
+        """The same on another device."""
+        moved = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "extras"}
+        there = {name: None if x is None else x.to(device) for name, x in moved.items()}
+        return Outputs(**there, extras={name: x.to(device) for name, x in self.extras.items()})
+
+    @staticmethod
+    def concat(blocks: Iterable["Outputs"]) -> "Outputs":
+        """Blocks of one learner's outputs, one after the other."""
+        parts: Sequence[Outputs] = list(blocks)
+        if not parts:
+            raise InputError("no blocks to join", expected="at least one Outputs", got="none")
+        if len(parts) == 1:
+            return parts[0]
+
+        def join(name: str) -> Tensor | None:
+            column = [getattr(part, name) for part in parts]
+            return None if column[0] is None else torch.cat(column)
+
+        return Outputs(
+            ids=torch.cat([part.ids for part in parts]),
+            probs=torch.cat([part.probs for part in parts], dim=1),
+            features=join("features"),
+            goodness=join("goodness"),
+            labels=join("labels"),
+            extras={name: torch.cat([p.extras[name] for p in parts]) for name in parts[0].extras},
+        )
+
+    @staticmethod
+    def from_arrays(
+        probs: Any,
+        *,
+        ids: Any = None,
+        features: Any = None,
+        goodness: Any = None,
+        labels: Any = None,
+        extras: Mapping[str, Any] | None = None,
+    ) -> "Outputs":
+        """From NumPy arrays or nested lists of any origin; ``probs`` [n, c] or [s, n, c].
+
+        Without ``ids``, items are numbered from 0.
+        """
+        p = _tensor(probs)
+        p = p.unsqueeze(0) if p.ndim == 2 else p
+        _check_axes(p, 3, "probs", "[n, c] or [s, n, c]")
+        return Outputs(
+            ids=torch.arange(p.shape[1]) if ids is None else _tensor(ids).to(torch.int64),
+            probs=p,
+            features=None if features is None else _tensor(features),
+            goodness=None if goodness is None else _tensor(goodness),
+            labels=None if labels is None else _tensor(labels).to(torch.int64),
+            extras={name: _tensor(column) for name, column in (extras or {}).items()},
+        )
+
+
+def _tensor(x: Any) -> Tensor:
+    if isinstance(x, Tensor):
+        return x
+    array = np.asarray(x)
+    return torch.from_numpy(array) if array.flags.writeable else torch.from_numpy(array.copy())
+
+
+def _check_axes(x: Tensor, axes: int, where: str, form: str) -> None:
+    if x.ndim != axes:
+        raise InputError(f"{where} has the wrong number of axes", expected=form, got=list(x.shape))
+    if not x.is_floating_point():
+        raise InputError(f"{where} has the wrong type", expected="floats", got=x.dtype)
+
+
+def _check_column(x: Tensor, n: int, where: str, *, finite: bool = True) -> None:
+    check_size(x, n, where)
+    if finite:
+        check_finite(x, where)
+    elif x.is_floating_point() and bool(x.isnan().any()):
+        raise InputError(f"{where} holds NaN", expected="numbers (infinities allowed)", got="NaN")

@@ -1,0 +1,141 @@
+"""Names to things: discovery by package, parameters read from the constructor's signature.
+
+A new strategy, learner, net or data set is one new file in the right package: importing the package's
+modules registers what they define. Packages from outside register through entry points.
+"""
+
+import inspect
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from importlib.metadata import entry_points
+from pkgutil import walk_packages
+from typing import Any, Generic, TypeVar
+
+from pauca.errors import InputError, UnknownNameError, UsageError
+
+__all__ = ["Registry"]
+
+T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Registry(Generic[T]):
+    """Makers of T by name.
+
+    Args:
+        kind: What the names stand for, in messages: ``"strategy"``.
+        package: The package whose modules hold them; every module is imported at first use. Modules
+            whose name starts with an underscore are passed over.
+        plural: Name of the entry-point group ``pauca.<plural>`` that other packages may fill.
+        context: Constructor arguments that are given by the program, not by settings.
+    """
+
+    def __init__(self, kind: str, package: str, plural: str, context: frozenset[str] = frozenset()):
+        self.kind = kind
+        self._package = package
+        self._plural = plural
+        self._context = context
+        self._makers: dict[str, Callable[..., T]] = {}
+        self._discovered = False
+
+    def register(self, name: str) -> Callable[[F], F]:
+        """Decorator: ``name`` stands for this class or function from now on."""
+
+        def keep(maker: F) -> F:
+            known = self._makers.get(name)
+            if known is not None and _path(known) != _path(maker):
+                raise InputError(
+                    f"two things claim the {self.kind} name {name!r}",
+                    expected=_path(known),
+                    got=_path(maker),
+                    todo="rename one of them",
+                )
+            self._makers[name] = maker
+            return maker
+
+        return keep
+
+    def names(self) -> tuple[str, ...]:
+        """Every known name, sorted."""
+        self._discover()
+        return tuple(sorted(self._makers))
+
+    def get(self, name: str) -> Callable[..., T]:
+        """What ``name`` stands for.
+
+        Raises:
+            UnknownNameError: nothing answers to it; names the nearest known one.
+        """
+        self._discover()
+        if name not in self._makers:
+            raise UnknownNameError(self.kind, name, self._makers)
+        return self._makers[name]
+
+    def resolve(self, name: str, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Every setting of ``name``, defaults included, checked by name and type.
+
+        Raises:
+            UsageError: an unknown setting (the nearest known one is named), a missing one, or a value
+                that does not fit the constructor's annotation.
+        """
+        maker = self.get(name)
+        settings = self._settings(maker)
+        for key in params:
+            if key not in settings:
+                raise UnknownNameError(f"setting of {self.kind} {name!r}", key, settings)
+        return {
+            key: _value(f"{self.kind} {name!r}, setting {key!r}", parameter, params)
+            for key, parameter in settings.items()
+        }
+
+    def make(self, name: str, params: Mapping[str, Any], **context: Any) -> T:
+        """Build ``name`` with its settings and what the program gives."""
+        return self.get(name)(**self.resolve(name, params), **context)
+
+    def _settings(self, maker: Callable[..., T]) -> dict[str, inspect.Parameter]:
+        parameters = inspect.signature(maker, eval_str=True).parameters
+        kinds = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
+        return {
+            key: parameter
+            for key, parameter in parameters.items()
+            if key not in self._context and parameter.kind not in kinds
+        }
+
+    def _discover(self) -> None:
+        if self._discovered:
+            return
+        self._discovered = True
+        package = import_module(self._package)
+        for module in walk_packages(package.__path__, f"{self._package}."):
+            if not module.name.rpartition(".")[2].startswith("_"):
+                import_module(module.name)
+        for point in entry_points(group=f"pauca.{self._plural}"):
+            point.load()
+
+
+def _path(maker: Callable[..., Any]) -> str:
+    return f"{maker.__module__}.{maker.__qualname__}"
+
+
+def _value(where: str, parameter: inspect.Parameter, params: Mapping[str, Any]) -> Any:
+    if parameter.name not in params:
+        if parameter.default is inspect.Parameter.empty:
+            raise UsageError("a setting is missing", where=where, todo="give it a value")
+        return parameter.default
+    # pydantic is imported here because it costs a third of start-up time
+    from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+    annotation = parameter.annotation
+    if annotation is inspect.Parameter.empty:
+        annotation = Any
+    try:
+        adapter = TypeAdapter(annotation, config=ConfigDict(strict=False, extra="forbid"))
+    except Exception:  # a model or dataclass carries a configuration of its own
+        adapter = TypeAdapter(annotation)
+    try:
+        return adapter.validate_python(params[parameter.name])
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise UsageError(
+            first["msg"], got=repr(params[parameter.name]), where=where, todo="correct its value"
+        ) from None

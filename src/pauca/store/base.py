@@ -1,0 +1,103 @@
+"""What every store is: an append-only account of runs, safe against a kill at any moment."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Any, Self
+
+from pauca.store.records import Run, RunSpec
+
+__all__ = ["AbstractStore"]
+
+
+class AbstractStore(ABC):
+    """Runs, their rounds and their arrays.
+
+    pending -> running -> done | failed; a running run whose owner is gone, or a failed one, may go
+    back to pending with its finished rounds kept. A done run never changes again. Every write is one
+    transaction: after a kill it is there whole, or not at all. A write by anyone but the run's owner
+    is refused, so a straggler cannot spoil what was handed to another.
+    """
+
+    @abstractmethod
+    def put_meta(self, key: str, value: Any) -> None:
+        """Keep a JSON value of the whole study; an equal value may be put again, another is refused.
+
+        Raises:
+            StoreError: the key holds another value already.
+        """
+
+    @abstractmethod
+    def meta(self) -> Mapping[str, Any]:
+        """Every JSON value of the study."""
+
+    @abstractmethod
+    def add(self, specs: Sequence[RunSpec]) -> int:
+        """Add runs as pending, in this order; those already there are left alone. Returns how many are new."""
+
+    @abstractmethod
+    def claim(self, owner: str) -> Run | None:
+        """Take the next pending run, in order of adding, and mark it running; None when there is none."""
+
+    @abstractmethod
+    def append(
+        self, run_id: str, owner: str, record: Mapping[str, Any], blobs: Mapping[str, bytes]
+    ) -> None:
+        """Add one finished round with its named blobs, all or nothing.
+
+        Raises:
+            StoreError: the run is not running, or not by this owner; a blob name is taken.
+        """
+
+    @abstractmethod
+    def finish(self, run_id: str, owner: str) -> None:
+        """Mark done; from now on the run never changes."""
+
+    @abstractmethod
+    def fail(self, run_id: str, owner: str, error: str) -> None:
+        """Mark failed with what went wrong; finished rounds stay."""
+
+    @abstractmethod
+    def requeue(self, *, running: bool = False, failed: bool = False) -> int:
+        """Put running (of owners known to be gone) or failed runs back to pending; returns how many."""
+
+    @abstractmethod
+    def runs(self) -> tuple[Run, ...]:
+        """Every run with its rounds, in order of adding."""
+
+    @abstractmethod
+    def run(self, run_id: str) -> Run:
+        """One run.
+
+        Raises:
+            StoreError: no such run.
+        """
+
+    @abstractmethod
+    def blob(self, run_id: str, name: str) -> bytes:
+        """The bytes kept under this name.
+
+        Raises:
+            StoreError: no such run or name.
+        """
+
+    @abstractmethod
+    def blobs(self, run_id: str) -> tuple[str, ...]:
+        """Names of a run's blobs, sorted."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of files; safe to call twice."""
+
+    def __enter__(self) -> Self:
+        """Use as a context."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close."""
+        self.close()

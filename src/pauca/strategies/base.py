@@ -1,0 +1,175 @@
+"""What every strategy is: a choice of k items from what a learner says about the pool."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from typing import Any, ClassVar, final
+
+import torch
+from torch import Generator, Tensor
+
+from pauca.checks import check_count, check_finite, check_size
+from pauca.errors import CapabilityError, InputError
+from pauca.outputs import Outputs
+from pauca.registry import Registry
+from pauca.select.topk import top_k
+
+__all__ = ["AbstractScore", "AbstractStrategy", "make_strategy", "strategies"]
+
+strategies: Registry["AbstractStrategy"] = Registry("strategy", "pauca.strategies", "strategies")
+"""Every strategy by name; a new file in pauca/strategies/ that registers one is found by itself."""
+
+
+class AbstractStrategy(ABC):
+    """Chooses which items to have labelled next.
+
+    A strategy knows neither learner nor data set: it reads Outputs. It never changes what it reads.
+    The pool is put into increasing order of id before anything is chosen, so that the answer depends
+    on neither the pool's order nor the size of the blocks it came in.
+
+    Class attributes:
+        name: Lower case with hyphens.
+        family: uncertainty, disagreement, geometry, ...
+        needs: What Outputs must hold: ``probs`` (always there), ``members``, ``features``,
+            ``goodness``, or the name of an extra column.
+        reads_labelled: Whether ``choose`` reads the labelled items (they are only computed if so).
+        companion: Name of the training companion that gives what is needed, or None.
+        cost: Time of one choice in n, c, d, k, s, as a formula.
+        reference: Authors, venue, year, equation.
+        when: One sentence for whom it is made.
+    """
+
+    name: ClassVar[str]
+    family: ClassVar[str]
+    needs: ClassVar[frozenset[str]] = frozenset({"probs"})
+    reads_labelled: ClassVar[bool] = False
+    companion: ClassVar[str | None] = None
+    cost: ClassVar[str]
+    reference: ClassVar[str]
+    when: ClassVar[str]
+
+    @final
+    def select(
+        self, pool: Outputs, labelled: Outputs | None, k: int, generator: Generator
+    ) -> Tensor:
+        """The ids of the k items to ask for.
+
+        Args:
+            pool: Outputs of the n unlabelled items, in any order.
+            labelled: Outputs of the labelled items, or None where there are none yet.
+            k: How many, 0 <= k <= n.
+            generator: Source of every random number, ties included.
+
+        Returns:
+            int64 [k], distinct ids of the pool, in the order of choice.
+
+        Raises:
+            CapabilityError: ``pool`` lacks something of ``needs``.
+            InputError: k is negative or larger than the pool.
+        """
+        self.check_needs(pool.has, "the pool's Outputs")
+        _check_k(k, pool.n)
+        pool = pool.by_id()
+        if k == 0:
+            return pool.ids[:0]
+        chosen = self.choose(pool, None if labelled is None else labelled.by_id(), k, generator)
+        check_size(chosen, k, f"the choice of {self.name}")
+        return pool.ids[chosen.to(pool.ids.device)]
+
+    def select_from_blocks(
+        self, blocks: Iterable[Outputs], labelled: Outputs | None, k: int, generator: Generator
+    ) -> Tensor:
+        """As ``select``, from a pool that arrives in blocks; a score never holds two at once."""
+        return self.select(Outputs.concat(blocks), labelled, k, generator)
+
+    @abstractmethod
+    def choose(
+        self, pool: Outputs, labelled: Outputs | None, k: int, generator: Generator
+    ) -> Tensor:
+        """Positions in ``pool`` (ordered by id) of the k >= 1 chosen items, int64 [k], distinct."""
+
+    @classmethod
+    @final
+    def check_needs(cls, given: frozenset[str], whose: str) -> None:
+        """Refuse, with both sides named, when something needed is not given.
+
+        Raises:
+            CapabilityError: ``needs`` is not within ``given``.
+        """
+        missing = cls.needs - given
+        if missing:
+            raise CapabilityError(
+                f"strategy {cls.name!r} needs {', '.join(sorted(missing))}",
+                expected=", ".join(sorted(cls.needs)),
+                got=f"{whose} gives {', '.join(sorted(given))}",
+                todo=_advice(missing),
+            )
+
+
+class AbstractScore(AbstractStrategy):
+    """A strategy that scores every item by itself: higher is asked first, ties at random.
+
+    Applied block by block, so that member probabilities of a large pool never exist all at once.
+    """
+
+    @abstractmethod
+    def score(self, pool: Outputs) -> Tensor:
+        """Score of each item, float [n]; higher is asked first. Minus infinity is allowed, NaN not."""
+
+    @final
+    def choose(
+        self, pool: Outputs, labelled: Outputs | None, k: int, generator: Generator
+    ) -> Tensor:
+        """The k highest scores, ties broken by the generator."""
+        return top_k(self._checked_score(pool), k, generator)
+
+    @final
+    def select_from_blocks(
+        self, blocks: Iterable[Outputs], labelled: Outputs | None, k: int, generator: Generator
+    ) -> Tensor:
+        """Scores each block as it comes and keeps only ids and scores."""
+        scored: list[tuple[Tensor, Tensor]] = []
+        for block in blocks:
+            self.check_needs(block.has, "the pool's Outputs")
+            scored.append((block.ids, self._checked_score(block)))
+        if not scored:
+            raise InputError("the pool is empty", expected="at least one block", got="none")
+        ids = torch.cat([ids for ids, _ in scored])
+        scores = torch.cat([scores for _, scores in scored])
+        _check_k(k, len(ids))
+        order = ids.argsort()
+        return ids[order][top_k(scores[order], k, generator)]
+
+    def _checked_score(self, pool: Outputs) -> Tensor:
+        scores = check_size(self.score(pool), pool.n, f"the score of {self.name}")
+        if bool(scores.isnan().any()):
+            check_finite(scores, f"the score of {self.name}")
+        return scores
+
+
+def make_strategy(name: str, **params: Any) -> AbstractStrategy:
+    """The strategy called ``name`` with these settings.
+
+    Raises:
+        UnknownNameError: no such strategy or setting; the nearest known one is named.
+        UsageError: a setting has a value that it cannot have.
+    """
+    return strategies.make(name, params)
+
+
+def _check_k(k: int, n: int) -> None:
+    check_count(k, "k")
+    if k > n:
+        raise InputError(
+            "more items asked for than the pool holds",
+            expected=f"k <= {n}",
+            got=k,
+            todo="ask for fewer, or end the session: everything can be labelled",
+        )
+
+
+def _advice(missing: frozenset[str]) -> str:
+    if "members" in missing:
+        return "give the net dropout (net = 'convnet' has it) or use an ensemble of learners"
+    if "goodness" in missing:
+        return "use a Forward-Forward learner (forward-forward or bp-ff)"
+    return "choose a learner that gives it, or attach the companion that does"

@@ -1,0 +1,33 @@
+"""What every test shares: where real data lie, one thread, and no leak of the global generator."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+_BESIDE = Path(__file__).resolve().parents[2] / "shared" / "data"
+if "PAUCA_DATA" not in os.environ and _BESIDE.is_dir():
+    os.environ["PAUCA_DATA"] = str(_BESIDE)
+
+
+def pytest_configure() -> None:
+    torch.set_num_threads(1)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    for marker in item.iter_markers("data"):
+        folder = Path(os.environ.get("PAUCA_DATA", "")) / marker.args[0]
+        if not os.environ.get("PAUCA_DATA") or not folder.is_dir():
+            pytest.skip(f"no {marker.args[0]} under PAUCA_DATA")
+
+
+@pytest.fixture(autouse=True)
+def global_generator_untouched() -> Iterator[None]:
+    """No test may depend on torch's global generator, nor leave it changed."""
+    before = torch.random.get_rng_state()
+    yield
+    if not torch.equal(before, torch.random.get_rng_state()):
+        torch.random.set_rng_state(before)
+        pytest.fail("torch's global generator was changed; use pauca.rng.isolated")
