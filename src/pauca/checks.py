@@ -162,8 +162,8 @@ def shapes(
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Check shapes of tensors in and out, one letter an axis: ``@shapes("n", probs="s n c")``.
 
-    A letter means the same size in every argument and in the result; a number means itself. Arguments
-    that are None are passed over.
+    A letter means the same size in every argument and in the result; a number means itself.
+    Arguments that are None are passed over.
     """
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:

@@ -1,7 +1,7 @@
 """Names to things: discovery by package, parameters read from the constructor's signature.
 
-A new strategy, learner, net or data set is one new file in the right package: importing the package's
-modules registers what they define. Packages from outside register through entry points.
+A new strategy, learner, net or data set is one new file in the right package: importing the
+package's modules registers what they define. Packages from outside register through entry points.
 """
 
 import inspect
@@ -75,8 +75,8 @@ class Registry(Generic[T]):
         """Every setting of ``name``, defaults included, checked by name and type.
 
         Raises:
-            UsageError: an unknown setting (the nearest known one is named), a missing one, or a value
-                that does not fit the constructor's annotation.
+            UsageError: an unknown setting (the nearest known one is named), a missing one, or a
+                value that does not fit the constructor's annotation.
         """
         maker = self.get(name)
         settings = self._settings(maker)

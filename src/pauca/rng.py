@@ -1,9 +1,9 @@
 """Independent named random streams, and the one way the global generator may be used.
 
-Every random number of a study belongs to a stream derived by name from (study seed, repetition) and,
-where a stream is needed again and again, an index such as the round. A stream never depends on what
-was drawn from another one, so repetition r of every strategy sees the same initial set, the same
-weights and the same batches, in any process and after a resume.
+Every random number of a study belongs to a stream derived by name from (study seed, repetition)
+and, where a stream is needed again and again, an index such as the round. A stream never depends on
+what was drawn from another one, so repetition r of every strategy sees the same initial set, the
+same weights and the same batches, in any process and after a resume.
 """
 
 import hashlib

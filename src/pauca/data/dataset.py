@@ -29,7 +29,8 @@ class Task:
         name: Name of the data set.
         kind: image, table, text or embedding.
         shape: Shape of one item as stored: (channels, height, width) or (d,).
-        classes: Names of all classes, in the order of their numbers; their count comes from here only.
+        classes: Names of all classes, in the order of their numbers; their count comes only from
+            here.
         evaluate: Transform used to score, to predict and to test. No randomness.
         train: Transform used on training batches.
     """

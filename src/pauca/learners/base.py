@@ -66,7 +66,7 @@ class AbstractLearner(ABC):
     @property
     @abstractmethod
     def gives(self) -> frozenset[str]:
-        """What ``outputs`` can hold: ``probs`` always; ``features``, ``members``, ``goodness``, ..."""
+        """What ``outputs`` can hold: ``probs`` always; ``features``, ``members``, ``goodness``."""
 
     @property
     @abstractmethod

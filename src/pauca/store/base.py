@@ -13,15 +13,15 @@ __all__ = ["AbstractStore"]
 class AbstractStore(ABC):
     """Runs, their rounds and their arrays.
 
-    pending -> running -> done | failed; a running run whose owner is gone, or a failed one, may go
-    back to pending with its finished rounds kept. A done run never changes again. Every write is one
-    transaction: after a kill it is there whole, or not at all. A write by anyone but the run's owner
-    is refused, so a straggler cannot spoil what was handed to another.
+    pending -> running -> done | failed; a running run whose owner is gone, or a failed one, may
+    go back to pending with its finished rounds kept. A done run never changes again. Every write is
+    one transaction: after a kill it is there whole, or not at all. A write by anyone but the run's
+    owner is refused, so a straggler cannot spoil what was handed to another.
     """
 
     @abstractmethod
     def put_meta(self, key: str, value: Any) -> None:
-        """Keep a JSON value of the whole study; an equal value may be put again, another is refused.
+        """Keep a JSON value of the whole study; an equal value may be put again.
 
         Raises:
             StoreError: the key holds another value already.
@@ -33,11 +33,11 @@ class AbstractStore(ABC):
 
     @abstractmethod
     def add(self, specs: Sequence[RunSpec]) -> int:
-        """Add runs as pending, in this order; those already there are left alone. Returns how many are new."""
+        """Add runs as pending, in this order, but not those already there; returns how many."""
 
     @abstractmethod
     def claim(self, owner: str) -> Run | None:
-        """Take the next pending run, in order of adding, and mark it running; None when there is none."""
+        """Take the next pending run, in order of adding, and mark it running; None if none is."""
 
     @abstractmethod
     def append(
@@ -59,7 +59,7 @@ class AbstractStore(ABC):
 
     @abstractmethod
     def requeue(self, *, running: bool = False, failed: bool = False) -> int:
-        """Put running (of owners known to be gone) or failed runs back to pending; returns how many."""
+        """Put running (their owners gone) or failed runs back to pending; returns how many."""
 
     @abstractmethod
     def runs(self) -> tuple[Run, ...]:

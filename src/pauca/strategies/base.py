@@ -23,8 +23,8 @@ class AbstractStrategy(ABC):
     """Chooses which items to have labelled next.
 
     A strategy knows neither learner nor data set: it reads Outputs. It never changes what it reads.
-    The pool is put into increasing order of id before anything is chosen, so that the answer depends
-    on neither the pool's order nor the size of the blocks it came in.
+    The pool is put into increasing order of id before anything is chosen, so that the answer
+    depends on neither the pool's order nor the size of the blocks it came in.
 
     Class attributes:
         name: Lower case with hyphens.
@@ -113,7 +113,7 @@ class AbstractScore(AbstractStrategy):
 
     @abstractmethod
     def score(self, pool: Outputs) -> Tensor:
-        """Score of each item, float [n]; higher is asked first. Minus infinity is allowed, NaN not."""
+        """Score of each item, float [n]; higher is asked first. Infinities are allowed, NaN not."""
 
     @final
     def choose(
