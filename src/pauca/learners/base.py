@@ -33,13 +33,15 @@ class FitReport:
     """What a training did.
 
     Args:
-        steps: Optimiser steps taken.
+        steps: Optimiser steps taken by the learner itself.
         examples: Training examples used, with repetition.
+        companion_steps: Optimiser steps that a companion took besides.
         history: One record a stage (an epoch, a layer's epoch): numbers by name.
     """
 
     steps: int
     examples: int
+    companion_steps: int = 0
     history: tuple[Mapping[str, float], ...] = field(default=())
 
 
@@ -73,9 +75,25 @@ class AbstractLearner(ABC):
     def fitted(self) -> bool:
         """Whether it was trained (or given a state)."""
 
+    @property
+    def carries_state(self) -> bool:
+        """Whether the next training starts from the last one (warm start, pseudo-labels)."""
+        return False
+
+    @property
+    def reads_unlabelled(self) -> bool:
+        """Whether ``fit`` wants the unlabelled items of the pool."""
+        return False
+
     @abstractmethod
     def fit(
-        self, x: Tensor, y: Tensor, *, generator: Generator, progress: Progress | None = None
+        self,
+        x: Tensor,
+        y: Tensor,
+        *,
+        generator: Generator,
+        progress: Progress | None = None,
+        unlabelled: Tensor | None = None,
     ) -> FitReport:
         """Train on n labelled items.
 
@@ -84,6 +102,8 @@ class AbstractLearner(ABC):
             y: int64 [n].
             generator: Source of every random number (weights, batches, dropout, validation part).
             progress: Told which fraction is done.
+            unlabelled: Stored items of the pool without their labels, given only to a learner that
+                ``reads_unlabelled``; others leave it alone.
 
         Raises:
             InputError: no items, labels outside the task, sizes that differ.
