@@ -1,7 +1,7 @@
 """What every strategy is: a choice of k items from what a learner says about the pool."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, final
 
 import torch
@@ -46,6 +46,11 @@ class AbstractStrategy(ABC):
     cost: ClassVar[str]
     reference: ClassVar[str]
     when: ClassVar[str]
+
+    @property
+    def companion_settings(self) -> Mapping[str, Any]:
+        """Settings of the companion, where there is one."""
+        return {}
 
     @final
     def select(
