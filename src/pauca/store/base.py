@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from pauca.store.records import Run, RunSpec
 
@@ -17,7 +17,12 @@ class AbstractStore(ABC):
     go back to pending with its finished rounds kept. A done run never changes again. Every write is
     one transaction: after a kill it is there whole, or not at all. A write by anyone but the run's
     owner is refused, so a straggler cannot spoil what was handed to another.
+
+    Class attributes:
+        shared: Whether a pickled copy, in this process or another, opens the same account.
     """
+
+    shared: ClassVar[bool] = False
 
     @abstractmethod
     def put_meta(self, key: str, value: Any) -> None:
@@ -58,8 +63,16 @@ class AbstractStore(ABC):
         """Mark failed with what went wrong; finished rounds stay."""
 
     @abstractmethod
-    def requeue(self, *, running: bool = False, failed: bool = False) -> int:
-        """Put running (their owners gone) or failed runs back to pending; returns how many."""
+    def requeue(
+        self, *, running: bool = False, failed: bool = False, owner: str | None = None
+    ) -> int:
+        """Put runs back to pending, their rounds kept; returns how many.
+
+        Args:
+            running: Running ones, whose owners are known to be gone.
+            failed: Failed ones, to try them again.
+            owner: Of the running ones, only those of this owner.
+        """
 
     @abstractmethod
     def runs(self) -> tuple[Run, ...]:

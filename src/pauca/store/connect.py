@@ -1,0 +1,120 @@
+"""Opening a study's database: made if it is new, refused if it is not ours."""
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pauca.errors import StoreError
+from pauca.store.schema import APPLICATION, SCHEMA, VERSION
+
+__all__ = ["connect", "one", "roll_back"]
+
+
+def connect(path: Path, *, readonly: bool, timeout: float) -> sqlite3.Connection:
+    """A connection to the study's database at ``path``, its tables made if the file is empty.
+
+    Raises:
+        StoreError: a database of another program, or of another version of pauca.
+        sqlite3.Error: whatever else is wrong with the file.
+    """
+    db = _reader(path, timeout) if readonly else _open(str(path), timeout)
+    try:
+        db.execute("BEGIN")  # one moment: another process may be making the tables
+        known = _known(db, path)  # before anything else: a foreign file is left as it is
+        db.execute("COMMIT")
+        if readonly:
+            if not known:
+                raise _foreign(path, "an empty database")
+            return db
+        db.execute("PRAGMA journal_mode = WAL").fetchone()
+        db.execute("PRAGMA synchronous = FULL")
+        db.execute("PRAGMA foreign_keys = ON")
+        if not known:
+            _make_tables(db, path)
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def one(db: sqlite3.Connection, query: str, *values: object) -> Any:
+    """The first value of the first row."""
+    return db.execute(query, values).fetchone()[0]
+
+
+def roll_back(db: sqlite3.Connection) -> None:
+    """Leave the transaction, if there still is one."""
+    if db.in_transaction:
+        db.execute("ROLLBACK")
+
+
+def _open(place: str, timeout: float, *, uri: bool = False) -> sqlite3.Connection:
+    return sqlite3.connect(place, timeout=timeout, isolation_level=None, uri=uri)
+
+
+def _reader(path: Path, timeout: float) -> sqlite3.Connection:
+    place = path.resolve().as_uri()
+    db = _open(f"{place}?mode=ro", timeout, uri=True)
+    try:
+        one(db, "SELECT count(*) FROM sqlite_master")
+    except sqlite3.OperationalError as error:
+        # a log cannot be opened in a folder that may not be written; without one nothing is lost
+        db.close()
+        log = path.with_name(f"{path.name}-wal")
+        if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_CANTOPEN or log.exists():
+            raise
+        return _open(f"{place}?immutable=1", timeout, uri=True)
+    return db
+
+
+def _make_tables(db: sqlite3.Connection, path: Path) -> None:
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        if not _known(db, path):  # another process may have been faster
+            for statement in _statements(SCHEMA):
+                db.execute(statement)
+            db.execute(f"PRAGMA application_id = {APPLICATION}")
+            db.execute(f"PRAGMA user_version = {VERSION}")
+        db.execute("COMMIT")
+    except BaseException:
+        roll_back(db)
+        raise
+
+
+def _known(db: sqlite3.Connection, path: Path) -> bool:
+    """Whether the tables are there; False for an empty file."""
+    mark = one(db, "PRAGMA application_id")
+    version = one(db, "PRAGMA user_version")
+    if mark == APPLICATION and version == VERSION:
+        return True
+    if mark == APPLICATION:
+        raise StoreError(
+            "this study was made by another version of pauca",
+            expected=f"format {VERSION}",
+            got=f"format {version}",
+            where=path,
+            todo="use the version that made it, or begin again in an empty folder",
+        )
+    if one(db, "SELECT count(*) FROM sqlite_master"):
+        raise _foreign(path, "a database made by another program")
+    return False
+
+
+def _foreign(path: Path, got: str) -> StoreError:
+    return StoreError(
+        "this file is no database of a study",
+        got=got,
+        where=path,
+        todo="name another folder; pauca leaves this file as it is",
+    )
+
+
+def _statements(script: str) -> Iterator[str]:
+    """The statements of a script, for ``executescript`` would commit between them."""
+    part = ""
+    for line in script.splitlines(keepends=True):
+        part += line
+        if sqlite3.complete_statement(part):
+            yield part
+            part = ""
