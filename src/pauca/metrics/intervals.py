@@ -1,0 +1,70 @@
+"""Means over repetitions, with what is known about them."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from pauca.errors import InputError
+from pauca.metrics.arrays import as_values, check_same
+
+__all__ = ["Interval", "mean_interval", "paired_difference"]
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean and its confidence interval.
+
+    Args:
+        mean: Mean of the n values.
+        low: Lower bound; NaN when n = 1, since one value says nothing about its spread.
+        high: Upper bound; NaN when n = 1.
+        n: How many values.
+        level: Confidence level in (0, 1).
+        method: How the bounds were computed.
+    """
+
+    mean: float
+    low: float
+    high: float
+    n: int
+    level: float = 0.95
+    method: str = "Student t"
+
+
+def mean_interval(values: Any, level: float = 0.95) -> Interval:
+    """Mean of n independent values with its Student t interval: mean -+ t sd / sqrt(n).
+
+    Args:
+        values: One value a repetition, [n], n >= 1, finite.
+        level: Confidence level in (0, 1).
+
+    Raises:
+        InputError: no value, NaN, or a level outside (0, 1).
+
+    Reference: Student, Biometrika 1908.
+    """
+    x = as_values(values, "values")
+    if not 0 < level < 1:
+        raise InputError("level is out of range", expected="a number in (0, 1)", got=level)
+    n = len(x)
+    mean = float(x[0] + (x - x[0]).mean())
+    if n == 1:
+        return Interval(mean, math.nan, math.nan, 1, level)
+    # scipy is imported here because only intervals need it
+    from scipy.special import stdtrit
+
+    half = float(stdtrit(n - 1, (1 + level) / 2)) * float((x - x[0]).std(ddof=1)) / math.sqrt(n)
+    return Interval(mean, mean - half, mean + half, n, level)
+
+
+def paired_difference(a: Any, b: Any, level: float = 0.95) -> Interval:
+    """Interval of the mean of a - b over repetitions that share everything else.
+
+    Args:
+        a: One value a repetition, [n].
+        b: The other's value in the same repetitions, in the same order, [n].
+        level: Confidence level in (0, 1).
+    """
+    first, second = as_values(a, "a"), as_values(b, "b")
+    check_same(first, second, "a and b")
+    return mean_interval(first - second, level)
