@@ -69,6 +69,11 @@ class Outputs:
         for name, column in self.extras.items():
             _check_column(column, self.n, f"Outputs.extras[{name!r}]", finite=False)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Cross a process border as its parts, checked again on the other side."""
+        parts = tuple(getattr(self, f.name) for f in fields(self) if f.name != "extras")
+        return Outputs, (*parts, dict(self.extras))
+
     @property
     def n(self) -> int:
         """Number of items."""
@@ -116,9 +121,14 @@ class Outputs:
 
     def to(self, device: torch.device | str) -> "Outputs":
         """The same on another device."""
-        moved = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "extras"}
-        there = {name: None if x is None else x.to(device) for name, x in moved.items()}
-        return Outputs(**there, extras={name: x.to(device) for name, x in self.extras.items()})
+        return Outputs(
+            ids=self.ids.to(device),
+            probs=self.probs.to(device),
+            features=None if self.features is None else self.features.to(device),
+            goodness=None if self.goodness is None else self.goodness.to(device),
+            labels=None if self.labels is None else self.labels.to(device),
+            extras={name: column.to(device) for name, column in self.extras.items()},
+        )
 
     @staticmethod
     def concat(blocks: Iterable["Outputs"]) -> "Outputs":
