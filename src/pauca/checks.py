@@ -20,6 +20,7 @@ __all__ = [
     "check_fraction",
     "check_ids",
     "check_labels",
+    "check_nonnegative",
     "check_positive",
     "check_probabilities",
     "check_size",
@@ -52,6 +53,13 @@ def check_positive(value: float, where: str) -> float:
     """A finite number above 0."""
     if not 0 < value < float("inf"):
         raise InputError(f"{where} is out of range", expected="a number > 0", got=repr(value))
+    return value
+
+
+def check_nonnegative(value: float, where: str) -> float:
+    """A finite number from 0 on."""
+    if not 0 <= value < float("inf"):
+        raise InputError(f"{where} is out of range", expected="a number >= 0", got=repr(value))
     return value
 
 

@@ -26,7 +26,7 @@ class AbstractStrategy(ABC):
     The pool is put into increasing order of id before anything is chosen, so that the answer
     depends on neither the pool's order nor the size of the blocks it came in.
 
-    Class attributes:
+    Class attributes; a strategy that wraps another sets ``needs`` and ``reads_labelled`` on itself:
         name: Lower case with hyphens.
         family: uncertainty, disagreement, geometry, ...
         needs: What Outputs must hold: ``probs`` (always there), ``members``, ``features``,
@@ -40,8 +40,8 @@ class AbstractStrategy(ABC):
 
     name: ClassVar[str]
     family: ClassVar[str]
-    needs: ClassVar[frozenset[str]] = frozenset({"probs"})
-    reads_labelled: ClassVar[bool] = False
+    needs: frozenset[str] = frozenset({"probs"})
+    reads_labelled: bool = False
     companion: ClassVar[str | None] = None
     cost: ClassVar[str]
     reference: ClassVar[str]
@@ -92,19 +92,18 @@ class AbstractStrategy(ABC):
     ) -> Tensor:
         """Positions in ``pool`` (ordered by id) of the k >= 1 chosen items, int64 [k], distinct."""
 
-    @classmethod
     @final
-    def check_needs(cls, given: frozenset[str], whose: str) -> None:
+    def check_needs(self, given: frozenset[str], whose: str) -> None:
         """Refuse, with both sides named, when something needed is not given.
 
         Raises:
             CapabilityError: ``needs`` is not within ``given``.
         """
-        missing = cls.needs - given
+        missing = self.needs - given
         if missing:
             raise CapabilityError(
-                f"strategy {cls.name!r} needs {', '.join(sorted(missing))}",
-                expected=", ".join(sorted(cls.needs)),
+                f"strategy {self.name!r} needs {', '.join(sorted(missing))}",
+                expected=", ".join(sorted(self.needs)),
                 got=f"{whose} gives {', '.join(sorted(given))}",
                 todo=_advice(missing),
             )
