@@ -1,0 +1,185 @@
+"""The parts of a page: pictures, tables and sentences of each group of runs."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from markupsafe import Markup
+from matplotlib.figure import Figure
+
+from pauca.report.areas import AreasRecord, areas_record, draw_areas
+from pauca.report.curves import curves_record, draw_curves
+from pauca.report.models import ModelsRecord, draw_accuracy, draw_hoyer, models_record
+from pauca.report.style import to_svg
+from pauca.report.tables import Table, areas_table, cost_table, layers_table, measures_table
+from pauca.report.view import Group, StudyView
+from pauca.report.walls import Wall, draw_wall, read_walls
+from pauca.report.words import accuracy_words, area_words, curve_words, hoyer_words, wall_words
+from pauca.store.base import AbstractStore
+
+__all__ = ["Picture", "Section", "sections"]
+
+_GROUPS = 12
+"""Pictures are made for at most this many groups of one kind; tables for all."""
+_WALLS = 12
+"""Activation walls are made for at most this many models of a group."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One figure: a heading, one or more drawings, how to read it, what it says."""
+
+    title: str
+    svgs: tuple[Markup, ...]
+    how: str
+    says: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Section:
+    """One part of the page."""
+
+    title: str
+    lead: str
+    pictures: tuple[Picture, ...]
+    tables: tuple[Table, ...]
+
+
+def sections(store: AbstractStore, view: StudyView) -> Iterator[Section]:
+    """Comparisons of strategies first, then models, then their activation walls."""
+    for place, group in enumerate(view.kind("active")):
+        yield _active(group, f"a{place}", drawn=place < _GROUPS)
+    for place, group in enumerate(view.kind("model")):
+        yield from _models(store, group, f"m{place}", drawn=place < _GROUPS)
+
+
+def _active(group: Group, key: str, *, drawn: bool) -> Section:
+    areas = areas_record(group)
+    tables = [areas_table(areas), cost_table(group), measures_table(group)]
+    return Section(
+        f"Strategies compared: {group.title}",
+        _active_lead(group),
+        tuple(_active_pictures(group, areas, key)) if drawn else (),
+        tuple(table for table in tables if table is not None),
+    )
+
+
+def _active_lead(group: Group) -> str:
+    phrases = {
+        "initial": "{} labels to start with",
+        "query": "{} more a round",
+        "budget": "up to {} labels",
+    }
+    facts = [
+        _counted(len(group.series), "strategy", "strategies"),
+        f"{_counted(group.repetitions, 'repetition', 'repetitions')} each",
+        *(form.format(group.settings[k]) for k, form in phrases.items() if k in group.settings),
+    ]
+    return f"{', '.join(facts)}. Test labels are read for this report only."
+
+
+def _active_pictures(group: Group, areas: AreasRecord, key: str) -> Iterator[Picture]:
+    curves = curves_record(group)
+    if curves.curves:
+        says = curve_words(curves)
+        svg = _svg(draw_curves(curves, _bold(areas)), f"{key}c", " ".join(says))
+        how = (
+            "Test accuracy against the labels spent, one line a strategy. Higher, and further to"
+            " the left, is better."
+        )
+        yield Picture("Learning curves", (svg,), how, says)
+    if any(row.area.n for row in areas.rows):
+        names = tuple(series.label for series in group.series)
+        svg = _svg(draw_areas(areas, names), f"{key}a", " ".join(area_words(areas)))
+        yield Picture(*_areas_heading(areas, svg), area_words(areas))
+
+
+def _areas_heading(areas: AreasRecord, svg: Markup) -> tuple[str, tuple[Markup, ...], str]:
+    bars = "Bars: 95\u202f% intervals; small strokes: single repetitions."
+    if areas.compared:
+        how = (
+            "Mean accuracy over the whole budget, less that of random choice in the same"
+            f" repetition. {bars} A bar that crosses zero decides nothing."
+        )
+        return "Against random choice", (svg,), how
+    return "Area under the budget curve", (svg,), f"Mean accuracy over the whole budget. {bars}"
+
+
+def _bold(areas: AreasRecord) -> tuple[str, ...]:
+    """What to colour first where there are too many series: random, then the highest areas."""
+    ranked = [row.label for row in areas.rows if row.label != areas.baseline]
+    return tuple(filter(None, (areas.baseline, *ranked)))
+
+
+def _models(store: AbstractStore, group: Group, key: str, *, drawn: bool) -> Iterator[Section]:
+    walls = read_walls(store, group, _WALLS) if drawn else {}
+    order = {model: [wall.layer for wall in found] for model, found in walls.items()}
+    record = models_record(group, order)
+    tables = (layers_table(record), cost_table(group), measures_table(group))
+    yield Section(
+        f"Models side by side: {group.title}",
+        f"{_counted(len(group.series), 'model', 'models')},"
+        f" {_counted(group.repetitions, 'repetition', 'repetitions')} each, trained on all labels.",
+        tuple(_model_pictures(record, group, key)) if drawn else (),
+        tuple(table for table in tables if table is not None),
+    )
+    if walls:
+        yield Section(
+            f"Activation walls: {group.title}",
+            _walls_lead(len(walls), len(group.series)),
+            tuple(_wall_pictures(walls, record, key)),
+            (),
+        )
+
+
+def _walls_lead(drawn: int, models: int) -> str:
+    text = (
+        "Each row is one test item, items of one class together; each column is one unit, in the"
+        " net's own order. Dark is active: a column that is dark in one class only is a unit of"
+        " that class. Every panel has its own scale (black: the 99th percentile of its activity"
+        " above zero), so compare patterns, not darkness. One repetition of each model."
+    )
+    return text if drawn == models else f"{text} Drawn for {drawn} of {models} models."
+
+
+def _model_pictures(record: ModelsRecord, group: Group, key: str) -> Iterator[Picture]:
+    names = tuple(series.label for series in group.series)
+    if any(row.accuracy.n for row in record.finished):
+        says = accuracy_words(record)
+        yield Picture(
+            "Accuracy",
+            (_svg(draw_accuracy(record, names), f"{key}p", " ".join(says)),),
+            "Test accuracy. Bars: 95\u202f% intervals; small strokes: single repetitions.",
+            says,
+        )
+    if any(row.layers for row in record.finished):
+        says = hoyer_words(record)
+        how = "0: all units equally active; 1: one unit alone. Bars: 95\u202f% intervals."
+        if any(row.reads_label for row in record.finished):
+            how += (
+                " Filled: the neutral label is shown; open: the true one (for nets that read the"
+                " label)."
+            )
+        svg = _svg(draw_hoyer(record, names), f"{key}h", " ".join(says))
+        yield Picture("Sparsity of each layer", (svg,), how, says)
+
+
+def _wall_pictures(
+    walls: Mapping[str, tuple[Wall, ...]], record: ModelsRecord, key: str
+) -> Iterator[Picture]:
+    reads = {row.label: row.reads_label for row in record.rows}
+    for place, (model, found) in enumerate(walls.items()):
+        says = wall_words(found, reads_label=reads.get(model, False))
+        svgs = [
+            _svg(draw_wall(one), f"{key}w{place}l{depth}", f"Activation wall: {model}, {one.layer}")
+            for depth, one in enumerate(found)
+        ]
+        how = f"Repetition {found[0].repetition}, {len(found[0].labels)} test items."
+        yield Picture(model, tuple(svgs), how, says)
+
+
+def _svg(drawing: Figure, key: str, alt: str) -> Markup:
+    return Markup(to_svg(drawing, key, alt))
+
+
+def _counted(number: int, one: str, many: str) -> str:
+    return f"{number} {one if number == 1 else many}"

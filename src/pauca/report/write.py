@@ -1,0 +1,51 @@
+"""From a study's folder to its report and its table, and nothing else."""
+
+import os
+from pathlib import Path
+
+import pandas as pd
+
+from pauca.report.frame import study_frame, write_csv
+from pauca.report.page import build_page
+from pauca.report.view import read_study
+from pauca.store import SqliteStore
+
+__all__ = ["results_frame", "write_report"]
+
+_STORE = "study.db"
+
+
+def results_frame(folder: Path) -> pd.DataFrame:
+    """Every number of a study: one row per run, round and metric.
+
+    Args:
+        folder: The study's folder.
+
+    Returns:
+        Columns run, kind, group, series, repetition, status, round, labels, metric, value.
+
+    Raises:
+        StoreError: there is no study in the folder, or it is damaged.
+    """
+    with SqliteStore(Path(folder) / _STORE, readonly=True) as store:
+        return study_frame(read_study(store))
+
+
+def write_report(folder: Path) -> Path:
+    """Write ``report.html`` and ``results.csv`` beside the store; the path of the page.
+
+    Both are replaced whole. A study under way gives a report of what is there so far.
+
+    Raises:
+        StoreError: there is no study in the folder, or it is damaged.
+    """
+    folder = Path(folder)
+    with SqliteStore(folder / _STORE, readonly=True) as store:
+        page = build_page(store)
+        frame = study_frame(read_study(store))
+    write_csv(frame, folder / "results.csv")
+    path = folder / "report.html"
+    draft = path.with_suffix(".html.part")
+    draft.write_text(page, encoding="utf-8")
+    os.replace(draft, path)
+    return path
