@@ -1,0 +1,295 @@
+"""The session: it asks for items, is told labels, and remembers everything as events."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pauca.checks import check_count
+from pauca.errors import InputError
+from pauca.learners.base import AbstractLearner, FitReport, Progress
+from pauca.outputs import Outputs
+from pauca.rng import Streams
+from pauca.session.events import Asked, Event, Skipped, Told, Undone, from_json, to_json
+from pauca.session.state import State, advance, check_event, last_change
+from pauca.strategies.base import AbstractStrategy, make_strategy
+
+__all__ = ["Session"]
+
+_PROBS = frozenset({"probs"})
+
+
+class Session:
+    """Asks which items of a pool to label next, and learns from the answers.
+
+    A session is the account of its events, and nothing else: the same pool, learner, strategy and
+    streams with the same events stand at the same place and ask for the same items, in any process.
+    The items are numbered by their row in the pool, from 0.
+
+    A training sees the labelled items in the order of their ids, so that it matters what was
+    labelled, not when. Its random stream is named by the round in which the labels last changed,
+    that of a choice by the round under way.
+
+    Args:
+        x: The pool as stored, [n, ...]: uint8 images or float rows.
+        learner: Trained on what is labelled; it knows classes and transforms.
+        strategy: Chooses what to ask for.
+        streams: The random streams of this repetition.
+        events: What happened before, as ``events`` gave it.
+        initial_strategy: Chooses while there is no label, from uniform probabilities alone.
+        block: Items whose Outputs are computed at once; the choice does not depend on it.
+
+    Raises:
+        CapabilityError: the strategy needs what the learner does not give.
+        InputError: an empty pool, items of another shape than the task's, impossible events.
+        DataError: ``events`` are not well formed.
+    """
+
+    def __init__(
+        self,
+        x: Tensor,
+        learner: AbstractLearner,
+        strategy: AbstractStrategy,
+        *,
+        streams: Streams,
+        events: Iterable[Mapping[str, Any]] = (),
+        initial_strategy: str | AbstractStrategy = "random",
+        block: int = 4096,
+    ) -> None:
+        if isinstance(initial_strategy, str):
+            initial_strategy = make_strategy(initial_strategy)
+        strategy.check_needs(learner.gives | _PROBS, f"learner {learner.name!r}")
+        initial_strategy.check_needs(_PROBS, "a learner that has seen no label")
+        learner.check_items(x)
+        check_count(len(x), "the number of items in the pool", least=1)
+        self.x = x
+        self.learner = learner
+        self.strategy = strategy
+        self.initial_strategy = initial_strategy
+        self.streams = streams
+        self._block = check_count(block, "block", least=1)
+        self._log: list[Event] = []
+        self._state = State()
+        self._trained: tuple[Mapping[int, int], int, FitReport] | None = None
+        for place, event in enumerate(events):
+            self._append(from_json(event, f"event {place}"))
+
+    @property
+    def n(self) -> int:
+        """Items of the pool."""
+        return len(self.x)
+
+    @property
+    def state(self) -> State:
+        """Where the session stands: a pure function of the events."""
+        return self._state
+
+    @property
+    def round(self) -> int:
+        """How often the strategy has chosen: the number of the round under way."""
+        return self._state.round
+
+    @property
+    def events(self) -> tuple[dict[str, Any], ...]:
+        """Everything that happened, in order, as plain values that JSON holds; a copy."""
+        return tuple(to_json(event) for event in self._log)
+
+    @property
+    def labelled_ids(self) -> Tensor:
+        """Labelled items in increasing order, int64 [m]."""
+        return _ints(sorted(self._state.labelled))
+
+    @property
+    def labels(self) -> Tensor:
+        """Their classes, int64 [m]."""
+        return _ints(self._state.labelled[i] for i in sorted(self._state.labelled))
+
+    @property
+    def pending(self) -> Tensor:
+        """Items asked for and not answered, in the order of asking, int64."""
+        return _ints(self._state.pending)
+
+    @property
+    def skipped(self) -> Tensor:
+        """Items set aside, in increasing order, int64."""
+        return _ints(sorted(self._state.skipped))
+
+    @property
+    def remaining(self) -> Tensor:
+        """Items that can be asked for: not labelled, pending or skipped; increasing, int64."""
+        free = torch.ones(self.n, dtype=torch.bool)
+        state = self._state
+        free[_ints([*state.labelled, *state.pending, *state.skipped])] = False
+        return free.nonzero()[:, 0]
+
+    def ask(self, k: int) -> Tensor:
+        """Choose the next items to label; trains the learner first if labels have changed.
+
+        Args:
+            k: How many, >= 1; where fewer remain, all that remain are asked for.
+
+        Returns:
+            int64 [min(k, remaining)], in the order of choice. They are pending until they are told
+            or skipped, and are not asked for again before.
+
+        Raises:
+            InputError: k < 1, or nothing remains.
+        """
+        check_count(k, "k", least=1)
+        pool = self.remaining
+        if not len(pool):
+            raise self._exhausted()
+        k = min(k, len(pool))
+        initial = not self._state.labelled
+        chosen = self._first(pool, k) if initial else self._choose(pool, k)
+        ids = tuple(chosen.tolist())
+        self._append(Asked(ids=ids, round=self.round, initial=initial))
+        return _ints(ids)
+
+    def tell(self, ids: Tensor | Sequence[int], labels: Tensor | Sequence[int]) -> None:
+        """Label items, asked for or not; nothing changes unless everything is right.
+
+        Args:
+            ids: int64 [k >= 1], distinct, of the pool, not labelled yet. Items that were not asked
+                for are recorded as such; a skipped item is no longer skipped.
+            labels: int64 [k], classes of the task.
+
+        Raises:
+            InputError: anything else.
+        """
+        items = _whole(ids, "ids")
+        pending = set(self._state.pending)
+        unasked = tuple(i for i in items if i not in pending)
+        self._append(Told(ids=items, labels=_whole(labels, "labels"), unasked=unasked))
+
+    def skip(self, ids: Tensor | Sequence[int]) -> None:
+        """Set items aside: they are not asked for again, unless the skip is undone.
+
+        Args:
+            ids: int64 [k >= 1], distinct, of the pool, neither labelled nor skipped.
+
+        Raises:
+            InputError: anything else.
+        """
+        self._append(Skipped(ids=_whole(ids, "ids")))
+
+    def undo(self) -> dict[str, Any]:
+        """Take back the last tell or skip; what had been asked for is pending again.
+
+        Returns:
+            The event that was taken back.
+
+        Raises:
+            InputError: there is none left.
+        """
+        place = last_change(self._log)
+        self._append(Undone(event=-1 if place is None else place))
+        return to_json(self._log[-1 if place is None else place])
+
+    def train(self, progress: Progress | None = None) -> FitReport:
+        """Train the learner on what is labelled, unless it was already; ``ask`` does so by itself.
+
+        A learner that carries state from one training to the next, and has none yet, first repeats
+        the trainings that came before. One that was given its state goes on from there.
+
+        Returns:
+            What the training on these labels did.
+
+        Raises:
+            InputError: nothing is labelled.
+        """
+        if not self._state.labelled:
+            raise InputError("nothing is labelled yet", todo="ask and tell first")
+        if self._trained is None and self.learner.carries_state and not self.learner.fitted:
+            for state in self._trainings():
+                self._fit(state, None)
+        return self._fit(self._state, progress)
+
+    def _fit(self, state: State, progress: Progress | None) -> FitReport:
+        trained = self._trained
+        if trained is not None and trained[:2] == (state.labelled, state.labels_round):
+            return trained[2]
+        # a training that breaks off leaves a learner that was trained on nothing known
+        self._trained = None
+        ids = sorted(state.labelled)
+        unlabelled = None
+        if self.learner.reads_unlabelled:
+            free = torch.ones(self.n, dtype=torch.bool)
+            free[_ints(ids)] = False
+            unlabelled = self.x[free]
+        report = self.learner.fit(
+            self.x[_ints(ids)],
+            _ints(state.labelled[i] for i in ids),
+            generator=self.streams.generator("model", state.labels_round),
+            progress=progress,
+            unlabelled=unlabelled,
+        )
+        self._trained = (state.labelled, state.labels_round, report)
+        return report
+
+    def _trainings(self) -> Iterator[State]:
+        """Where the session stood whenever the strategy chose."""
+        state = State()
+        for place, event in enumerate(self._log):
+            if isinstance(event, Asked) and not event.initial:
+                yield state
+            state = advance(state, self._log[: place + 1])
+
+    def _first(self, pool: Tensor, k: int) -> Tensor:
+        c = self.learner.task.c
+        probs = torch.full((1, 1, c), 1 / c).expand(1, len(pool), c)
+        generator = self.streams.generator("initial", self._state.initial)
+        return self.initial_strategy.select(Outputs(ids=pool, probs=probs), None, k, generator)
+
+    def _choose(self, pool: Tensor, k: int) -> Tensor:
+        self.train()
+        labelled = self._labelled_outputs() if self.strategy.reads_labelled else None
+        generator = self.streams.generator("strategy", self.round)
+        return self.strategy.select_from_blocks(self._blocks(pool), labelled, k, generator)
+
+    def _labelled_outputs(self) -> Outputs:
+        outputs = Outputs.concat(self._blocks(self.labelled_ids))
+        return replace(outputs, labels=self.labels.to(outputs.ids.device))
+
+    def _blocks(self, ids: Tensor) -> Iterator[Outputs]:
+        for part in torch.split(ids, self._block):
+            yield self.learner.outputs(
+                self.x[part],
+                part,
+                needs=self.strategy.needs | _PROBS,
+                # from its start for every block: the same draw serves every item
+                generator=self.streams.generator("outputs", self.round),
+            )
+
+    def _append(self, event: Event) -> None:
+        check_event(event, self._state, self._log, n=self.n, c=self.learner.task.c)
+        self._log.append(event)
+        self._state = advance(self._state, self._log)
+
+    def _exhausted(self) -> InputError:
+        state = self._state
+        return InputError(
+            "nothing is left to ask for",
+            expected="an item that is not labelled, pending or skipped",
+            got=f"{len(state.labelled)} labelled, {len(state.pending)} pending and "
+            f"{len(state.skipped)} skipped of {self.n}",
+            todo="answer what is pending, undo a skip, or end the session",
+        )
+
+
+def _ints(values: Iterable[int]) -> Tensor:
+    return torch.tensor(list(values), dtype=torch.int64)
+
+
+def _whole(values: Tensor | Sequence[int], where: str) -> tuple[int, ...]:
+    found = values.tolist() if isinstance(values, Tensor | np.ndarray) else values
+    listed = [found] if isinstance(found, int | float) else list(found)
+    for value in listed:
+        if isinstance(value, bool) or not isinstance(value, int | np.integer):
+            raise InputError(
+                f"{where} has the wrong form", expected="whole numbers of shape [k]", got=values
+            )
+    return tuple(map(int, listed))
