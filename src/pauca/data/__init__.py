@@ -2,6 +2,15 @@
 
 from pauca.data.catalog import datasets
 from pauca.data.dataset import Dataset, Kind, Split, Task, Transform
-from pauca.data.load import load_dataset
+from pauca.data.load import load_dataset, resolve_options
 
-__all__ = ["Dataset", "Kind", "Split", "Task", "Transform", "datasets", "load_dataset"]
+__all__ = [
+    "Dataset",
+    "Kind",
+    "Split",
+    "Task",
+    "Transform",
+    "datasets",
+    "load_dataset",
+    "resolve_options",
+]

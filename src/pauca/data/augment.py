@@ -1,8 +1,8 @@
-"""Transforms of whole batches on the batch's device: plain values that can be compared and pickled.
+"""Transforms of whole batches on their device: plain values, to be compared and pickled.
 
-Images keep their stored form (uint8 [b, channels, h, w]) until a batch is made; then every step works
-on the whole batch. Random numbers are drawn on the CPU from the generator given and then moved, so a
-GPU sees the same batch as a CPU.
+Images keep their stored form (uint8 [b, channels, h, w]) until a batch is made; then every step
+works on the whole batch. Random numbers are drawn on the CPU from the generator given and then
+moved, so a GPU sees the same batch as a CPU.
 """
 
 import math
@@ -31,7 +31,7 @@ __all__ = [
 
 
 class AbstractStep(ABC):
-    """One step of a pipeline: a batch in, a new batch of the same size out; the input stays as it was.
+    """One step of a pipeline: a batch in, a new batch out; the input stays as it was.
 
     Class attributes:
         random: Whether it draws from the generator.
@@ -41,7 +41,7 @@ class AbstractStep(ABC):
 
     @abstractmethod
     def apply(self, x: Tensor, generator: Generator | None) -> Tensor:
-        """The transformed batch, on the device of ``x``; steps that are not random pass over the generator."""
+        """The transformed batch, on the device of ``x``; the generator may go unused."""
 
 
 class AbstractRandomStep(AbstractStep):
@@ -101,7 +101,7 @@ class ToFloat(AbstractStep):
     """uint8 in 0..255 -> float32 in [0, 1]."""
 
     def apply(self, x: Tensor, generator: Generator | None) -> Tensor:
-        """x / 255."""
+        """X / 255."""
         if x.dtype != torch.uint8:
             raise InputError("images are not as stored", expected=torch.uint8, got=x.dtype)
         return x.to(torch.float32).div_(255)
@@ -144,7 +144,7 @@ class Normalise(AbstractStep):
 
 @dataclass(frozen=True)
 class Standardise(AbstractStep):
-    """(x - mean) / scale by feature, float [b, d] -> float32; a feature that never varies becomes 0.
+    """(x - mean) / scale by feature, float [b, d] -> float32; a constant feature becomes 0.
 
     Args:
         mean: d numbers.
@@ -165,7 +165,7 @@ class Standardise(AbstractStep):
 
     @classmethod
     def of(cls, x: Tensor) -> "Standardise":
-        """Constants of these n items, float [n, d]: mean and standard deviation (over n, not n - 1)."""
+        """Constants of these items, float [n, d]: mean and standard deviation (over n)."""
         wide = x.to(torch.float64)
         mean, scale = wide.mean(0), wide.std(0, correction=0)
         # what rounding leaves of a constant column is no variance

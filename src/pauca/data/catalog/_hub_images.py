@@ -1,0 +1,199 @@
+"""Named image data sets that the Hub keeps as parquet: one column of images, one of labels."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from pauca.data.augment import AbstractStep, Normalise, Pipeline, ToFloat
+from pauca.data.catalog._entry import Entry, Normalisation
+from pauca.data.dataset import Dataset, Split, Task
+from pauca.data.images import ImageForm, Progress, Raw, decode_all
+from pauca.data.rows import AbstractRows, data_folder, open_rows
+from pauca.errors import DataError
+
+__all__ = ["HubImages", "evaluation", "image_dataset", "read_split", "training"]
+
+
+@dataclass(frozen=True)
+class HubImages:
+    """Where the images of a data set are and what their columns are called.
+
+    Args:
+        folder: Sub-folder of PAUCA_DATA.
+        repo: Repository on the Hub.
+        image: Column of the images.
+        label: Column of the labels.
+        config: Configuration on the Hub.
+        train: Splits that make up the pool, joined in this order.
+        test: Split to test on.
+        extras: Further whole-number columns to read.
+    """
+
+    folder: str
+    repo: str
+    image: str = "image"
+    label: str = "label"
+    config: str | None = None
+    train: tuple[str, ...] = ("train",)
+    test: str = "test"
+    extras: tuple[str, ...] = field(default=())
+
+
+@dataclass(frozen=True)
+class ReadSplit:
+    """One split: uint8 images [n, channels, h, w], int64 labels [n], int64 extra columns [n]."""
+
+    x: Tensor
+    y: Tensor
+    extras: Mapping[str, Tensor]
+
+
+def evaluation(normalisation: Normalisation) -> Pipeline:
+    """Pixels in [0, 1], normalised; no randomness."""
+    return Pipeline((ToFloat(), Normalise(normalisation.mean, normalisation.std)))
+
+
+def training(normalisation: Normalisation, *steps: AbstractStep) -> Pipeline:
+    """The evaluation transform with random steps on pixels in [0, 1]: padding is black."""
+    return Pipeline((ToFloat(), *steps, Normalise(normalisation.mean, normalisation.std)))
+
+
+def image_dataset(
+    entry: Entry,
+    source: HubImages,
+    form: ImageForm,
+    *,
+    progress: Progress | None = None,
+    finish: Callable[[ReadSplit], Split] | None = None,
+    group_names: tuple[str, ...] = (),
+    notes: tuple[str, ...] = (),
+) -> Dataset:
+    """Read a named image data set, from its local copy or from the Hub.
+
+    Args:
+        entry: What the catalogue says of it.
+        source: Where it is.
+        form: What every image becomes.
+        progress: Told which fraction is done.
+        finish: Makes a Split (with groups, say) of what was read; plain by default.
+        group_names: Names of the groups.
+        notes: What was done to the data.
+
+    Raises:
+        DataError: not found, not whole, or not as the catalogue says.
+    """
+    rows = open_rows(source.folder, source.repo, source.config, (*source.train, source.test))
+    classes = _classes(entry, rows[0], source.label)
+    total = max(1, sum(one.n for one in rows))
+    done, parts = 0, []
+    for one in rows:
+        told = None if progress is None else _part(progress, done / total, one.n / total)
+        parts.append(read_split(one, source, form, classes, told))
+        done += one.n
+    make = finish or (lambda part: Split(part.x, part.y))
+    if entry.evaluate is None or entry.train is None:
+        raise DataError("the entry has no transforms", where=entry.name)
+    task = Task(entry.name, "image", form.shape, classes, entry.evaluate, entry.train)
+    return Dataset(
+        task=task,
+        train=make(_join(parts[:-1])),
+        test=make(parts[-1]),
+        group_names=group_names,
+        licence=entry.licence,
+        source=_source(source),
+        notes=(*entry.notes, *notes),
+    )
+
+
+def read_split(
+    rows: AbstractRows,
+    source: HubImages,
+    form: ImageForm,
+    classes: tuple[str, ...],
+    progress: Progress | None = None,
+) -> ReadSplit:
+    """Read every image and label of one split.
+
+    Raises:
+        DataError: a column is missing, an image cannot be read or has another size, a label is none
+            of the classes.
+    """
+    rows.check_columns((source.image, source.label, *source.extras))
+    named = rows.class_names(source.label)
+    y = _labels(rows.column(source.label), named, classes, rows.where)
+    extras = {name: torch.tensor(rows.column(name)).long() for name in source.extras}
+    blocks = raw_images(rows, source.image)
+    x = decode_all(blocks, rows.n, form, lambda i: f"row {i} of {rows.where}", progress)
+    return ReadSplit(x, y, extras)
+
+
+def raw_images(rows: AbstractRows, column: str) -> Iterator[Sequence[Raw]]:
+    """The bytes of the images, a block at a time; an empty cell counts as an empty file."""
+    for table in rows.blocks([column]):
+        cells = table.column(0).to_pylist()
+        yield [(cell.get("bytes") if isinstance(cell, dict) else cell) or b"" for cell in cells]
+
+
+def _classes(entry: Entry, rows: AbstractRows, label: str) -> tuple[str, ...]:
+    if entry.classes:
+        return entry.classes
+    named = rows.class_names(label)
+    count = entry.class_count or 0
+    if named is None:
+        return tuple(str(i) for i in range(count))
+    if len(named) != count:
+        raise DataError(
+            "the files name another number of classes",
+            expected=count,
+            got=len(named),
+            where=rows.where,
+            todo=f"check that this is {entry.name}",
+        )
+    return named
+
+
+def _labels(
+    values: list[int | str | None],
+    named: tuple[str, ...] | None,
+    classes: tuple[str, ...],
+    where: str,
+) -> Tensor:
+    if any(not isinstance(value, int) for value in values):
+        row = next(i for i, value in enumerate(values) if not isinstance(value, int))
+        raise DataError(
+            "a label is not a number of a class", got=repr(values[row]), where=f"{where}, row {row}"
+        )
+    y = torch.tensor(values, dtype=torch.int64)
+    if len(y) and (int(y.min()) < 0 or int(y.max()) >= len(classes)):
+        row = int(((y < 0) | (y >= len(classes))).nonzero()[0])
+        raise DataError(
+            "a label is not in the class list",
+            expected=f"0 to {len(classes) - 1}",
+            got=int(y[row]),
+            where=f"{where}, row {row}",
+        )
+    if named is not None and named != classes and set(named) == set(classes):
+        # the same names in another order: go by the names
+        y = torch.tensor([classes.index(name) for name in named])[y]
+    return y
+
+
+def _join(parts: Sequence[ReadSplit]) -> ReadSplit:
+    if len(parts) == 1:
+        return parts[0]
+    extras = {name: torch.cat([part.extras[name] for part in parts]) for name in parts[0].extras}
+    return ReadSplit(
+        torch.cat([part.x for part in parts]), torch.cat([part.y for part in parts]), extras
+    )
+
+
+def _part(progress: Progress, start: float, share: float) -> Progress:
+    return lambda done: progress(start + share * done)
+
+
+def _source(source: HubImages) -> str:
+    if data_folder(source.folder) is not None:
+        return f"local copy PAUCA_DATA/{source.folder}, in the layout of {source.repo}"
+    return f"Hub: {source.repo}"

@@ -1,0 +1,163 @@
+"""BreakHis: microscopy of breast tumours, benign or malignant (Spanhol et al., IEEE TBME, 2016)."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from pauca.checks import check_fraction
+from pauca.data.augment import RandomFlip
+from pauca.data.catalog._entry import Entry, Normalisation, datasets
+from pauca.data.catalog._hub_images import evaluation, training
+from pauca.data.dataset import Dataset, Task
+from pauca.data.images import ImageForm, Progress, Size, blocks_of, both_sides, decode_all
+from pauca.data.labels import places_of
+from pauca.data.own import cut
+from pauca.data.rows import data_folder
+from pauca.errors import DataError
+from pauca.rng import generator_from
+
+Magnification = Literal["all", "40X", "100X", "200X", "400X"]
+
+_PIXELS = Normalisation((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+# SOB_B_TA-14-4659-40-001.png: procedure, class, type, year, slide (with letters), power, number
+_NAME = re.compile(
+    r"^SOB_(?P<side>[BM])_(?P<type>[A-Z]+)-(?P<year>\d+)-(?P<slide>\d+)(?P<part>[A-Z]*)"
+    r"-(?P<power>\d+)-(?P<number>\d+)$"
+)
+
+
+def _read(
+    *,
+    magnification: Magnification = "40X",
+    size: Size = 224,
+    test_fraction: float = 0.25,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Dataset:
+    check_fraction(test_fraction, "test_fraction", open_end=True)
+    root = _root()
+    files = _files(root, magnification)
+    names = [file.relative_to(root).as_posix() for file in files]
+    y = torch.tensor([0 if file.name.startswith("SOB_B") else 1 for file in files])
+    patients = [patient_of(file) for file in files]
+    side = both_sides(size)
+    form = ImageForm(*side, mode="RGB", fit="crop")
+    held = patient_split(patients, y, test_fraction, seed)
+    kept, out = (~held).nonzero().squeeze(1), held.nonzero().squeeze(1)
+    order, places = torch.cat([kept, out]), places_of(kept, out)
+    x = decode_all(blocks_of(files), len(files), form, names.__getitem__, progress, places)
+    train, test = cut(x, y[order], [names[i] for i in order.tolist()], len(kept))
+    note = (
+        f"{magnification}: {len(set(patients))} patients, none in both parts (seed {seed}); images "
+        f"of 700 x 460 pixels were cut to the middle and brought to {side[0]} x {side[1]}"
+    )
+    return Dataset(
+        task=Task(
+            ENTRY.name,
+            ENTRY.kind,
+            form.shape,
+            ENTRY.classes,
+            evaluation(_PIXELS),
+            training(_PIXELS, RandomFlip("horizontal"), RandomFlip("vertical")),
+        ),
+        train=train,
+        test=test,
+        licence=ENTRY.licence,
+        source="local copy PAUCA_DATA/breakhis, as its authors give it",
+        notes=(*ENTRY.notes, note),
+    )
+
+
+def patient_of(file: Path) -> str:
+    """Year and number of the slide without its letters: the same for every slide of a patient.
+
+    Raises:
+        DataError: the file is not named as BreakHis names its images.
+    """
+    found = _NAME.match(file.stem)
+    if found is None:
+        raise DataError(
+            "the name of an image does not say its patient",
+            expected="SOB_B_TA-14-4659-40-001.png",
+            got=file.name,
+            where=str(file.parent),
+            todo="keep the names that BreakHis gives",
+        )
+    return f"{found['year']}-{found['slide']}"
+
+
+def patient_split(patients: Sequence[str], y: Tensor, test_fraction: float, seed: int) -> Tensor:
+    """Which images are held out, bool [n]: whole patients, about that share of each class.
+
+    Patients are taken in random order, as long as the test part of their class stays within its
+    share; each class keeps a patient in both parts where it has two.
+    """
+    order = sorted(set(patients))
+    shuffle = torch.randperm(len(order), generator=generator_from(seed)).tolist()
+    held = torch.zeros(len(y), dtype=torch.bool)
+    rows = {patient: torch.tensor([p == patient for p in patients]) for patient in order}
+    for label in sorted(set(y.tolist())):
+        # a patient with slides of both classes belongs to the class of the first
+        mine = [order[i] for i in shuffle if int(y[rows[order[i]]][0]) == label]
+        room = test_fraction * int((y == label).sum())
+        for patient in mine[:-1]:  # one stays for training
+            mask = rows[patient]
+            if int((held & (y == label)).sum()) + int(mask.sum()) <= room:
+                held |= mask
+        if test_fraction > 0 and len(mine) > 1 and not bool((held & (y == label)).any()):
+            held |= min((rows[p] for p in mine), key=lambda mask: int(mask.sum()))
+    return held
+
+
+def _root() -> Path:
+    folder = data_folder("breakhis")
+    if folder is None:
+        raise DataError(
+            "breakhis is not in the data folder",
+            expected="PAUCA_DATA/breakhis/BreaKHis_v1/histology_slides/breast/...",
+            todo="ask its authors for BreaKHis_v1.tar.gz, unpack it there, and set PAUCA_DATA",
+        )
+    for place in ("BreaKHis_v1/histology_slides/breast", "histology_slides/breast", "breast", ""):
+        root = folder / place
+        if (root / "benign").is_dir() and (root / "malignant").is_dir():
+            return root
+    raise DataError(
+        "the folder is not laid out as BreakHis is",
+        expected="BreaKHis_v1/histology_slides/breast/{benign,malignant}/SOB/...",
+        got=", ".join(sorted(p.name for p in folder.iterdir())[:8]) or "an empty folder",
+        where="PAUCA_DATA/breakhis",
+    )
+
+
+def _files(root: Path, magnification: Magnification) -> list[Path]:
+    power = "*" if magnification == "all" else magnification
+    files = sorted(root.glob(f"*/SOB/*/*/{power}/*.png"))
+    if not files:
+        raise DataError(
+            "there are no images of this magnification",
+            expected=f"{{benign,malignant}}/SOB/<type>/<slide>/{magnification}/*.png",
+            where=str(root),
+        )
+    return files
+
+
+ENTRY = Entry(
+    name="breakhis",
+    kind="image",
+    summary="microscopy of breast tumours, benign or malignant, 7,909 images of 82 patients",
+    source="BreaKHis_v1, from its authors (Laboratorio Visao Robotica e Imagem, UFPR)",
+    licence="CC BY 4.0; registration with its authors",
+    class_count=2,
+    classes=("benign", "malignant"),
+    read=_read,
+    normalisation=_PIXELS,
+    evaluate=evaluation(_PIXELS),
+    train=training(_PIXELS, RandomFlip("horizontal"), RandomFlip("vertical")),
+    folder="breakhis/BreaKHis_v1/histology_slides/breast/{benign,malignant}/SOB/...",
+    notes=("slides whose numbers differ only in letters count as one patient",),
+)
+datasets.register(ENTRY.name)(ENTRY)

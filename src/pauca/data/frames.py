@@ -1,0 +1,81 @@
+"""Tables as files: csv, jsonl and parquet to frames, with what is broken about them said."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pauca.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["read_csv", "read_jsonl", "read_parquet_frame"]
+
+
+def read_csv(path: Path) -> "pd.DataFrame":
+    """Every cell as the text it is, so that nothing is guessed here; separated by commas, UTF-8.
+
+    Raises:
+        DataError: empty, not text, or a row with too many cells.
+    """
+    import pandas as pd
+
+    def read() -> "pd.DataFrame":
+        return pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
+
+    return _checked(path, read, "a csv file with a header, commas and UTF-8")
+
+
+def read_jsonl(path: Path) -> "pd.DataFrame":
+    """One JSON object a line.
+
+    Raises:
+        DataError: a line is not one, or the file is empty.
+    """
+    import pandas as pd
+
+    def read() -> "pd.DataFrame":
+        return pd.read_json(path, lines=True, dtype=False, convert_dates=False)
+
+    return _checked(path, read, "one JSON object a line")
+
+
+def read_parquet_frame(path: Path) -> "pd.DataFrame":
+    """The columns of a parquet file.
+
+    Raises:
+        DataError: cut short, or not parquet.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    def read() -> "pd.DataFrame":
+        try:
+            frame: pd.DataFrame = pq.read_table(path).to_pandas()
+        except pa.ArrowException as error:
+            raise ValueError(str(error)) from error
+        return frame
+
+    return _checked(path, read, "a whole parquet file")
+
+
+def _checked(path: Path, read: Callable[[], "pd.DataFrame"], expected: str) -> "pd.DataFrame":
+    if not path.is_file():
+        raise DataError("there is no such file", got=str(path), todo="check the path")
+    if path.stat().st_size == 0:
+        raise DataError("the file has zero bytes", expected=expected, where=str(path))
+    try:
+        frame = read()
+    except (OSError, ValueError, EOFError) as error:  # pandas' own errors are ValueErrors
+        first = (str(error).splitlines() or [""])[0]
+        raise DataError(
+            "the file cannot be read",
+            expected=expected,
+            got=first[:200],
+            where=str(path),
+            todo="repair it or write it again",
+        ) from error
+    twice = frame.columns[frame.columns.duplicated()].tolist()
+    if twice:
+        raise DataError("a column name occurs twice", got=twice[0], where=str(path))
+    return frame.rename(columns=str)
