@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from pauca.testing.process import OtherProcess
+
 _BESIDE = Path(__file__).resolve().parents[2] / "shared" / "data"
 if "PAUCA_DATA" not in os.environ and _BESIDE.is_dir():
     os.environ["PAUCA_DATA"] = str(_BESIDE)
@@ -21,6 +23,13 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         folder = Path(os.environ.get("PAUCA_DATA", "")) / marker.args[0]
         if not os.environ.get("PAUCA_DATA") or not folder.is_dir():
             pytest.skip(f"no {marker.args[0]} under PAUCA_DATA")
+
+
+@pytest.fixture(scope="session")
+def other_process() -> Iterator[OtherProcess]:
+    """A second Python process for the whole run: starting one imports torch once more."""
+    with OtherProcess() as process:
+        yield process
 
 
 @pytest.fixture(autouse=True)

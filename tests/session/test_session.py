@@ -482,11 +482,10 @@ def test_progress_of_a_training_is_passed_on() -> None:
     assert told == [1.0]
 
 
-def test_the_same_seed_asks_the_same_in_another_process() -> None:
+def test_the_same_seed_asks_the_same_in_another_process(other_process: OtherProcess) -> None:
     here = {name: play(name) for name in ("margin", "bald")}
-    with OtherProcess() as process:
-        assert process.call(play, "margin") == here["margin"]
-        assert process.call(play, "bald") == here["bald"]
+    for name, events in here.items():
+        assert other_process.call(play, name) == events
     assert play("margin", seed=1) != here["margin"]
 
 

@@ -1,16 +1,10 @@
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
 from pauca.strategies import AbstractStrategy, make_strategy, strategies
 from pauca.testing.process import OtherProcess
 from pauca.testing.strategies import STRATEGY_CHECKS, check_other_process
-
-
-@pytest.fixture(scope="module", name="process")
-def _process() -> Iterator[OtherProcess]:
-    with OtherProcess() as process:
-        yield process
 
 
 @pytest.mark.parametrize("name", strategies.names())
@@ -20,8 +14,8 @@ def test_contract(name: str, check: Callable[[AbstractStrategy, str], None]) -> 
 
 
 @pytest.mark.parametrize("name", strategies.names())
-def test_contract_in_another_process(name: str, process: OtherProcess) -> None:
-    check_other_process(make_strategy(name), process)
+def test_contract_in_another_process(name: str, other_process: OtherProcess) -> None:
+    check_other_process(make_strategy(name), other_process)
 
 
 def test_the_first_strategies_are_there() -> None:

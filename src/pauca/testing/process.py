@@ -25,7 +25,8 @@ class OtherProcess:
     def call(self, function: Callable[..., R], *args: Any, **kwargs: Any) -> R:
         """``function(*args, **kwargs)``, computed over there; what it raises is raised here."""
         process = self._process or self._start()
-        pickle.dump((function, args, kwargs), cast("IO[bytes]", process.stdin))
+        request = pickle.dumps((function, args, kwargs))
+        cast("IO[bytes]", process.stdin).write(request)
         cast("IO[bytes]", process.stdin).flush()
         done, result = pickle.load(cast("IO[bytes]", process.stdout))
         if not done:
