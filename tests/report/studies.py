@@ -78,6 +78,10 @@ def meta(store: AbstractStore, plan: Plan) -> None:
         },
     )
     store.put_meta(
+        "data",
+        {"name": "digits", "classes": [f"class {i}" for i in range(plan.classes)], "train": 1437},
+    )
+    store.put_meta(
         "provenance",
         {
             "versions": {"pauca": "0.1.0", "torch": "2.13.0", "numpy": "2.3.1"},

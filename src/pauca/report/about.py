@@ -14,6 +14,8 @@ __all__ = ["Failure", "command", "failures", "provenance_table", "settings_table
 
 _ERRORS = 20
 """At most this many different errors are shown in full."""
+_CLASSES = 20
+"""At most this many classes are named."""
 _LONGEST = 6000
 """At most this many characters of one error, its end."""
 
@@ -46,7 +48,7 @@ def settings_table(view: StudyView) -> Table:
 def provenance_table(view: StudyView) -> Table:
     """Versions and machine, seeds, and when the work was done."""
     held = {k: v for k, v in view.provenance.items() if k not in ("command", "started")}
-    facts = {**_times(view), **_seeds(view), **flatten(held)}
+    facts = {**_times(view), **_seeds(view), **_data(view), **flatten(held)}
     rows = tuple((Cell(str(key)), Cell(_shown(value))) for key, value in facts.items() if key)
     columns = (Column("What", numeric=False), Column("Value", numeric=False))
     return Table("Versions, machine, seeds, times", columns, rows)
@@ -108,6 +110,15 @@ def _shown(value: Any) -> str:
     return str(value)
 
 
+def _data(view: StudyView) -> dict[str, object]:
+    """Facts of the data set; its classes by number, or by name where they are few."""
+    facts = {f"data.{key}": value for key, value in view.data.items() if value not in ([], None)}
+    classes = view.data.get("classes") or ()
+    if len(classes) > _CLASSES:
+        facts["data.classes"] = len(classes)
+    return facts
+
+
 def _seeds(view: StudyView) -> dict[str, object]:
     settings = [run.spec.settings for run in view.runs]
     seeds = sorted({s["study_seed"] for s in settings if "study_seed" in s}, key=str)
@@ -142,6 +153,8 @@ def _times(view: StudyView) -> dict[str, object]:
         times["last run ended"] = _moment(max(ended))
         times["from first to last"] = _duration(max(ended) - min(started))
         times["work, summed over runs"] = _duration(work)
+    if view.resumed:
+        times["gone on with after a stop"] = f"{view.resumed} times"
     return times
 
 

@@ -84,7 +84,7 @@ def draw_curves(record: CurvesRecord, bold: Sequence[str] | None = None) -> Figu
         bold: Labels to draw in colour where there are more series than can be told apart.
     """
     with styled():
-        drawing, axes = figure(5.6, 3.7)
+        drawing, axes = figure(5.0, 3.5)
         style = looks([c.label for c in record.curves], [c.name for c in record.curves])
         chosen = _chosen(record, bold)
         crowded = len(chosen) > _CROWD

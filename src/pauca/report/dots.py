@@ -28,7 +28,7 @@ class Dots:
 
 def dot_plot(lines: Sequence[Dots]) -> tuple[Figure, Axes]:
     """The lines from top to bottom; call within ``styled``."""
-    drawing, axes = figure(5.6, 1.25 + 0.42 * len(lines))
+    drawing, axes = figure(5.0, 1.25 + 0.42 * len(lines))
     for place, line in enumerate(lines):
         _draw(axes, place, line)
     axes.set_yticks(range(len(lines)), [_short(line.label) for line in lines])

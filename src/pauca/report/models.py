@@ -21,15 +21,15 @@ _SHOWN = 8
 
 @dataclass(frozen=True)
 class LayerRow:
-    """One layer of one model; Hoyer sparsity is a mean over test items, in [0, 1].
+    """One layer of one model; Hoyer sparsity is a mean over items that are not silent, in [0, 1].
 
     Args:
         layer: Name of the layer.
         neutral: Hoyer sparsity with the neutral label shown.
         true: with the true label shown.
         true_correct: with the true label shown, correctly classified items only (as published).
-        dead: Units that are silent for every test item.
-        silent: Test items for which every unit is silent.
+        dead: Units that are silent for every test item (neutral label).
+        silent: Test items for which every unit is silent (neutral label).
     """
 
     layer: str
@@ -60,9 +60,16 @@ class ModelRow:
 
 @dataclass(frozen=True)
 class ModelsRecord:
-    """What the table and the figures of the models show; highest mean accuracy first."""
+    """What the table and the figures of the models show.
+
+    Args:
+        title: The group's title.
+        labels: How many labels the models were trained on; None before one has finished.
+        rows: Highest mean accuracy first.
+    """
 
     title: str
+    labels: int | None
     rows: tuple[ModelRow, ...]
 
     @property
@@ -81,7 +88,8 @@ def models_record(group: Group, layers: Mapping[str, Sequence[str]] | None = Non
     """
     rows = [_row(series, (layers or {}).get(series.label)) for series in group.series]
     rows.sort(key=lambda row: -row.accuracy.mean if row.accuracy.n else 1.0)
-    return ModelsRecord(group.title, tuple(rows))
+    spent = [r["labels"] for s in group.series for _, run in s.done for r in run.rounds]
+    return ModelsRecord(group.title, max(spent, default=None), tuple(rows))
 
 
 def draw_accuracy(record: ModelsRecord, order: tuple[str, ...] = ()) -> Figure:
@@ -91,7 +99,7 @@ def draw_accuracy(record: ModelsRecord, order: tuple[str, ...] = ()) -> Figure:
         style = _looks(record, order)
         dots = [Dots(row.label, row.accuracy, row.values, style[row.label]) for row in rows]
         drawing, axes = dot_plot(dots)
-        axes.set_xlabel("test accuracy, trained on all labels (%)")
+        axes.set_xlabel("test accuracy (%)")
     return drawing
 
 
@@ -99,7 +107,7 @@ def draw_hoyer(record: ModelsRecord, order: tuple[str, ...] = ()) -> Figure:
     """Hoyer sparsity against layer: filled for the neutral label, open for the true one."""
     rows = [row for row in record.finished if row.layers][:_SHOWN]
     with styled():
-        drawing, axes = figure(5.6, 3.4)
+        drawing, axes = figure(5.0, 3.3)
         style = _looks(record, order)
         for place, row in enumerate(rows):
             shift = 0.5 * (place - (len(rows) - 1) / 2) / max(len(rows), 3)

@@ -1,6 +1,6 @@
 """The parts of a page: pictures, tables and sentences of each group of runs."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
@@ -46,10 +46,11 @@ class Section:
 
 def sections(store: AbstractStore, view: StudyView) -> Iterator[Section]:
     """Comparisons of strategies first, then models, then their activation walls."""
+    classes = [str(name) for name in view.data.get("classes") or ()]
     for place, group in enumerate(view.kind("active")):
         yield _active(group, f"a{place}", drawn=place < _GROUPS)
     for place, group in enumerate(view.kind("model")):
-        yield from _models(store, group, f"m{place}", drawn=place < _GROUPS)
+        yield from _models(store, group, classes, f"m{place}", drawn=place < _GROUPS)
 
 
 def _active(group: Group, key: str, *, drawn: bool) -> Section:
@@ -110,15 +111,16 @@ def _bold(areas: AreasRecord) -> tuple[str, ...]:
     return tuple(filter(None, (areas.baseline, *ranked)))
 
 
-def _models(store: AbstractStore, group: Group, key: str, *, drawn: bool) -> Iterator[Section]:
-    walls = read_walls(store, group, _WALLS) if drawn else {}
+def _models(
+    store: AbstractStore, group: Group, classes: Sequence[str], key: str, *, drawn: bool
+) -> Iterator[Section]:
+    walls = read_walls(store, group, _WALLS, classes) if drawn else {}
     order = {model: [wall.layer for wall in found] for model, found in walls.items()}
     record = models_record(group, order)
     tables = (layers_table(record), cost_table(group), measures_table(group))
     yield Section(
         f"Models side by side: {group.title}",
-        f"{_counted(len(group.series), 'model', 'models')},"
-        f" {_counted(group.repetitions, 'repetition', 'repetitions')} each, trained on all labels.",
+        _models_lead(group, record),
         tuple(_model_pictures(record, group, key)) if drawn else (),
         tuple(table for table in tables if table is not None),
     )
@@ -129,6 +131,14 @@ def _models(store: AbstractStore, group: Group, key: str, *, drawn: bool) -> Ite
             tuple(_wall_pictures(walls, record, key)),
             (),
         )
+
+
+def _models_lead(group: Group, record: ModelsRecord) -> str:
+    models = _counted(len(group.series), "model", "models")
+    each = f"{_counted(group.repetitions, 'repetition', 'repetitions')} each"
+    if record.labels is None:
+        return f"{models}, {each}."
+    return f"{models}, {each}, trained on {record.labels:,} labels."
 
 
 def _walls_lead(drawn: int, models: int) -> str:

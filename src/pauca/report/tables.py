@@ -113,14 +113,20 @@ def cost_table(group: Group) -> Table:
         Column("Optimiser steps", "a round" if active else "in all"),
         Column("One repetition", "s in all"),
     ]
-    rows = tuple(_cost_cells(series, active=active) for series in group.series)
+    rows = [_cost_cells(series, active=active) for series in group.series]
+    if _companions(group):
+        columns.append(Column("Steps of the companion", "a round, in addition"))
+        rows = [
+            (*row, _steps_cell(series, "companion_steps"))
+            for row, series in zip(rows, group.series, strict=True)
+        ]
     notes = ["Wall-clock time on the machine below; mean and 95\u202f% interval over repetitions."]
     if not _equal_steps(group):
         notes.append(
             "The number of optimiser steps differs between rows: part of a difference in accuracy"
             " may be more training."
         )
-    return Table("Cost", tuple(columns), rows, tuple(notes))
+    return Table("Cost", tuple(columns), tuple(rows), tuple(notes))
 
 
 def measures_table(group: Group) -> Table | None:
@@ -167,8 +173,8 @@ def layers_table(record: ModelsRecord) -> Table:
     notes = (
         "Mean and 95\u202f% Student-t interval over finished repetitions. Hoyer sparsity of one"
         " item is 0 when all units are equally active and 1 when a single one is.",
-        "Dead units and silent items raise or hide sparsity, so they are counted, not dropped; a"
-        " layer may also be sparse only because many of its units are dead.",
+        "A silent item has no Hoyer sparsity: it is left out of the mean, and counted here (neutral"
+        " label). A layer may also be sparse only because many of its units are dead.",
     )
     return Table("Accuracy and sparsity by layer", columns, tuple(rows), notes)
 
@@ -228,7 +234,7 @@ def _cost_cells(series: Series, *, active: bool) -> tuple[Cell, ...]:
     return (
         Cell(series.label),
         *(cell(estimate([_mean_seconds(r, part) for r in runs]), _time) for part in parts),
-        cell(estimate([_mean_steps(rounds) for rounds in runs]), _whole),
+        _steps_cell(series, "steps"),
         cell(estimate(totals), _time),
     )
 
@@ -246,13 +252,33 @@ def _mean_seconds(rounds: Sequence[Mapping[str, Any]], part: str) -> float:
     return sum(values) / len(values) if values else math.nan
 
 
-def _mean_steps(rounds: Sequence[Mapping[str, Any]]) -> float:
-    return sum(number(record.get("steps")) for record in rounds) / len(rounds)
+def _mean_steps(rounds: Sequence[Mapping[str, Any]], key: str) -> float:
+    return sum(number(record.get(key)) for record in rounds) / len(rounds)
+
+
+def _steps_cell(series: Series, key: str) -> Cell:
+    return cell(estimate([_mean_steps(r.rounds, key) for _, r in series.runs if r.rounds]), _whole)
 
 
 def _equal_steps(group: Group) -> bool:
-    means = {_mean_steps(r.rounds) for s in group.series for _, r in s.done if r.rounds}
-    return len({round(m, 6) for m in means if m == m}) < 2
+    found = {
+        round(_mean_steps(run.rounds, "steps") + _added(run.rounds), 6)
+        for series in group.series
+        for _, run in series.done
+        if run.rounds
+    }
+    return len({steps for steps in found if not math.isnan(steps)}) < 2
+
+
+def _added(rounds: Sequence[Mapping[str, Any]]) -> float:
+    """Steps of a companion; none where there is no companion."""
+    steps = _mean_steps(rounds, "companion_steps")
+    return 0.0 if math.isnan(steps) else steps
+
+
+def _companions(group: Group) -> bool:
+    rounds = [r for s in group.series for _, run in s.runs for r in run.rounds]
+    return any(number(record.get("companion_steps")) > 0 for record in rounds)
 
 
 def _last(records: Sequence[Mapping[str, Any]], name: str) -> Estimate:

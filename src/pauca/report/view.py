@@ -72,6 +72,8 @@ class StudyView:
         name: The study's own name.
         settings: Resolved settings.
         provenance: Versions, machine, command.
+        data: What the data set is: sizes, class names, licence.
+        resumed: How often the study was gone on with after a stop.
         runs: Every run, in order of adding.
         groups: The runs in groups, strategies first.
     """
@@ -79,6 +81,8 @@ class StudyView:
     name: str
     settings: Mapping[str, Any]
     provenance: Mapping[str, Any]
+    data: Mapping[str, Any]
+    resumed: int
     runs: tuple[Run, ...]
     groups: tuple[Group, ...]
 
@@ -94,7 +98,15 @@ def read_study(store: AbstractStore) -> StudyView:
     runs = store.runs()
     groups = tuple(group for kind in _VARIED for group in _groups(kind, runs))
     name = str(settings.get("name") or "unnamed study")
-    return StudyView(name, settings, meta.get("provenance") or {}, runs, groups)
+    return StudyView(
+        name=name,
+        settings=settings,
+        provenance=meta.get("provenance") or {},
+        data=meta.get("data") or {},
+        resumed=sum(key.startswith("resume.") for key in meta),
+        runs=runs,
+        groups=groups,
+    )
 
 
 def number(value: object) -> float:

@@ -6,7 +6,7 @@ Reference: Tosato et al., TMLR 2025 (arXiv 2305.18353), figure 1.
 import io
 import math
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +28,8 @@ BLOB = "walls.npz"
 
 _UNITS = 1000
 """At most this many units are drawn, evenly taken from all; the numbers are of all."""
+_NAME = 10
+"""At most this many characters of a class name."""
 _TICKS = 13
 """At most this many class names beside a wall."""
 
@@ -50,6 +52,7 @@ class Wall:
             NaN where nothing varies.
         chance: What that share is on average when samples are shuffled over classes, (c-1)/(n-1).
         broken: Number of values that are not finite.
+        classes: Names of the classes; empty where they have none.
     """
 
     model: str
@@ -64,9 +67,12 @@ class Wall:
     between: float
     chance: float
     broken: int
+    classes: tuple[str, ...] = ()
 
 
-def read_walls(store: AbstractStore, group: Group, most: int) -> dict[str, tuple[Wall, ...]]:
+def read_walls(
+    store: AbstractStore, group: Group, most: int, classes: Sequence[str] = ()
+) -> dict[str, tuple[Wall, ...]]:
     """{model: one wall a layer} of the lowest finished repetition, for the first ``most`` models.
 
     Raises:
@@ -76,7 +82,7 @@ def read_walls(store: AbstractStore, group: Group, most: int) -> dict[str, tuple
     for series in group.series:
         if len(found) == most:
             break
-        walls = _of_series(store, series)
+        walls = _of_series(store, series, classes)
         if walls:
             found[series.label] = walls
     return found
@@ -88,6 +94,7 @@ def wall(
     activity: NDArray[np.floating],
     labels: NDArray[np.integer],
     repetition: int = 0,
+    classes: Sequence[str] = (),
 ) -> Wall:
     """The record of one layer.
 
@@ -97,6 +104,7 @@ def wall(
         activity: [n, u].
         labels: [n]; rows are put in order of class, otherwise as given.
         repetition: Which repetition it was taken from.
+        classes: Names of the classes, where there are any.
     """
     order = np.argsort(labels, kind="stable")
     x = np.asarray(activity, dtype=np.float32).reshape(len(labels), -1)[order]
@@ -118,6 +126,7 @@ def wall(
         between=_between(np.where(finite, x, 0).astype(np.float64), y),
         chance=(len(np.unique(y)) - 1) / (len(y) - 1) if len(y) > 1 else math.nan,
         broken=int((~finite).sum()),
+        classes=tuple(classes),
     )
 
 
@@ -125,7 +134,9 @@ def draw_wall(record: Wall) -> Figure:
     """One panel: rows are samples grouped by class, columns units, dark is active."""
     with styled():
         drawing = Figure(figsize=(3.9, 3.0))
-        axes = drawing.add_axes((0.14, 0.1, 0.69, 0.8))
+        names = _class_names(record)
+        left = 0.1 + 0.02 * max(map(len, names.values()), default=0)
+        axes = drawing.add_axes((left, 0.1, 0.83 - left, 0.8))
         finite = np.isfinite(record.activity)
         drawn = axes.imshow(
             np.where(finite, record.activity, np.nan),
@@ -135,7 +146,7 @@ def draw_wall(record: Wall) -> Figure:
             aspect="auto",
             extent=(0, record.activity.shape[1], len(record.labels), 0),
         )
-        _class_ticks(axes, record.labels)
+        _class_ticks(axes, record.labels, names)
         few = record.activity.shape[1] < record.units
         shown = f"{record.activity.shape[1]:,} of {record.units:,}" if few else f"{record.units:,}"
         axes.set_xlabel(f"unit ({shown})")
@@ -148,13 +159,20 @@ def draw_wall(record: Wall) -> Figure:
     return drawing
 
 
-def _class_ticks(axes: Axes, labels: NDArray[np.int64]) -> None:
+def _class_names(record: Wall) -> dict[int, str]:
+    """What stands beside the rows of each class."""
+    present = [int(c) for c in np.unique(record.labels)]
+    named = len(record.classes) > max(present, default=-1)
+    return {c: plain(record.classes[c][:_NAME]) if named else str(c) for c in present}
+
+
+def _class_ticks(axes: Axes, labels: NDArray[np.int64], names: Mapping[int, str]) -> None:
     classes, starts, counts = np.unique(labels, return_index=True, return_counts=True)
     for start in starts[1:]:
         axes.axhline(start, color="#0072B2", linewidth=0.35, alpha=0.7)
     step = -(-len(classes) // _TICKS)
     middles = (starts + counts / 2)[::step]
-    axes.set_yticks(middles, [str(c) for c in classes[::step]])
+    axes.set_yticks(middles, [names[int(c)] for c in classes[::step]])
     axes.tick_params(axis="y", length=0)
     axes.set_ylabel("samples, by class")
     axes.grid(visible=False)
@@ -172,13 +190,13 @@ def _between(x: NDArray[np.float64], y: NDArray[np.int64]) -> float:
     return float(sum(size * float((shift**2).sum()) for shift, size in parts)) / total
 
 
-def _of_series(store: AbstractStore, series: Series) -> tuple[Wall, ...]:
+def _of_series(store: AbstractStore, series: Series, classes: Sequence[str]) -> tuple[Wall, ...]:
     for repetition, run in series.done:
         if BLOB in store.blobs(run.spec.id):
             arrays = _arrays(store.blob(run.spec.id, BLOB), run.spec.id)
             labels = arrays["labels"]
             return tuple(
-                wall(series.label, layer, values, labels, repetition)
+                wall(series.label, layer, values, labels, repetition, classes)
                 for layer, values in arrays.items()
                 if layer != "labels"
             )

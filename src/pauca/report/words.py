@@ -172,7 +172,8 @@ def models_summary(record: ModelsRecord) -> str:
             sparse = f" (first-layer Hoyer sparsity {with_interval(_first_hoyer(row), _two, '')})"
         parts.append(f"{row.label} {with_interval(row.accuracy)}{sparse}")
     over = repetitions([max(row.accuracy.n, 1) for row in rows])
-    return f"Trained on all labels, test accuracy over {over}: {_list(parts, len(rows))}."
+    trained = "" if record.labels is None else f"Trained on {record.labels:,} labels, "
+    return f"{trained}test accuracy over {over}: {_list(parts, len(rows))}."
 
 
 def wall_words(walls: Sequence[Wall], *, reads_label: bool) -> tuple[str, str]:
@@ -244,8 +245,8 @@ def _band_words(record: CurvesRecord) -> str:
     if min(counts) < record.repetitions:
         text += f" ({record.repetitions} planned, so later points may rest on fewer)"
     return (
-        f"{text}. Repetitions share their beginnings, so overlapping bands decide nothing: the paired"
-        " differences do."
+        f"{text}. Strategies share each repetition's beginnings, so overlapping bands decide"
+        " nothing; paired differences do."
     )
 
 
