@@ -28,10 +28,20 @@ class Registry(Generic[T]):
             whose name starts with an underscore are passed over.
         plural: Name of the entry-point group ``pauca.<plural>`` that other packages may fill.
         context: Constructor arguments that are given by the program, not by settings.
+        complete: Told a maker and its checked settings, returns them with what follows from others
+            filled in; may refuse combinations. Applied twice it changes nothing more.
     """
 
-    def __init__(self, kind: str, package: str, plural: str, context: frozenset[str] = frozenset()):
+    def __init__(
+        self,
+        kind: str,
+        package: str,
+        plural: str,
+        context: frozenset[str] = frozenset(),
+        complete: Callable[[Callable[..., T], dict[str, Any]], dict[str, Any]] | None = None,
+    ):
         self.kind = kind
+        self._complete = complete
         self._package = package
         self._plural = plural
         self._context = context
@@ -83,10 +93,11 @@ class Registry(Generic[T]):
         for key in params:
             if key not in settings:
                 raise UnknownNameError(f"setting of {self.kind} {name!r}", key, settings)
-        return {
+        resolved = {
             key: _value(f"{self.kind} {name!r}, setting {key!r}", parameter, params)
             for key, parameter in settings.items()
         }
+        return resolved if self._complete is None else self._complete(maker, resolved)
 
     def make(self, name: str, params: Mapping[str, Any], **context: Any) -> T:
         """Build ``name`` with its settings and what the program gives."""

@@ -3,12 +3,13 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, ClassVar, Literal, final
 
 import torch
 from torch import Generator, Tensor
 
-from pauca.checks import check_labels, check_size
+from pauca.checks import check_finite, check_labels, check_size
 from pauca.data.dataset import Task
 from pauca.errors import CapabilityError, InputError
 from pauca.outputs import Outputs
@@ -16,8 +17,19 @@ from pauca.registry import Registry
 
 __all__ = ["AbstractLearner", "FitReport", "LabelInput", "Progress", "learners", "make_learner"]
 
+
+def _complete(maker: Callable[..., "AbstractLearner"], settings: dict[str, Any]) -> dict[str, Any]:
+    if isinstance(maker, type) and issubclass(maker, AbstractLearner):
+        return maker.complete(settings)
+    return settings
+
+
 learners: Registry["AbstractLearner"] = Registry(
-    "learner", "pauca.learners", "learners", context=frozenset({"task", "device"})
+    "learner",
+    "pauca.learners",
+    "learners",
+    context=frozenset({"task", "device"}),
+    complete=_complete,
 )
 """Every learner by name; a new file in pauca/learners/ that registers one is found by itself."""
 
@@ -55,15 +67,29 @@ class AbstractLearner(ABC):
         name: Lower case with hyphens.
         summary: One sentence on what it is.
         reference: Authors, venue, year.
+        quick: Settings with which it trains in well under a second, for checks.
     """
 
     name: ClassVar[str]
     summary: ClassVar[str]
     reference: ClassVar[str]
+    quick: ClassVar[Mapping[str, Any]] = MappingProxyType({})
 
     def __init__(self, *, task: Task, device: str = "cpu") -> None:
         self.task = task
         self.device = torch.device(device)
+
+    @classmethod
+    def complete(cls, settings: dict[str, Any]) -> dict[str, Any]:
+        """Settings, each of the right type, with what follows from others filled in.
+
+        So that every number that a training used can be read back. Applied twice it changes
+        nothing more.
+
+        Raises:
+            UsageError: settings that exclude each other.
+        """
+        return settings
 
     @property
     @abstractmethod
@@ -183,7 +209,7 @@ class AbstractLearner(ABC):
 
     @final
     def check_items(self, x: Tensor) -> None:
-        """Refuse items of another shape than the task's."""
+        """Refuse items of another shape than the task's, and items that are NaN or infinite."""
         if tuple(x.shape[1:]) != self.task.shape:
             raise InputError(
                 "items have the wrong shape",
@@ -191,6 +217,7 @@ class AbstractLearner(ABC):
                 got=list(x.shape),
                 where=f"task {self.task.name!r}",
             )
+        check_finite(x, "items")
 
     @final
     def check_fitted(self) -> None:
