@@ -1,0 +1,72 @@
+import pickle
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pauca import errors
+from pauca.errors import PaucaError, RunError, UnknownNameError, nearest
+
+LEAVES = [
+    errors.CapabilityError,
+    errors.DataError,
+    errors.InputError,
+    errors.RunError,
+    errors.StoreError,
+    errors.UsageError,
+]
+
+
+@pytest.mark.parametrize("kind", LEAVES)
+def test_every_error_has_one_root_and_an_exit_code(kind: type[PaucaError]) -> None:
+    assert issubclass(kind, PaucaError)
+    assert kind("wrong").exit_code == (1 if kind is RunError else 2)
+
+
+def test_every_public_error_is_tested_here() -> None:
+    public = {getattr(errors, name) for name in errors.__all__}
+    assert public - {PaucaError, UnknownNameError, nearest} == set(LEAVES)
+
+
+def test_a_message_says_everything_it_was_given_in_order() -> None:
+    error = errors.InputError("k is wrong", expected="3", got=0, where="row 5", todo="ask for more")
+    assert str(error) == ("k is wrong; expected: 3; got: 0; where: row 5; what to do: ask for more")
+    assert str(errors.InputError("k is wrong")) == "k is wrong"
+
+
+@pytest.mark.parametrize("kind", LEAVES)
+def test_errors_cross_a_process_border_whole(kind: type[PaucaError]) -> None:
+    error = kind("wrong", expected=[1], got=2, where="here", todo="that")
+    again = pickle.loads(pickle.dumps(error))
+    assert type(again) is kind
+    assert str(again) == str(error)
+    assert (again.what, again.expected, again.got) == ("wrong", [1], 2)
+    assert (again.where, again.todo) == ("here", "that")
+
+
+def test_an_unknown_name_offers_the_nearest_known_one() -> None:
+    error = UnknownNameError("strategy", "margn", ["random", "margin"], where="study.toml")
+    assert "unknown strategy 'margn'" in str(error)
+    assert "study.toml" in str(error)
+    assert "did you mean 'margin'?" in str(error)
+    assert isinstance(error, errors.UsageError)
+    again = pickle.loads(pickle.dumps(error))
+    assert type(again) is UnknownNameError
+    assert str(again) == str(error)
+
+
+def test_an_unknown_name_like_nothing_known_lists_them_all() -> None:
+    assert "choose one of: margin, random" in str(
+        UnknownNameError("strategy", "xyz", ["random", "margin"])
+    )
+
+
+@given(st.sets(st.text("abcdé-", max_size=6), min_size=1, max_size=6))
+def test_a_known_name_is_nearest_to_itself(known: set[str]) -> None:
+    for name in known:
+        assert nearest(name, known) == name
+
+
+def test_nothing_is_near_to_what_is_far() -> None:
+    assert nearest("abc", ["xyz"]) is None
+    assert nearest("abc", []) is None

@@ -1,0 +1,145 @@
+import dataclasses
+import pickle
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pauca.errors import InputError
+from pauca.outputs import Outputs
+from pauca.testing.fakes import fake_outputs
+
+NAN = float("nan")
+
+
+def full(n: int = 9, seed: int = 0) -> Outputs:
+    return fake_outputs(n, 3, 4, 2, 2, seed, labelled=True, extras=("critic",))
+
+
+def columns(outputs: Outputs) -> dict[str, Any]:
+    named = {f.name: getattr(outputs, f.name) for f in dataclasses.fields(outputs)}
+    return {**named.pop("extras"), **named}
+
+
+def assert_same(one: Outputs, other: Outputs) -> None:
+    a, b = columns(one), columns(other)
+    assert set(a) == set(b)
+    for name, column in a.items():
+        assert column is b[name] is None or torch.equal(column, b[name]), name
+
+
+def test_sizes_and_what_is_there() -> None:
+    outputs = full()
+    assert (outputs.n, outputs.s, outputs.c) == (9, 2, 3)
+    assert outputs.has == {"probs", "members", "features", "goodness", "critic"}
+    assert Outputs(ids=torch.arange(2), probs=torch.full((1, 2, 2), 0.5)).has == {"probs"}
+    assert torch.allclose(outputs.mean_probs, (outputs.probs[0] + outputs.probs[1]) / 2)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"ids": torch.arange(8)}, "Outputs.probs has the wrong size"),
+        ({"ids": torch.zeros(9, dtype=torch.int64)}, "twice"),
+        ({"ids": torch.arange(9.0)}, "Outputs.ids"),
+        ({"probs": torch.full((9, 3), 1 / 3)}, "number of axes"),
+        ({"probs": torch.zeros(0, 9, 3)}, "empty axis"),
+        ({"probs": torch.zeros(1, 9, 0)}, "empty axis"),
+        ({"probs": torch.zeros(1, 9, 3)}, "sum to 1"),
+        ({"probs": torch.full((1, 9, 3), NAN)}, "NaN"),
+        ({"features": torch.zeros(9)}, "number of axes"),
+        ({"features": torch.zeros(8, 4)}, "Outputs.features has the wrong size"),
+        ({"features": torch.full((9, 4), NAN)}, "NaN"),
+        ({"features": torch.zeros(9, 4, dtype=torch.int64)}, "wrong type"),
+        ({"goodness": torch.zeros(9, 2, 2)}, "Outputs.goodness has the wrong size"),
+        ({"goodness": torch.full((9, 3, 2), float("inf"))}, "infinite"),
+        ({"labels": torch.full((9,), 3)}, "class that the task does not have"),
+        ({"labels": torch.zeros(8, dtype=torch.int64)}, "Outputs.labels has the wrong size"),
+        ({"extras": {"critic": torch.zeros(8)}}, r"extras\['critic'\] has the wrong size"),
+        ({"extras": {"critic": torch.full((9,), NAN)}}, "holds NaN"),
+    ],
+)
+def test_what_does_not_fit_is_refused(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        dataclasses.replace(full(), **change)
+
+
+def test_an_extra_column_may_be_infinite_and_have_more_axes() -> None:
+    extras = {"a": torch.full((9,), float("inf")), "b": torch.zeros(9, 2, 2)}
+    assert dataclasses.replace(full(), extras=extras).has >= {"a", "b"}
+
+
+def test_outputs_are_frozen() -> None:
+    outputs = full()
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        outputs.ids = torch.arange(9)  # type: ignore[misc]
+    with pytest.raises(TypeError):
+        outputs.extras["critic"] = torch.zeros(9)  # type: ignore[index]
+
+
+@given(st.integers(0, 12), st.integers(0, 100))
+def test_taking_all_in_another_order_and_by_id_comes_back(n: int, seed: int) -> None:
+    outputs = full(n, seed)
+    ordered = outputs.by_id()
+    assert ordered.ids.tolist() == sorted(outputs.ids.tolist())
+    mixed = outputs.take(torch.randperm(n, generator=torch.Generator().manual_seed(seed)))
+    assert_same(mixed.by_id(), ordered)
+    assert ordered.by_id() is ordered
+
+
+def test_a_mask_takes_as_positions_do() -> None:
+    outputs = full()
+    mask = torch.arange(9) % 2 == 0
+    assert_same(outputs.take(mask), outputs.take(mask.nonzero()[:, 0]))
+
+
+@given(st.integers(1, 12), st.integers(1, 12))
+def test_blocks_join_to_the_whole(n: int, size: int) -> None:
+    outputs = full(n)
+    blocks = [outputs.take(part) for part in torch.split(torch.arange(n), size)]
+    assert_same(Outputs.concat(iter(blocks)), outputs)
+
+
+def test_no_blocks_are_refused() -> None:
+    with pytest.raises(InputError, match="no blocks"):
+        Outputs.concat([])
+
+
+def test_blocks_of_other_items_are_refused_when_they_overlap() -> None:
+    outputs = full()
+    with pytest.raises(InputError, match="twice"):
+        Outputs.concat([outputs, outputs])
+
+
+def test_outputs_survive_pickling_and_moving() -> None:
+    outputs = full()
+    assert_same(pickle.loads(pickle.dumps(outputs)), outputs)
+    assert_same(outputs.to("cpu"), outputs)
+
+
+def test_arrays_of_any_origin_make_outputs() -> None:
+    probs = np.array([[0.5, 0.5], [0.2, 0.8]])
+    probs.flags.writeable = False
+    outputs = Outputs.from_arrays(
+        probs,
+        features=[[1.0], [2.0]],
+        labels=np.array([0, 1], dtype=np.int8),
+        extras={"critic": [0.5, 1.5]},
+    )
+    assert outputs.ids.tolist() == [0, 1]
+    assert list(outputs.probs.shape) == [1, 2, 2]
+    assert outputs.labels is not None
+    assert outputs.labels.dtype == torch.int64
+    assert outputs.has == {"probs", "features", "critic"}
+    members = Outputs.from_arrays(np.full((3, 2, 4), 0.25), ids=[7, 5])
+    assert (members.s, members.n, members.c) == (3, 2, 4)
+    assert members.ids.tolist() == [7, 5]
+
+
+@pytest.mark.parametrize("probs", [[0.5, 0.5], [[1, 0]], [[[[0.5, 0.5]]]], [[2.0, 3.0]]])
+def test_arrays_that_are_no_probabilities_are_refused(probs: Any) -> None:
+    with pytest.raises(InputError):
+        Outputs.from_arrays(probs)
