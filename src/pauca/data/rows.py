@@ -2,11 +2,14 @@
 
 import json
 import os
+import socket
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 from pauca.errors import DataError, nearest
 
@@ -205,7 +208,32 @@ def load_from_hub(repo: str, config: str | None, split: str) -> Any:
     """The split as the ``datasets`` library gives it; the only place that asks the network."""
     import datasets
 
-    return datasets.load_dataset(repo, config, split=split)
+    with _offline_when_unreachable():
+        return datasets.load_dataset(repo, config, split=split)
+
+
+@contextmanager
+def _offline_when_unreachable() -> Iterator[None]:
+    """Without a network take the library's own cache at once, instead of after half a minute."""
+    from huggingface_hub import constants
+
+    before = constants.HF_HUB_OFFLINE
+    constants.HF_HUB_OFFLINE = before or not _reachable(urlsplit(constants.ENDPOINT).hostname)
+    try:
+        yield
+    finally:
+        constants.HF_HUB_OFFLINE = before
+
+
+def _reachable(host: str | None) -> bool:
+    """Whether the name is known, or a proxy asks for us."""
+    if host is None or getproxies():
+        return True
+    try:
+        socket.getaddrinfo(host, 443)
+    except OSError:
+        return False
+    return True
 
 
 def _first_line(error: Exception) -> str:

@@ -11,7 +11,7 @@ from pauca.data.labels import stratified_split
 
 _TEST = 500
 _SPLIT_SEED = 0
-_PIXELS = Normalisation((0.3053,), (0.3760,))
+_PIXELS = Normalisation((0.3061,), (0.3760,))
 
 
 def _read(*, progress: Progress | None = None) -> Dataset:

@@ -1,5 +1,6 @@
 """Tables of OpenML by their number (Vanschoren et al., SIGKDD Explorations, 2013)."""
 
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -57,7 +58,9 @@ def fetch(id: int) -> tuple["pd.DataFrame", str]:
     from sklearn.datasets import fetch_openml
 
     try:
-        found = fetch_openml(data_id=id, as_frame=True, parser="pandas")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a warning for each repeated attempt
+            found = fetch_openml(data_id=id, as_frame=True, parser="pandas", delay=0.5)
     except (OSError, ValueError) as error:
         raise DataError(
             f"openml:{id} is neither in the data folder nor to be had from OpenML",
