@@ -5,6 +5,7 @@ A message says what is wrong, what was expected, what came, where, and what to d
 
 import difflib
 from collections.abc import Iterable
+from typing import Self, cast
 
 __all__ = [
     "CapabilityError",
@@ -53,6 +54,12 @@ class PaucaError(Exception):
         if todo is not None:
             parts.append(f"what to do: {todo}")
         super().__init__("; ".join(parts))
+
+    def at(self, where: object) -> Self:
+        """The same error, with the place that it does not know, in front of the one it names."""
+        places = where if self.where is None else f"{where}: {self.where}"
+        parts = (self.what, self.expected, self.got, places, self.todo)
+        return cast(Self, _rebuild(type(self), *parts))
 
     def __reduce__(self) -> tuple[object, ...]:
         """Keep every part when the error crosses a process border."""
@@ -107,6 +114,8 @@ class UnknownNameError(UsageError):
         known = sorted(known)
         close = nearest(str(name), known)
         todo = f"did you mean {close!r}?" if close else f"choose one of: {', '.join(known)}"
+        if not known:
+            todo = "leave it out: there are none"
         super().__init__(f"unknown {kind} {name!r}", where=where, todo=todo)
 
 

@@ -1,0 +1,21 @@
+"""Studies: comparisons declared in a file, worked on by many processes, safe against any kill."""
+
+from pauca.study.plan import plan
+from pauca.study.reading import read_study, settings_from
+from pauca.study.runner import Result, resume_study, run_study
+from pauca.study.settings import StudySettings
+from pauca.study.status import StudyStatus, study_status
+from pauca.study.stopping import Stopped
+
+__all__ = [
+    "Result",
+    "Stopped",
+    "StudySettings",
+    "StudyStatus",
+    "plan",
+    "read_study",
+    "resume_study",
+    "run_study",
+    "settings_from",
+    "study_status",
+]

@@ -1,0 +1,132 @@
+"""The first minute of a study: everything checked and written down before anything is trained."""
+
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from pauca.data import Dataset
+from pauca.errors import StoreError, UsageError
+from pauca.progress import say
+from pauca.store import SqliteStore
+from pauca.study.folder import StudyFolder
+from pauca.study.plan import check_study, load_data, plan
+from pauca.study.provenance import data_facts, provenance
+from pauca.study.reading import settings_from
+from pauca.study.settings import StudySettings
+
+__all__ = ["begin", "check_same", "made", "stored_settings"]
+
+
+@contextmanager
+def made(place: StudyFolder) -> Iterator[None]:
+    """Make the folder; take it away again if no study was begun in it."""
+    new = not place.path.exists()
+    place.make()
+    try:
+        yield
+    finally:
+        if new and not place.database.exists():
+            shutil.rmtree(place.path, ignore_errors=True)
+
+
+def begin(place: StudyFolder, settings: StudySettings, text: str | None, workers: int) -> None:
+    """Check the study against its data, then write down what it is and all of its runs.
+
+    A study that was begun before is checked against the same data, and noted as gone on with.
+
+    Raises:
+        PaucaError: it cannot be done, or the data are not those that it was begun with.
+    """
+    say(f"{settings.name}: reading the data")
+    dataset = load_data(settings.data)
+    check_study(settings, dataset)
+    with place.store(create=True) as store:
+        store.put_meta("study", settings.plain())
+        _note_data(store, dataset)
+        if "planned" not in store.meta():
+            runs = plan(settings)
+            store.add(runs)
+            store.put_meta("planned", len(runs))
+        _note_session(store, settings, workers)
+    if text is not None:
+        place.keep_text(text)
+
+
+def stored_settings(store: SqliteStore, place: StudyFolder) -> StudySettings:
+    """The settings that a study was begun with.
+
+    Raises:
+        StoreError: it was stopped before they were written down.
+    """
+    meta = store.meta()
+    if "study" not in meta:
+        raise StoreError(
+            "this study was stopped before it began",
+            where=place.path,
+            todo=f"start it again: `pauca run STUDY.toml --out {place.path}`",
+        )
+    return settings_from(meta["study"], where=str(place.database))
+
+
+def check_same(store: SqliteStore, settings: StudySettings, place: StudyFolder) -> None:
+    """Refuse a folder that holds another study.
+
+    Raises:
+        UsageError: the first setting that differs is named.
+    """
+    known = store.meta().get("study")
+    if known is None or known == settings.plain():
+        return
+    old, new = _flat(known), _flat(settings.plain())
+    key = next(key for key in sorted({*old, *new}) if old.get(key) != new.get(key))
+    raise UsageError(
+        "this folder holds another study",
+        expected=f"{key} = {old.get(key)}",
+        got=f"{key} = {new.get(key)}",
+        where=place.path,
+        todo="name another folder with --out, or undo the change",
+    )
+
+
+def _note_data(store: SqliteStore, dataset: Dataset) -> None:
+    facts = data_facts(dataset)
+    known = store.meta().get("data")
+    if known is None:
+        store.put_meta("data", facts)
+    elif known["fingerprint"] != facts["fingerprint"]:
+        raise StoreError(
+            f"the data set {dataset.name!r} is not the one that this study was begun with",
+            expected=f"fingerprint {known['fingerprint']}, {known['train']} items",
+            got=f"fingerprint {facts['fingerprint']}, {facts['train']} items",
+            todo="put the data back as they were, or begin again in another folder",
+        )
+
+
+def _note_session(store: SqliteStore, settings: StudySettings, workers: int) -> None:
+    """With what it is run now: ``provenance`` the first time, ``resume.1`` ... later."""
+    now = provenance(threads=settings.threads, device=settings.device, workers=workers)
+    meta = store.meta()
+    first = meta.get("provenance")
+    if first is None:
+        store.put_meta("provenance", now)
+        return
+    store.put_meta(f"resume.{1 + sum(key.startswith('resume.') for key in meta)}", now)
+    changed = [
+        f"{name} {first['versions'].get(name)} -> {version}"
+        for name, version in now["versions"].items()
+        if first["versions"].get(name) != version
+    ]
+    if changed:
+        say(f"note: begun with other versions ({', '.join(changed)}); results may differ a little")
+
+
+def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
+    """Every number of the settings by its path."""
+    if isinstance(value, Mapping):
+        parts = [(f"{prefix}.{key}" if prefix else str(key), v) for key, v in value.items()]
+    elif isinstance(value, list):
+        parts = [(f"{prefix}[{i}]", v) for i, v in enumerate(value)]
+    else:
+        return {prefix: value}
+    return {key: leaf for path, v in parts for key, leaf in _flat(v, path).items()}

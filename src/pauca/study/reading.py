@@ -1,0 +1,193 @@
+"""From a TOML file to settings in which no number is left open.
+
+Every choice of a data set, learner or strategy goes through its registry, so that its settings are
+checked by name and type and its defaults are written down too.
+"""
+
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import to_jsonable_python
+
+from pauca.data import datasets
+from pauca.errors import PaucaError, UnknownNameError, UsageError
+from pauca.learners import learners
+from pauca.registry import Registry
+from pauca.strategies import strategies
+from pauca.study.settings import StudySettings
+
+__all__ = ["read_study", "settings_from", "text_of"]
+
+
+def read_study(path: Path | str) -> StudySettings:
+    """The study of a TOML file, every default written down.
+
+    Raises:
+        UsageError: no such file; not TOML; an unknown key or name (the nearest known one is named);
+            a value of the wrong type; a study that makes no sense.
+    """
+    path = Path(path)
+    try:
+        raw = tomllib.loads(text_of(path))
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError("the file is not well-formed TOML", got=str(error), where=path) from None
+    return settings_from(raw, where=str(path), folder=path.parent)
+
+
+def text_of(path: Path) -> str:
+    """The text of a study file.
+
+    Raises:
+        UsageError: it cannot be read.
+    """
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise UsageError(
+            "the study file cannot be read",
+            got=error.strerror,
+            where=path,
+            todo="name a TOML file, such as studies/mnist-first.toml",
+        ) from None
+    except UnicodeDecodeError as error:
+        raise UsageError("the study file is not UTF-8 text", got=error.reason, where=path) from None
+
+
+def settings_from(
+    raw: Mapping[str, Any], *, where: str = "the study", folder: Path | None = None
+) -> StudySettings:
+    """A study from plain values, every default written down; its own ``plain()`` gives it again.
+
+    Args:
+        raw: The sections of the study.
+        where: What to call it in messages.
+        folder: A relative path of data starts here; at the working folder if left out.
+
+    Raises:
+        UsageError: as ``read_study``.
+    """
+    try:
+        settings = StudySettings.model_validate(dict(raw))
+    except ValidationError as error:
+        raise _fault(error, where) from None
+    _check_sense(settings, where)
+    whole = settings.plain()
+    whole["data"] = _data(whole["data"], f"{where}, section [data]", folder or Path())
+    if "active" in whole:
+        place = f"{where}, section [active]"
+        whole["active"]["strategies"] = _all(
+            strategies, whole["active"]["strategies"], f"{place}, strategies"
+        )
+        whole["active"]["learner"] = _whole(
+            learners, whole["active"]["learner"], f"{place}, learner"
+        )
+    if "models" in whole:
+        whole["models"]["learners"] = _all(
+            learners, whole["models"]["learners"], f"{where}, section [models], learners"
+        )
+    return StudySettings.model_validate(to_jsonable_python(whole))
+
+
+def _all(
+    registry: Registry[Any], choices: Sequence[Mapping[str, Any]], where: str
+) -> list[dict[str, Any]]:
+    found = [_whole(registry, choice, f"{where}[{i}]") for i, choice in enumerate(choices)]
+    for i, choice in enumerate(found):
+        if choice in found[:i]:
+            raise UsageError(
+                f"{registry.kind} {choice['name']!r} is listed twice with the same settings",
+                where=where,
+                todo="list it once: `repetitions` says how often it is run",
+            )
+    return found
+
+
+def _whole(registry: Registry[Any], choice: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """A choice with every setting of what it names."""
+    params = {key: value for key, value in choice.items() if key != "name"}
+    return {
+        "name": choice["name"],
+        **_located(lambda: registry.resolve(choice["name"], params), where),
+    }
+
+
+def _data(data: Mapping[str, Any], where: str, folder: Path) -> dict[str, Any]:
+    if "path" in data:
+        return {**data, "path": str((folder / str(data["path"])).resolve())}
+    return _whole(datasets, data, where)
+
+
+def _located(resolve: Callable[[], dict[str, Any]], where: str) -> dict[str, Any]:
+    """Say in which section of which file, when something is refused."""
+    try:
+        return resolve()
+    except PaucaError as error:
+        raise error.at(where) from None
+
+
+def _check_sense(settings: StudySettings, where: str) -> None:
+    if settings.active is None and settings.models is None:
+        raise UsageError(
+            "the study has nothing to do",
+            expected="a section [active] or [models]",
+            where=where,
+            todo="see studies/mnist-first.toml for an example",
+        )
+    if ("name" in settings.data) == ("path" in settings.data):
+        raise UsageError(
+            "the data set is not named",
+            expected="either `name` or `path`",
+            got=", ".join(sorted(settings.data)) or "neither",
+            where=f"{where}, section [data]",
+            todo='write, say, name = "digits"',
+        )
+    active = settings.active
+    if active is not None and active.budget < active.initial:
+        raise UsageError(
+            "the budget is smaller than the initial set",
+            expected=f"budget >= {active.initial}",
+            got=active.budget,
+            where=f"{where}, section [active]",
+            todo="raise budget or lower initial: the budget counts the initial set too",
+        )
+
+
+def _fault(error: ValidationError, where: str) -> UsageError:
+    """The first thing that pydantic found wrong, in this project's words."""
+    first = error.errors()[0]
+    *sections, key = _path(first["loc"])
+    place = f"{where}, section [{'.'.join(sections)}]" if sections else where
+    if first["type"] == "extra_forbidden":
+        return UnknownNameError("key", key, _keys(sections), where=place)
+    if first["type"] == "missing":
+        return UsageError(f"the key {key!r} is missing", where=place, todo="give it a value")
+    message = first["msg"].removeprefix("Value error, ")
+    return UsageError(
+        f"the value of {key!r} does not fit",
+        expected=message.removeprefix("Input should be "),
+        got=repr(first["input"]),
+        where=place,
+    )
+
+
+def _path(places: Sequence[int | str]) -> list[str]:
+    """Names of sections and key; a place in a list belongs to the list's name."""
+    names: list[str] = []
+    for place in places:
+        if isinstance(place, int):
+            names[-1] += f"[{place}]"
+        else:
+            names.append(place)
+    return names
+
+
+def _keys(sections: Sequence[str]) -> list[str]:
+    """The keys that a section knows."""
+    model: type[BaseModel] = StudySettings
+    for section in sections:
+        kinds = getattr(model.model_fields[section].annotation, "__args__", ())
+        model = next(kind for kind in kinds if isinstance(kind, type) and kind is not type(None))
+    return list(model.model_fields)

@@ -1,0 +1,91 @@
+"""What a study is: frozen settings whose keys, types and ranges are checked."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+__all__ = ["Active", "Models", "StudySettings"]
+
+Count = Annotated[int, Field(ge=1)]
+Name = Annotated[str, Field(pattern=r"^[\w.+-][\w .+-]*$")]
+
+
+def _chosen(value: Any) -> dict[str, Any]:
+    """A name alone, or a table that has one."""
+    table = {"name": value} if isinstance(value, str) else value
+    if not isinstance(table, Mapping) or not isinstance(table.get("name"), str):
+        raise ValueError("a name, or a table with `name` and further settings")
+    return dict(table)
+
+
+Chosen = Annotated[Any, AfterValidator(_chosen)]
+"""A dictionary: ``name``, and the settings of what it names."""
+
+
+class _Frozen(BaseModel):
+    """Never changes, knows its keys, converts nothing."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Active(_Frozen):
+    """Strategies compared on one learner.
+
+    Args:
+        repetitions: How often each, every time from another initial set and other weights.
+        strategies: What asks.
+        initial: Size of the initial set, drawn at random.
+        query: Labels asked for in one round.
+        budget: Labels in all, the initial set included.
+        learner: What learns.
+    """
+
+    repetitions: Count = 5
+    strategies: Annotated[list[Chosen], Field(min_length=1)]
+    initial: Count
+    query: Count
+    budget: Count
+    learner: Chosen
+
+
+class Models(_Frozen):
+    """Learners trained on all labels, their representations measured.
+
+    Args:
+        repetitions: How often each, every time from other weights.
+        learners: What learns.
+        train_size: Train on so many items drawn at random; on all of them if left out.
+    """
+
+    repetitions: Count = 3
+    learners: Annotated[list[Chosen], Field(min_length=1)]
+    train_size: Count | None = None
+
+
+class StudySettings(_Frozen):
+    """A whole study.
+
+    Args:
+        name: Shown in the report.
+        seed: Of every random stream, together with the number of the repetition.
+        threads: Threads of each worker. It decides the order of sums, so the last bit of results;
+            the number of workers does not.
+        device: Where tensors live.
+        data: ``name`` of a data set or ``path`` of one's own, and options of ``load_dataset``.
+        active: Strategies to compare.
+        models: Models to measure.
+    """
+
+    name: Name
+    seed: Annotated[int, Field(ge=0)] = 0
+    threads: Count = 1
+    device: str = "cpu"
+    data: dict[str, Any]
+    active: Active | None = None
+    models: Models | None = None
+
+    def plain(self) -> dict[str, Any]:
+        """As plain values, to store and to read again; parts that are not there are left out."""
+        whole = self.model_dump(mode="json")
+        return {key: value for key, value in whole.items() if value is not None}

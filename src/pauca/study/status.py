@@ -1,0 +1,118 @@
+"""How far a study is, read from its folder, whether or not it is being worked on."""
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pauca.progress import Work, time_left
+from pauca.store import Run
+from pauca.study.cells import cells
+from pauca.study.folder import StudyFolder
+from pauca.study.watch import label_of, seconds_of
+
+__all__ = ["RunStatus", "StudyStatus", "study_status"]
+
+
+@dataclass(frozen=True)
+class RunStatus:
+    """How far one run is.
+
+    Args:
+        id: Of the run.
+        label: What it is.
+        kind: active or model.
+        status: pending, running, interrupted, done or failed.
+        rounds: Finished rounds.
+        rounds_in_all: Rounds when it is done.
+        seconds: Time that its finished rounds took.
+        error: What went wrong, with its traceback, when failed.
+    """
+
+    id: str
+    label: str
+    kind: str
+    status: str
+    rounds: int
+    rounds_in_all: int
+    seconds: float
+    error: str | None
+
+
+@dataclass(frozen=True)
+class StudyStatus:
+    """How far a study is.
+
+    Args:
+        name: Of the study.
+        folder: Where it is.
+        working: Whether a process works on it now.
+        runs: Every run.
+        left: Estimated seconds left, or None where nothing is known.
+    """
+
+    name: str
+    folder: str
+    working: bool
+    runs: tuple[RunStatus, ...]
+    left: float | None
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Number of runs by status."""
+        return dict(Counter(run.status for run in self.runs))
+
+    def plain(self) -> dict[str, Any]:
+        """As plain values."""
+        return {
+            "name": self.name,
+            "folder": self.folder,
+            "working": self.working,
+            "counts": self.counts,
+            "seconds_left": self.left,
+            "runs": [vars(run) for run in self.runs],
+        }
+
+
+def study_status(folder: Path | str) -> StudyStatus:
+    """How far the study of a folder is; nothing is changed.
+
+    Raises:
+        StoreError: there is no study.
+    """
+    place = StudyFolder(folder)
+    working = place.busy()
+    with place.store(readonly=True) as store:
+        runs, meta = store.runs(), store.meta()
+    workers = max(1, sum(run.status == "running" for run in runs))
+    return StudyStatus(
+        name=meta.get("study", {}).get("name", "not begun"),
+        folder=str(place.path),
+        working=working,
+        runs=tuple(_status(run, working) for run in runs),
+        left=time_left([_work(run) for run in runs], workers),
+    )
+
+
+def _status(run: Run, working: bool) -> RunStatus:
+    return RunStatus(
+        id=run.spec.id,
+        label=label_of(run),
+        kind=run.spec.kind,
+        status="interrupted" if run.status == "running" and not working else run.status,
+        rounds=len(run.rounds),
+        rounds_in_all=_rounds(run),
+        seconds=round(seconds_of(run), 3),
+        error=run.error,
+    )
+
+
+def _work(run: Run) -> Work:
+    label = f"{run.spec.kind} {cells.make(run.spec.kind, {}).label(run.spec.settings)}"
+    if run.status in ("done", "failed"):
+        return Work(label, "done", seconds_of(run) if run.status == "done" else 0.0, 1.0)
+    return Work(label, "running", seconds_of(run), len(run.rounds) / _rounds(run))
+
+
+def _rounds(run: Run) -> int:
+    return max(1, cells.make(run.spec.kind, {}).rounds(run.spec.settings))

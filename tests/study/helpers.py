@@ -1,0 +1,89 @@
+"""Studies in processes that are watched, stopped and killed."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from pauca.progress import AbstractDisplay, Snapshot
+from pauca.store import Run, SqliteStore
+from pauca.study import Result, run_study
+from tests.study.plugin import NAME, study
+
+COMMAND = f"""if True:
+    import json, sys
+    from pauca.study import run_study
+    from tests.study.plugin import study
+    changes = json.loads(sys.argv[2])
+    workers = int(sys.argv[3])
+    run_study(study(**changes), sys.argv[1], workers=workers, imports=[{NAME!r}])
+"""
+
+
+class Lines(AbstractDisplay):
+    """Keeps what is shown."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.shown: list[Snapshot] = []
+
+    def show(self, snapshot: Snapshot) -> None:
+        self.shown.append(snapshot)
+
+    def say(self, line: str) -> None:
+        self.lines.append(line)
+
+
+def run(folder: Path, workers: int = 2, **changes: Any) -> Result:
+    return run_study(study(**changes), folder, workers=workers, imports=[NAME])
+
+
+def numbers(runs: Iterable[Run]) -> dict[str, Any]:
+    """Everything but times."""
+    return {
+        run.spec.id: (
+            run.status,
+            [{k: v for k, v in record.items() if k != "seconds"} for record in run.rounds],
+        )
+        for run in runs
+    }
+
+
+def started(folder: Path, changes: str, workers: int = 1) -> "subprocess.Popen[bytes]":
+    """The study in a process group of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-c", COMMAND, str(folder), changes, str(workers)],
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+
+
+def until(fact: Callable[[], bool], seconds: float = 120.0) -> None:
+    """Wait for it; the limit is for a machine that is busy with other things."""
+    end = time.monotonic() + seconds
+    while not fact():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.005)
+
+
+def rounds_kept(folder: Path) -> int:
+    """Finished rounds in the store so far."""
+    if not (folder / "study.db").exists():
+        return 0
+    with SqliteStore(folder / "study.db", create=False) as store:
+        return sum(len(run.rounds) for run in store.runs())
+
+
+def members(group: int) -> list[int]:
+    """Processes of a group that are still alive."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = path.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[2]) == group and fields[0] != "Z":
+            found.append(int(path.parent.name))
+    return found

@@ -1,0 +1,173 @@
+"""From a file to settings in which nothing is left open, and every mistake told where it is."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pauca.errors import PaucaError, UnknownNameError, UsageError
+from pauca.study import StudySettings, read_study, settings_from
+from pauca.study.toml import to_toml
+from tests.study.plugin import study
+
+TEXT = """
+name = "first"
+seed = 7
+[data]
+name = "tiny"
+n = 90
+[active]
+strategies = ["random", { name = "margin" }]
+initial = 6
+query = 5
+budget = 21
+[active.learner]
+name = "fake"
+[models]
+learners = ["fake", { name = "fake", warm = true }]
+"""
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "study.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_every_default_is_written_down(tmp_path: Path) -> None:
+    fake = {"name": "fake", "pause": 0.0, "warm": False, "fault": "", "at": 0, "mark": ""}
+    assert read_study(write(tmp_path, TEXT)).plain() == {
+        "name": "first",
+        "seed": 7,
+        "threads": 1,
+        "device": "cpu",
+        "data": {"name": "tiny", "n": 90, "seed": 0},
+        "active": {
+            "repetitions": 5,
+            "strategies": [{"name": "random"}, {"name": "margin"}],
+            "initial": 6,
+            "query": 5,
+            "budget": 21,
+            "learner": fake,
+        },
+        "models": {
+            "repetitions": 3,
+            "learners": [fake, {**fake, "warm": True}],
+            "train_size": None,
+        },
+    }
+
+
+def test_plain_values_give_the_same_study_again(tmp_path: Path) -> None:
+    settings = read_study(write(tmp_path, TEXT))
+    assert settings_from(settings.plain()) == settings
+    again = write(tmp_path, to_toml(settings.plain()))
+    assert read_study(again) == settings
+
+
+def test_settings_are_frozen() -> None:
+    settings = settings_from(study())
+    with pytest.raises(ValueError, match="frozen"):
+        settings.seed = 5
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"sede": 1}, r"unknown key 'sede'; where: the study; what to do: did you mean 'seed'\?"),
+        (
+            {"active__budgte": 1},
+            r"unknown key 'budgte'; where: the study, section \[active\].*'budget'\?",
+        ),
+        (
+            {"active__learner": {"name": "fake", "paus": 1}},
+            r"unknown setting of learner 'fake' 'paus'; where: the study, section \[active\], "
+            r"learner; what to do: did you mean 'pause'\?",
+        ),
+        (
+            {"active__strategies": ["random", "margn"]},
+            r"unknown strategy 'margn'; where: .*strategies\[1\].*'margin'\?",
+        ),
+        ({"data": {"name": "tiney"}}, r"unknown data set 'tiney'.*section \[data\].*'tiny'\?"),
+        ({"data": {"name": "tiny", "m": 3}}, r"unknown setting of data set 'tiny' 'm'"),
+        ({"data": {}}, r"data set is not named; expected: either `name` or `path`; got: neither"),
+        ({"data": {"name": "tiny", "path": "x"}}, r"got: name, path"),
+        (
+            {"active__budget": "many"},
+            r"value of 'budget' does not fit; expected: a valid integer; got: 'many'; "
+            r"where: the study, section \[active\]",
+        ),
+        ({"active__query": 0}, r"'query' does not fit; expected: greater than or equal to 1"),
+        ({"active__query": True}, r"'query' does not fit"),
+        ({"active__query": 2.0}, r"'query' does not fit"),
+        (
+            {"active__initial": 50},
+            r"budget is smaller than the initial set; expected: budget >= 50",
+        ),
+        ({"active__strategies": []}, r"'strategies' does not fit"),
+        ({"active__strategies": ["random", "random"]}, r"'random' is listed twice"),
+        (
+            {"active__strategies": [{"nam": "random"}]},
+            r"'strategies\[0\]' does not fit; expected: a name,.*section \[active\]",
+        ),
+        ({"active__strategies": [3]}, r"got: 3"),
+        ({"active__learner": {"name": "fake", "pause": "long"}}, r"a valid number.*'pause'"),
+        ({"active": None}, r"nothing to do; expected: a section \[active\] or \[models\]"),
+        ({"active": 3}, r"'active' does not fit"),
+        ({"seed": -1}, r"'seed' does not fit"),
+        ({"name": "a/b"}, r"'name' does not fit"),
+        ({"threads": 0}, r"'threads' does not fit"),
+    ],
+)
+def test_mistakes_are_told_where_they_are(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        settings_from(study(**change))
+
+
+@pytest.mark.parametrize("key", ["name", "data"])
+def test_missing_key(key: str) -> None:
+    plain = study()
+    del plain[key]
+    with pytest.raises(UsageError, match=rf"the key '{key}' is missing"):
+        settings_from(plain)
+
+
+def test_an_unknown_name_stays_one() -> None:
+    with pytest.raises(UnknownNameError):
+        settings_from(study(active__learner={"name": "fakt"}))
+
+
+def test_files_that_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"cannot be read.*No such file.*nowhere.toml"):
+        read_study(tmp_path / "nowhere.toml")
+    with pytest.raises(UsageError, match="cannot be read"):
+        read_study(tmp_path)
+    with pytest.raises(UsageError, match=r"not well-formed TOML.*line 2"):
+        read_study(write(tmp_path, "a = 1\nb = = 2\n"))
+    (tmp_path / "latin.toml").write_bytes(b'name = "\xe9"')
+    with pytest.raises(UsageError, match="not UTF-8"):
+        read_study(tmp_path / "latin.toml")
+
+
+def test_a_relative_path_of_data_starts_at_the_file(tmp_path: Path) -> None:
+    text = TEXT.replace('name = "tiny"\nn = 90', 'path = "pool/rows.csv"\nlabel = "y"')
+    data = read_study(write(tmp_path, text)).data
+    assert data == {"path": str(tmp_path / "pool" / "rows.csv"), "label": "y"}
+
+
+def test_toml_of_odd_values() -> None:
+    text = to_toml({"a b": 1e-7, "t": True, "s": 'quo"te\n\u00e9', "x": {"l": [1, {"k": [2.5]}]}})
+    import tomllib
+
+    assert tomllib.loads(text) == {
+        "a b": 1e-7,
+        "t": True,
+        "s": 'quo"te\n\u00e9',
+        "x": {"l": [1, {"k": [2.5]}]},
+    }
+    with pytest.raises(PaucaError, match="cannot be written"):
+        to_toml({"a": object()})
+
+
+def test_model_of_settings_is_public() -> None:
+    assert isinstance(settings_from(study()), StudySettings)
