@@ -9,13 +9,24 @@ from typing import Annotated, Any, ClassVar, cast
 import torch
 import torch.nn.functional as F
 from pydantic import Field
-from torch import Generator, Tensor
+from torch import Generator, Tensor, nn
 
 from pauca.checks import check_size
 from pauca.data.dataset import Task
-from pauca.errors import InputError, UsageError
-from pauca.learners.base import AbstractLearner, FitReport, LabelInput, Progress, learners
-from pauca.learners.training import Optimiser, Plan, Schedule, hold_out, steps_of, train
+from pauca.errors import InputError
+from pauca.learners.base import FitReport, LabelInput, Progress, learners
+from pauca.learners.objective import AbstractGradientLearner, AbstractObjective, Training, join
+from pauca.learners.training import (
+    Objective,
+    Optimiser,
+    Plan,
+    Schedule,
+    check_length,
+    cross_entropy,
+    hold_out,
+    steps_of,
+    train,
+)
 from pauca.nets import (
     AbstractNet,
     MemberMasks,
@@ -34,7 +45,7 @@ _STEPS = 500
 
 
 @learners.register("backprop")
-class Backprop(AbstractLearner):
+class Backprop(AbstractGradientLearner):
     """A net trained on the cross-entropy for a fixed number of optimiser steps.
 
     Exactly one of ``steps`` and ``epochs``; with neither, 500 steps. With a ``validation`` part the
@@ -132,22 +143,7 @@ class Backprop(AbstractLearner):
                 the net does not have.
         """
         steps, epochs = settings.get("steps"), settings.get("epochs")
-        if steps is not None and epochs is not None:
-            raise UsageError(
-                "the length of training is given twice",
-                expected="either steps or epochs",
-                got=f"steps = {steps} and epochs = {epochs}",
-                where=f"learner {cls.name!r}",
-                todo="leave one of them out",
-            )
-        if settings.get("patience") and not settings.get("validation"):
-            raise UsageError(
-                "patience without a validation part",
-                expected="validation > 0",
-                got=f"patience = {settings['patience']}, validation = 0",
-                where=f"learner {cls.name!r}",
-                todo="set validation to, say, 0.2, or patience to 0",
-            )
+        check_length(settings, cls.name)
         whole = nets.resolve(settings["net"], settings.get("net_params") or {})
         fixed = _STEPS if steps is None and epochs is None else steps
         return {**settings, "net_params": whole, "steps": fixed}
@@ -195,22 +191,67 @@ class Backprop(AbstractLearner):
             InputError: no items, labels outside the task, sizes that differ.
             RunError: the training diverged; the learner stays as it was.
         """
+        return self._fit(x, y, generator=generator, progress=progress)
+
+    def fit_more(
+        self,
+        x: Tensor,
+        y: Tensor,
+        more: tuple[Tensor, Tensor],
+        *,
+        generator: Generator,
+        progress: Progress | None = None,
+        unlabelled: Tensor | None = None,
+    ) -> FitReport:
+        """As ``fit``, with further items; validation part and number of steps come from x alone."""
+        return self._fit(x, y, generator=generator, progress=progress, more=more)
+
+    def fit_towards(
+        self,
+        objective: AbstractObjective,
+        x: Tensor,
+        y: Tensor,
+        *,
+        generator: Generator,
+        progress: Progress | None = None,
+    ) -> FitReport:
+        """As ``fit``, with the objective's loss in place of the cross-entropy."""
+        return self._fit(x, y, generator=generator, progress=progress, objective=objective)
+
+    def _fit(
+        self,
+        x: Tensor,
+        y: Tensor,
+        *,
+        generator: Generator,
+        progress: Progress | None,
+        more: tuple[Tensor, Tensor] | None = None,
+        objective: AbstractObjective | None = None,
+    ) -> FitReport:
         self.check_fit(x, y)
-        init, part, order, noise, dropout = split(
-            generator, "init", "validation", "batches", "augment", "dropout"
+        init, part, order, noise, dropout, game, other = split(
+            generator, "init", "validation", "batches", "augment", "dropout", "objective", "other"
         )
         x, y = x.to(self.device), y.to(self.device)
         kept, held = (where.to(self.device) for where in hold_out(y, self.validation, part))
         warm = self.warm and self._net is not None
         net = deepcopy(self.net) if warm else self._make(init)
         steps = self.steps or steps_of(self.epochs or 1, len(kept), self.batch)
+        whole: nn.Module = net
+        loss: Objective = cross_entropy
+        if objective is not None:
+            example = self.task.evaluate(x[:1], None)
+            training = Training(net, example, steps, partial(self._input, noise=other), game)
+            whole, loss = join(objective, training)
+        seen_x, seen_y = self.with_more(x[kept], y[kept], more)
         with isolated(dropout):
             report = train(
-                net,
-                partial(self._batch, x[kept], y[kept], noise),
-                len(kept),
+                whole,
+                partial(self._batch, seen_x, seen_y, noise),
+                len(seen_x),
                 self._plan(steps=steps),
                 generator=order,
+                objective=loss,
                 check=partial(self._check, x[held], y[held]) if len(held) else None,
                 progress=progress,
             )
@@ -301,8 +342,11 @@ class Backprop(AbstractLearner):
         self, x: Tensor, y: Tensor, noise: Generator, where: Tensor
     ) -> tuple[Tensor, Tensor]:
         where = where.to(self.device)
-        transform = self.task.train if self.augment else self.task.evaluate
-        return transform(x[where], noise if self.augment else None), y[where]
+        return self._input(x[where], noise), y[where]
+
+    def _input(self, x: Tensor, noise: Generator) -> Tensor:
+        x = x.to(self.device)
+        return self.task.train(x, noise) if self.augment else self.task.evaluate(x, None)
 
     def _parts(self, x: Tensor) -> Iterator[Tensor]:
         """Net inputs of at most ``eval_batch`` items; one empty one where there are none."""

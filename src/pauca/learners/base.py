@@ -135,6 +135,33 @@ class AbstractLearner(ABC):
             InputError: no items, labels outside the task, sizes that differ.
         """
 
+    def fit_more(
+        self,
+        x: Tensor,
+        y: Tensor,
+        more: tuple[Tensor, Tensor],
+        *,
+        generator: Generator,
+        progress: Progress | None = None,
+        unlabelled: Tensor | None = None,
+    ) -> FitReport:
+        """As ``fit``, with further items whose labels nobody gave (pseudo-labels).
+
+        A learner that holds items out, or whose number of steps depends on how many there are,
+        overrides this: both should come from the labelled items alone.
+
+        Args:
+            x: Labelled items.
+            y: Their labels.
+            more: At least one further item [n, ...], and int64 [n].
+            generator: As in ``fit``.
+            progress: As in ``fit``.
+            unlabelled: As in ``fit``.
+        """
+        self.check_fit(x, y)
+        x, y = self.with_more(x, y, more)
+        return self.fit(x, y, generator=generator, progress=progress, unlabelled=unlabelled)
+
     @abstractmethod
     def outputs(
         self,
@@ -206,6 +233,20 @@ class AbstractLearner(ABC):
         check_size(y, len(x), "y")
         check_labels(y, self.task.c, "y")
         self.check_items(x)
+
+    @final
+    def with_more(
+        self, x: Tensor, y: Tensor, more: tuple[Tensor, Tensor] | None
+    ) -> tuple[Tensor, Tensor]:
+        """Items and labels, and the further ones after them, on the device of x.
+
+        Raises:
+            InputError: the further ones do not fit the task.
+        """
+        if more is None:
+            return x, y
+        self.check_fit(*more)
+        return torch.cat([x, more[0].to(x.device)]), torch.cat([y, more[1].to(y.device)])
 
     @final
     def check_items(self, x: Tensor) -> None:

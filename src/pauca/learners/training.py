@@ -12,14 +12,16 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
-from pauca.errors import RunError
+from pauca.errors import RunError, UsageError
 from pauca.learners.base import FitReport, Progress
 
 __all__ = [
     "Best",
+    "Objective",
     "Optimiser",
     "Plan",
     "Schedule",
+    "check_length",
     "cross_entropy",
     "hold_out",
     "index_batches",
@@ -69,6 +71,31 @@ class Plan:
     patience: int
 
 
+def check_length(settings: Mapping[str, Any], learner: str) -> None:
+    """Refuse a training whose length is given twice, and patience without a validation part.
+
+    Raises:
+        UsageError: with both settings named.
+    """
+    steps, epochs = settings.get("steps"), settings.get("epochs")
+    if steps is not None and epochs is not None:
+        raise UsageError(
+            "the length of training is given twice",
+            expected="either steps or epochs",
+            got=f"steps = {steps} and epochs = {epochs}",
+            where=f"learner {learner!r}",
+            todo="leave one of them out",
+        )
+    if settings.get("patience") and not settings.get("validation"):
+        raise UsageError(
+            "patience without a validation part",
+            expected="validation > 0",
+            got=f"patience = {settings['patience']}, validation = 0",
+            where=f"learner {learner!r}",
+            todo="set validation to, say, 0.2, or patience to 0",
+        )
+
+
 def hold_out(y: Tensor, fraction: float, generator: Generator) -> tuple[Tensor, Tensor]:
     """Positions to train on and positions held out, stratified; every class keeps one to train on.
 
@@ -105,9 +132,14 @@ def _quotas(counts: Tensor, fraction: float, ties: Tensor) -> Tensor:
     return torch.minimum(quotas, counts - 1)
 
 
-def index_batches(n: int, batch: int, generator: Generator) -> Iterator[Tensor]:
-    """Endless positions int64 [min(batch, n)]: one permutation of n after the other, cut evenly."""
-    size = min(batch, n)
+def index_batches(
+    n: int, batch: int, generator: Generator, *, exact: bool = False
+) -> Iterator[Tensor]:
+    """Endless positions int64 [min(batch, n)]: one permutation of n after the other, cut evenly.
+
+    With ``exact`` they are int64 [batch] even where n is smaller.
+    """
+    size = batch if exact else min(batch, n)
     left = torch.empty(0, dtype=torch.int64)
     while True:
         while len(left) < size:

@@ -50,6 +50,7 @@ class Critic(nn.Module):
 
     def __init__(self, z: int, hidden: int) -> None:
         super().__init__()
+        self.z = z
         self.layers = nn.Sequential(nn.Linear(z, hidden), nn.ReLU(), nn.Linear(hidden, 1))
 
     def forward(self, features: Tensor) -> Tensor:

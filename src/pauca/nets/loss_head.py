@@ -26,6 +26,7 @@ class LossHead(nn.Module):
 
     def __init__(self, widths: Sequence[int], hidden: int) -> None:
         super().__init__()
+        self.widths = tuple(widths)
         self.reads = nn.ModuleList(nn.Linear(width, hidden) for width in widths)
         self.out = nn.Linear(hidden * len(self.reads), 1)
 

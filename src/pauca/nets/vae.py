@@ -136,10 +136,9 @@ def reparameterise(mean: Tensor, log_variance: Tensor, generator: Generator) -> 
 def negative_elbo(
     x: Tensor, reconstruction: Tensor, mean: Tensor, log_variance: Tensor, beta: float
 ) -> Tensor:
-    """-(E[log p(x|z)] - beta KL(q(z|x) || N(0, 1))) / d, mean over items, without constants.
+    """-(E[log p(x|z)] - beta KL(q(z|x) || N(0, 1))) in nats, mean over items, without constants.
 
-    The likelihood is normal with variance 1. Dividing by the d numbers of an item keeps the weight
-    of whatever is added to it the same for small and large images.
+    The likelihood is normal with variance 1.
 
     Args:
         x: Items, float [b, ...].
@@ -155,7 +154,7 @@ def negative_elbo(
     """
     squares = (x - reconstruction).square().flatten(1).sum(1)  # [b]
     divergence = (mean.square() + log_variance.exp() - 1 - log_variance).sum(1)  # [b]
-    return (squares + beta * divergence).mean() / (2 * x[0].numel())
+    return (squares + beta * divergence).mean() / 2
 
 
 def _posterior(code: Tensor) -> tuple[Tensor, Tensor]:
