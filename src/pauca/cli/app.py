@@ -1,0 +1,227 @@
+"""The commands."""
+
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pauca.cli.main import guarded
+
+if TYPE_CHECKING:
+    from pauca.study import Result
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    name="pauca",
+    help="Learn from few labels, and study the few units that carry what is learned.",
+    epilog="Start with: pauca demo",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Folder = Annotated[Path, typer.Argument(help="Folder of the study.", metavar="DIR")]
+Json = Annotated[bool, typer.Option("--json", help="As JSON, on standard output.")]
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        help="Cells at once; as many as cores allow if left out. Results do not depend on it.",
+        min=1,
+    ),
+]
+Engine = Annotated[str, typer.Option(help="Where the cells are worked on.")]
+Imports = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--import",
+        help="Module to import first: it may register strategies, learners, data sets.",
+        metavar="MODULE",
+    ),
+]
+
+
+class Listed(StrEnum):
+    """What can be listed."""
+
+    strategies = "strategies"
+    learners = "learners"
+    datasets = "datasets"
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        import pauca
+
+        typer.echo(f"pauca {pauca.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Learn from few labels, and study the few units that carry what is learned."""
+
+
+@app.command(epilog="Examples: pauca demo --- pauca demo --out /tmp/demo")
+@guarded
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for the results.", metavar="DIR")] = Path(
+        "runs/demo"
+    ),
+    workers: Workers = None,
+) -> None:
+    """Both halves of the system on small digits, in about two minutes on two cores.
+
+    Compares strategies that choose which digits to have labelled, and trains Forward-Forward,
+    backpropagation on the same goodness, and plain backpropagation. Needs no network. Run it again
+    to go on where it stopped.
+    """
+    from importlib.resources import as_file, files
+
+    from pauca.cli.show import describe
+    from pauca.study import read_study
+
+    with as_file(files("pauca.study") / "demo.toml") as path:
+        typer.echo(describe(read_study(path)), err=True)
+        _run(path, out, workers, "local", None)
+
+
+@app.command(
+    epilog="Example: pauca run studies/mnist-first.toml --out runs/mnist-first --workers 2"
+)
+@guarded
+def run(
+    study: Annotated[Path, typer.Argument(help="Study file.", metavar="STUDY.toml")],
+    out: Annotated[Path, typer.Option(help="Folder for the results.", metavar="DIR")],
+    workers: Workers = None,
+    engine: Engine = "local",
+    imports: Imports = None,
+) -> None:
+    """Run a study, then write its report. In the folder of the same study, go on with it."""
+    _run(study, out, workers, engine, imports)
+
+
+@app.command(epilog="Examples: pauca resume runs/demo --- pauca resume runs/demo --failed")
+@guarded
+def resume(
+    folder: Folder,
+    workers: Workers = None,
+    engine: Engine = "local",
+    failed: Annotated[bool, typer.Option("--failed", help="Try failed cells again too.")] = False,
+    imports: Imports = None,
+) -> None:
+    """Go on with a study that was stopped or killed: after the last finished round of each cell."""
+    from pauca.progress import display_for
+    from pauca.study import resume_study
+
+    with _resumable(folder):
+        result = resume_study(
+            folder,
+            workers=workers,
+            failed=failed,
+            engine=engine,
+            progress=display_for(),
+            imports=imports or (),
+        )
+    _finish(result)
+
+
+@app.command(epilog="Examples: pauca status runs/demo --- pauca status runs/demo --json")
+@guarded
+def status(
+    folder: Folder,
+    json: Json = False,
+    errors: Annotated[
+        bool, typer.Option("--errors", help="Show the tracebacks of failed cells.")
+    ] = False,
+) -> None:
+    """Show how far a study is: done, running, failed, time left."""
+    from pauca.cli.show import show_json, show_status
+    from pauca.study import study_status
+
+    found = study_status(folder)
+    if json:
+        show_json(found.plain())
+    else:
+        show_status(found, errors=errors)
+
+
+@app.command(epilog="Example: pauca report runs/demo")
+@guarded
+def report(folder: Folder) -> None:
+    """Write the report of a study anew from what its folder holds; prints its path."""
+    from pauca.report import write_report
+
+    typer.echo(str(write_report(folder).resolve()))
+
+
+@app.command("list", epilog="Examples: pauca list strategies --- pauca list datasets --json")
+@guarded
+def list_(
+    what: Annotated[Listed, typer.Argument(help="What to list.")],
+    json: Json = False,
+) -> None:
+    """List what a study can name."""
+    from pauca.cli.listing import LISTINGS
+    from pauca.cli.show import show_json, show_rows
+
+    rows, columns = LISTINGS[what.value]
+    found = rows()
+    if json:
+        show_json(found)
+    else:
+        show_rows(found, columns)
+
+
+def _run(
+    study: Path, out: Path, workers: int | None, engine: str, imports: list[str] | None
+) -> None:
+    from pauca.progress import display_for
+    from pauca.study import run_study
+
+    with _resumable(out):
+        result = run_study(
+            study,
+            out,
+            workers=workers,
+            engine=engine,
+            progress=display_for(),
+            imports=imports or (),
+        )
+    _finish(result)
+
+
+@contextmanager
+def _resumable(folder: Path) -> Iterator[None]:
+    """Say how to go on, if what is done within is stopped."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        typer.echo(
+            "stopped; every finished round is kept. Go on with: "
+            f"pauca resume {shlex.quote(str(folder))}",
+            err=True,
+        )
+        raise
+
+
+def _finish(result: "Result") -> None:
+    """Write the report, say what failed, and end with the right code."""
+    from pauca.cli.show import show_failed
+    from pauca.report import write_report
+
+    done = f"{len(result.done)} of {len(result.runs)} cells done"
+    typer.echo(f"{done}, {result.worked} of them now", err=True)
+    typer.echo(f"report: {write_report(result.folder).resolve()}")
+    if result.failed:
+        show_failed(result)
+        raise typer.Exit(1)

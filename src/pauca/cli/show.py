@@ -1,0 +1,126 @@
+"""Tables and text for people, JSON for programs."""
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from pauca.progress import clock
+
+if TYPE_CHECKING:
+    from pauca.study import Result, StudySettings, StudyStatus
+
+__all__ = ["describe", "show_failed", "show_json", "show_rows", "show_status"]
+
+_STATES = ("done", "running", "interrupted", "pending", "failed")
+
+
+def show_json(value: Any) -> None:
+    """On standard output, indented."""
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def show_rows(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
+    """A table with one line a row."""
+    table = Table(*columns, box=None, pad_edge=False, header_style="bold")
+    for row in rows:
+        table.add_row(*(_text(row[column]) for column in columns))
+    _console().print(table)
+
+
+def show_status(status: "StudyStatus", *, errors: bool) -> None:
+    """How far a study is, one line for each kind of cell, then what failed."""
+    console = _console()
+    counts = ", ".join(f"{n} {state}" for state, n in _ordered(status.counts))
+    console.print(f"{status.name}: {counts or 'nothing planned yet'}")
+    if status.working:
+        left = "not known yet" if status.left is None else f"about {clock(status.left)}"
+        console.print(f"being worked on; time left {left}")
+    elif set(status.counts) & {"pending", "interrupted"}:
+        console.print(f"not being worked on; go on with: pauca resume {status.folder}")
+    groups: dict[tuple[str, str], list[Any]] = {}
+    for run in status.runs:
+        groups.setdefault((run.kind, run.label.rpartition(", ")[0]), []).append(run)
+    rows = [
+        {
+            "kind": kind,
+            "cell": label,
+            "rounds": f"{sum(r.rounds for r in runs)}/{sum(r.rounds_in_all for r in runs)}",
+            "time": clock(sum(r.seconds for r in runs)),
+            "state": ", ".join(f"{n} {s}" for s, n in _ordered(Counter(r.status for r in runs))),
+        }
+        for (kind, label), runs in groups.items()
+    ]
+    if rows:
+        show_rows(rows, ("kind", "cell", "rounds", "time", "state"))
+    for run in status.runs:
+        if run.error:
+            console.print(Text(f"failed: {run.label}: {_last(run.error)}", style="red"))
+            if errors:
+                console.print(Text(run.error))
+
+
+def show_failed(result: "Result") -> None:
+    """What failed, and what to do, on standard error."""
+    from pauca.study.watch import label_of
+
+    console = Console(stderr=True, soft_wrap=True, highlight=False)
+    console.print(Text(f"error: {len(result.failed)} cells failed", style="bold red"))
+    for run in result.failed:
+        console.print(Text(f"  {label_of(run)}: {_last(run.error or '')}"))
+    console.print(
+        f"  what to do: `pauca status {result.folder} --errors` shows where; "
+        f"`pauca resume {result.folder} --failed` tries them again",
+        markup=False,
+    )
+
+
+def describe(study: "StudySettings") -> str:
+    """What a study does, in a few sentences."""
+    said = []
+    if study.active:
+        asked = study.active
+        said.append(
+            f"{_names(asked.strategies)} choose what to have labelled, from {asked.initial} labels "
+            f"to {asked.budget} by {asked.query} a round, for a {asked.learner['name']} learner, "
+            f"{asked.repetitions} repetitions each."
+        )
+    if study.models:
+        said.append(
+            f"{_names(study.models.learners)} learn from all labels and are looked into, "
+            f"{study.models.repetitions} repetitions each."
+        )
+    data = study.data.get("name") or study.data["path"]
+    return "\n".join([f"{study.name}, on the data set {data}:", *said])
+
+
+def _names(choices: Sequence[Mapping[str, Any]]) -> str:
+    *most, last = (str(choice["name"]) for choice in choices)
+    return f"{', '.join(most)} and {last}" if most else last
+
+
+def _ordered(counts: Mapping[str, int]) -> list[tuple[str, int]]:
+    return [(state, counts[state]) for state in _STATES if counts.get(state)]
+
+
+def _last(error: str) -> str:
+    """The line of a traceback that says what happened, or the first of another text."""
+    lines = error.strip().splitlines() or [""]
+    return lines[-1] if lines[0].startswith("Traceback") else lines[0]
+
+
+def _text(value: Any) -> Text:
+    if value is None:
+        return Text("-")
+    return Text(", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value))
+
+
+def _console() -> Console:
+    """As wide as the terminal; wide enough for a line a row elsewhere."""
+    width = None if sys.stdout.isatty() else 200
+    return Console(width=width, highlight=False, markup=False)
