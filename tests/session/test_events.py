@@ -6,7 +6,8 @@ import pytest
 from pauca.errors import DataError, InputError
 from pauca.session import State, fold
 from pauca.session.events import Asked, Event, Skipped, Told, Undone, from_json, to_json
-from pauca.session.state import advance, check_event, last_change
+from pauca.session.ledger import Ledger
+from pauca.session.state import last_change
 
 EVENTS: list[Event] = [
     Asked(ids=(3, 1), round=0, initial=True),
@@ -56,10 +57,11 @@ def test_the_state_by_hand() -> None:
 
 
 def test_stepping_is_folding() -> None:
-    state = State()
+    ledger = Ledger(8, 2)
     for count in range(1, len(EVENTS) + 1):
-        state = advance(state, EVENTS[:count])
-        assert state == fold(EVENTS[:count])
+        ledger.append(EVENTS[count - 1])
+        assert ledger.state == fold(EVENTS[:count])
+        assert ledger.events == tuple(EVENTS[:count])
 
 
 def test_the_last_change_is_the_last_one_that_stands() -> None:
@@ -79,6 +81,11 @@ def test_the_last_change_is_the_last_one_that_stands() -> None:
     ],
 )
 def test_events_that_cannot_follow_are_refused(event: Event) -> None:
-    log = EVENTS[:4]
+    ledger = Ledger(8, 2)
+    for earlier in EVENTS[:4]:
+        ledger.append(earlier)
+    state = ledger.state
     with pytest.raises(InputError):
-        check_event(event, fold(log), log, n=8, c=2)
+        ledger.append(event)
+    assert ledger.events == tuple(EVENTS[:4])
+    assert ledger.state == state

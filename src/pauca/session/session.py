@@ -13,8 +13,9 @@ from pauca.errors import InputError
 from pauca.learners.base import AbstractLearner, FitReport, Progress
 from pauca.outputs import Outputs
 from pauca.rng import Streams
-from pauca.session.events import Asked, Event, Skipped, Told, Undone, from_json, to_json
-from pauca.session.state import State, advance, check_event, last_change
+from pauca.session.events import Asked, Skipped, Told, Undone, from_json, to_json
+from pauca.session.ledger import Ledger
+from pauca.session.state import State, last_change
 from pauca.strategies.base import AbstractStrategy, make_strategy
 
 __all__ = ["Session"]
@@ -71,11 +72,10 @@ class Session:
         self.initial_strategy = initial_strategy
         self.streams = streams
         self._block = check_count(block, "block", least=1)
-        self._log: list[Event] = []
-        self._state = State()
+        self._ledger = Ledger(len(x), learner.task.c)
         self._trained: tuple[Mapping[int, int], int, FitReport] | None = None
         for place, event in enumerate(events):
-            self._append(from_json(event, f"event {place}"))
+            self._ledger.append(from_json(event, f"event {place}"))
 
     @property
     def n(self) -> int:
@@ -85,43 +85,44 @@ class Session:
     @property
     def state(self) -> State:
         """Where the session stands: a pure function of the events."""
-        return self._state
+        return self._ledger.state
 
     @property
     def round(self) -> int:
         """How often the strategy has chosen: the number of the round under way."""
-        return self._state.round
+        return self.state.round
 
     @property
     def events(self) -> tuple[dict[str, Any], ...]:
         """Everything that happened, in order, as plain values that JSON holds; a copy."""
-        return tuple(to_json(event) for event in self._log)
+        return tuple(to_json(event) for event in self._ledger.events)
 
     @property
     def labelled_ids(self) -> Tensor:
         """Labelled items in increasing order, int64 [m]."""
-        return _ints(sorted(self._state.labelled))
+        return _ints(sorted(self.state.labelled))
 
     @property
     def labels(self) -> Tensor:
         """Their classes, int64 [m]."""
-        return _ints(self._state.labelled[i] for i in sorted(self._state.labelled))
+        labelled = self.state.labelled
+        return _ints(labelled[i] for i in sorted(labelled))
 
     @property
     def pending(self) -> Tensor:
         """Items asked for and not answered, in the order of asking, int64."""
-        return _ints(self._state.pending)
+        return _ints(self.state.pending)
 
     @property
     def skipped(self) -> Tensor:
         """Items set aside, in increasing order, int64."""
-        return _ints(sorted(self._state.skipped))
+        return _ints(sorted(self.state.skipped))
 
     @property
     def remaining(self) -> Tensor:
         """Items that can be asked for: not labelled, pending or skipped; increasing, int64."""
         free = torch.ones(self.n, dtype=torch.bool)
-        state = self._state
+        state = self.state
         free[_ints([*state.labelled, *state.pending, *state.skipped])] = False
         return free.nonzero()[:, 0]
 
@@ -143,10 +144,10 @@ class Session:
         if not len(pool):
             raise self._exhausted()
         k = min(k, len(pool))
-        initial = not self._state.labelled
+        initial = not self.state.labelled
         chosen = self._first(pool, k) if initial else self._choose(pool, k)
         ids = tuple(chosen.tolist())
-        self._append(Asked(ids=ids, round=self.round, initial=initial))
+        self._ledger.append(Asked(ids=ids, round=self.round, initial=initial))
         return _ints(ids)
 
     def tell(self, ids: Tensor | Sequence[int], labels: Tensor | Sequence[int]) -> None:
@@ -161,9 +162,8 @@ class Session:
             InputError: anything else.
         """
         items = _whole(ids, "ids")
-        pending = set(self._state.pending)
-        unasked = tuple(i for i in items if i not in pending)
-        self._append(Told(ids=items, labels=_whole(labels, "labels"), unasked=unasked))
+        told = Told(ids=items, labels=_whole(labels, "labels"), unasked=self._ledger.unasked(items))
+        self._ledger.append(told)
 
     def skip(self, ids: Tensor | Sequence[int]) -> None:
         """Set items aside: they are not asked for again, unless the skip is undone.
@@ -174,7 +174,7 @@ class Session:
         Raises:
             InputError: anything else.
         """
-        self._append(Skipped(ids=_whole(ids, "ids")))
+        self._ledger.append(Skipped(ids=_whole(ids, "ids")))
 
     def undo(self) -> dict[str, Any]:
         """Take back the last tell or skip; what had been asked for is pending again.
@@ -185,9 +185,10 @@ class Session:
         Raises:
             InputError: there is none left.
         """
-        place = last_change(self._log)
-        self._append(Undone(event=-1 if place is None else place))
-        return to_json(self._log[-1 if place is None else place])
+        place = last_change(self._ledger.events)
+        place = -1 if place is None else place
+        self._ledger.append(Undone(event=place))
+        return to_json(self._ledger.events[place])
 
     def train(self, progress: Progress | None = None) -> FitReport:
         """Train the learner on what is labelled, unless it was already; ``ask`` does so by itself.
@@ -201,12 +202,12 @@ class Session:
         Raises:
             InputError: nothing is labelled.
         """
-        if not self._state.labelled:
+        if not self.state.labelled:
             raise InputError("nothing is labelled yet", todo="ask and tell first")
         if self._trained is None and self.learner.carries_state and not self.learner.fitted:
             for state in self._trainings():
                 self._fit(state, None)
-        return self._fit(self._state, progress)
+        return self._fit(self.state, progress)
 
     def _fit(self, state: State, progress: Progress | None) -> FitReport:
         trained = self._trained
@@ -232,16 +233,16 @@ class Session:
 
     def _trainings(self) -> Iterator[State]:
         """Where the session stood whenever the strategy chose."""
-        state = State()
-        for place, event in enumerate(self._log):
+        past = Ledger(self.n, self.learner.task.c)
+        for event in self._ledger.events:
             if isinstance(event, Asked) and not event.initial:
-                yield state
-            state = advance(state, self._log[: place + 1])
+                yield past.state
+            past.append(event)
 
     def _first(self, pool: Tensor, k: int) -> Tensor:
         c = self.learner.task.c
         probs = torch.full((1, 1, c), 1 / c).expand(1, len(pool), c)
-        generator = self.streams.generator("initial", self._state.initial)
+        generator = self.streams.generator("initial", self.state.initial)
         return self.initial_strategy.select(Outputs(ids=pool, probs=probs), None, k, generator)
 
     def _choose(self, pool: Tensor, k: int) -> Tensor:
@@ -264,13 +265,8 @@ class Session:
                 generator=self.streams.generator("outputs", self.round),
             )
 
-    def _append(self, event: Event) -> None:
-        check_event(event, self._state, self._log, n=self.n, c=self.learner.task.c)
-        self._log.append(event)
-        self._state = advance(self._state, self._log)
-
     def _exhausted(self) -> InputError:
-        state = self._state
+        state = self.state
         return InputError(
             "nothing is left to ask for",
             expected="an item that is not labelled, pending or skipped",
