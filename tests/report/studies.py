@@ -47,7 +47,7 @@ def active(store: AbstractStore, plan: Plan) -> None:
         for r in range(plan.repetitions)
         for place, strategy in enumerate(plan.strategies)
     ]
-    _fill(store, plan, specs, _active_rounds)
+    _fill(store, plan, specs)
 
 
 def models(store: AbstractStore, plan: Plan) -> None:
@@ -56,7 +56,7 @@ def models(store: AbstractStore, plan: Plan) -> None:
         for r in range(plan.repetitions)
         for place, learner in enumerate(plan.learners)
     ]
-    _fill(store, plan, specs, _model_rounds)
+    _fill(store, plan, specs)
 
 
 def meta(store: AbstractStore, plan: Plan) -> None:
@@ -223,13 +223,14 @@ def _model_rounds(plan: Plan, spec: RunSpec) -> list[tuple[dict[str, Any], dict[
     return [(record, blobs)]
 
 
-def _fill(store: AbstractStore, plan: Plan, specs: Sequence[RunSpec], rounds: Any) -> None:
+def _fill(store: AbstractStore, plan: Plan, specs: Sequence[RunSpec]) -> None:
     store.add(specs)
     for place in range(len(specs) - plan.unfinished):
         run = store.claim("tester")
         if run is None:
             break
-        records = rounds(plan, run.spec)
+        make = _active_rounds if run.spec.kind == "active" else _model_rounds
+        records = make(plan, run.spec)
         error = plan.fails.get(place)
         for record, blobs in records[: len(records) // 2 if error else None]:
             store.append(run.spec.id, "tester", record, blobs)

@@ -23,8 +23,8 @@ def test_a_cell_has_a_mean_its_interval_and_what_is_missing() -> None:
     nan = math.nan
     assert tables.cell(Estimate(0.5, 0.4, 0.6, 3)) == Cell("50.0", "[40.0, 60.0]")
     assert tables.cell(Estimate(0.5, nan, nan, 1)) == Cell("50.0", "no interval")
-    assert tables.cell(Estimate(0.5, 0.4, 0.6, 3, 2)).sub == "[40.0, 60.0], 2 not a number"
-    assert tables.cell(Estimate(nan, nan, nan, 0, 3)) == Cell("\u2013", "3 not a number")
+    assert tables.cell(Estimate(0.5, 0.4, 0.6, 3, 2)).sub == "[40.0, 60.0], 2 missing"
+    assert tables.cell(Estimate(nan, nan, nan, 0, 3)) == Cell("\u2013", "3 missing")
     assert tables.cell(None) == Cell("\u2013", "")
 
 

@@ -47,7 +47,13 @@ def test_numbers_as_text() -> None:
 
 @pytest.mark.parametrize(
     ("n", "said"),
-    [(1, "decides nothing"), (3, "first look"), (5, "not a claim"), (19, "not a claim"), (20, "")],
+    [
+        (1, "nothing is decided"),
+        (3, "first look"),
+        (5, "not a claim"),
+        (19, "not a claim"),
+        (20, ""),
+    ],
 )
 def test_caution_grows_as_repetitions_shrink(n: int, said: str) -> None:
     assert said in words.caution(n)
@@ -90,8 +96,8 @@ def test_worse_than_random_is_said_too() -> None:
 
 def test_one_repetition_is_not_judged() -> None:
     text = words.comparison(areas(Plan(repetitions=1)))
-    assert text.startswith("Over 1 repetition, ")
-    assert "cannot be told from random" in text
+    assert text.startswith("In one repetition, ")
+    assert text.endswith("A single repetition cannot tell a difference from chance.")
     assert "[" not in text
 
 
@@ -112,6 +118,16 @@ def test_curves_name_the_end_and_the_meaning_of_bands() -> None:
     assert "no interval" in one
     part = words.curve_words(curves_record(group(Plan(repetitions=3, fails={0: "x"}))))[1]
     assert "2 to 3 repetitions (3 planned" in part
+
+
+def test_curves_without_a_number_say_so() -> None:
+    plan = Plan(repetitions=1, rounds=2, initial=1, nan=frozenset({0}))
+    record = curves_record(group(plan))
+    assert words.curve_words(record)[0].startswith("Mean test accuracy at 1 label")
+    none = replace(
+        record, curves=tuple(replace(c, estimates=(estimate([]),) * 2) for c in record.curves)
+    )
+    assert words.curve_words(none) == ("No round has a test accuracy that is a number.", "")
 
 
 def test_many_series_are_counted_not_listed() -> None:

@@ -8,7 +8,7 @@ from pauca.report import build_page, results_frame, write_report
 from pauca.store import SqliteStore
 from tests.report.studies import Plan, fill
 
-PLAN = Plan(repetitions=2, rounds=2, units=10, items=20)
+PLAN = Plan(repetitions=2, rounds=2, learners=({"name": "bp-ff"},), units=10, items=20)
 
 
 def folder(tmp_path: Path) -> Path:

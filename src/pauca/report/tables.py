@@ -67,10 +67,10 @@ class Table:
 def cell(found: Estimate | None, form: Callable[[float], str] = share) -> Cell:
     """A mean with its interval; says how many values were missing."""
     if found is None or found.n == 0:
-        return Cell(DASH, f"{found.missing} not a number" if found and found.missing else "")
+        return Cell(DASH, f"{found.missing} missing" if found and found.missing else "")
     sub = f"[{form(found.low)}, {form(found.high)}]" if found.known else "no interval"
     if found.missing:
-        sub += f", {found.missing} not a number"
+        sub += f", {found.missing} missing"
     return Cell(form(found.mean), sub)
 
 

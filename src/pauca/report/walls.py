@@ -135,7 +135,7 @@ def draw_wall(record: Wall) -> Figure:
     with styled():
         drawing = Figure(figsize=(3.9, 3.0))
         names = _class_names(record)
-        left = 0.1 + 0.02 * max(map(len, names.values()), default=0)
+        left = 0.12 + 0.021 * max(map(len, names.values()), default=0)
         axes = drawing.add_axes((left, 0.1, 0.83 - left, 0.8))
         finite = np.isfinite(record.activity)
         drawn = axes.imshow(

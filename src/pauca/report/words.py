@@ -78,7 +78,7 @@ def caution(fewest: int) -> str:
     if fewest >= CLAIM:
         return ""
     if fewest < 2:
-        return "One repetition has no interval: it shows that the study runs, and decides nothing."
+        return "With one repetition there is no interval, and nothing is decided."
     if fewest < FIRST_LOOK:
         return (
             f"With only {fewest} repetitions this is a first look that more repetitions may"
@@ -100,7 +100,11 @@ def comparison(record: AreasRecord) -> str:
     counts = [row.difference.n for row in rows if row.difference is not None]
     over = f"Over {repetitions(counts)}"
     if max(counts) < 2:
-        return f"{over}, {_undecided(rows)}."
+        named = _list([f"{row.label} {_difference(row)}" for row in rows[:_NAMED]], len(rows))
+        return (
+            f"In one repetition, the area under the budget curve less random's is: {named}."
+            " A single repetition cannot tell a difference from chance."
+        )
     above = [row for row in rows if row.verdict > 0]
     below = [row for row in rows if row.verdict < 0]
     between = [row for row in rows if row.verdict == 0]
@@ -118,13 +122,21 @@ def comparison(record: AreasRecord) -> str:
 
 def curve_words(record: CurvesRecord) -> tuple[str, str]:
     """Where the curves end, and what their bands mean."""
-    ends = {curve.label: (curve.labels[-1], curve.estimates[-1]) for curve in record.curves}
-    budget = max(at for at, _ in ends.values())
-    there = {label: found for label, (at, found) in ends.items() if at == budget and found.n}
+    known = [
+        (at, curve.label, found)
+        for curve in record.curves
+        for at, found in zip(curve.labels, curve.estimates, strict=True)
+        if found.n
+    ]
+    if not known:
+        return "No round has a test accuracy that is a number.", ""
+    budget = max(at for at, _, _ in known)
+    there = {label: found for at, label, found in known if at == budget}
     ranked = sorted(there, key=lambda label: -there[label].mean)
     named = [f"{label} {with_interval(there[label])}" for label in _ends_of(ranked)]
     between = ", from highest to lowest" if len(named) > 1 else ""
-    first = f"Mean test accuracy at {budget:,} labels{between}: {_list(named, len(ranked))}."
+    labels = "1 label" if budget == 1 else f"{budget:,} labels"
+    first = f"Mean test accuracy at {labels}{between}: {_list(named, len(ranked))}."
     return first, _band_words(record)
 
 
@@ -237,7 +249,7 @@ def _highest(record: AreasRecord) -> str:
 
 
 def _band_words(record: CurvesRecord) -> str:
-    counts = [found.n for curve in record.curves for found in curve.estimates]
+    counts = [found.n for curve in record.curves for found in curve.estimates if found.n]
     if max(counts) < 2:
         return "There is one repetition, hence no interval: the lines say nothing about chance."
     over = repetitions(counts)
