@@ -34,7 +34,6 @@ def loaded_by(code: str) -> set[str]:
         "import pauca.testing",
         "import pauca.__main__",
         "import sys; sys.argv = ['pauca', '--help']; import pauca.__main__ as m; m.main()",
-        "import sys; sys.argv = ['pauca', 'run', '--help']; import pauca.__main__ as m; m.main()",
     ],
 )
 def test_light_things_load_nothing_heavy(code: str) -> None:
