@@ -56,7 +56,7 @@ def test_normalise_by_channel() -> None:
 
 def test_normalise_refuses_what_does_not_fit() -> None:
     with pytest.raises(InputError, match="do not fit"):
-        Normalise((0.5,), (0.5,)).apply(torch.rand(2, 3, 4, 4), None)
+        Normalise((0.5,), (0.5,)).apply(torch.zeros(2, 3, 4, 4), None)
     with pytest.raises(InputError, match="differ in length"):
         Normalise((0.5,), (0.5, 0.5))
     with pytest.raises(InputError, match="out of range"):
@@ -209,6 +209,6 @@ def test_settings_out_of_range(wrong: Any) -> None:
 @pytest.mark.parametrize("step", RANDOM, ids=repr)
 def test_cuda_draws_the_same_batch(step: AbstractStep) -> None:
     x = torch.rand(16, 1, 8, 8, generator=generator_from(8))
-    there = step.apply(x.cuda(), generator_from(1))
+    there = step.apply(x.to("cuda"), generator_from(1))
     assert there.is_cuda
     torch.testing.assert_close(there.cpu(), step.apply(x, generator_from(1)))

@@ -3,6 +3,7 @@
 import string
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from pauca.errors import DataError, UnknownNameError, UsageError
 from pauca.testing.datasets import check_dataset
 from tests.data import small
 
-NAMED = [
+NAMED = (
     "banking77",
     "breakhis",
     "cifar10",
@@ -31,7 +32,7 @@ NAMED = [
     "svhn",
     "tiny-imagenet",
     "waterbirds",
-]
+)
 
 
 def _places(n: int) -> dict[str, list[int]]:
@@ -61,13 +62,20 @@ def _openml(root: Path) -> None:
     (root / "openml" / "61.csv").write_text(text)
 
 
-def _hub(name: str, **settings: object) -> Callable[[Path], None]:
-    return lambda root: small.hub_copy(root, name, **settings) and None  # type: ignore[arg-type]
+def _breakhis(root: Path) -> None:
+    small.write_breakhis(root / "breakhis")
+
+
+def _hub(name: str, **settings: Any) -> Callable[[Path], None]:
+    def write(root: Path) -> None:
+        small.hub_copy(root, name, **settings)
+
+    return write
 
 
 SMALL: dict[str, Callable[[Path], None]] = {
     "banking77": _banking,
-    "breakhis": lambda root: small.write_breakhis(root / "breakhis") and None,
+    "breakhis": _breakhis,
     "cifar10": _hub("cifar10", shape=(32, 32, 3), classes=10, image="img"),
     "cifar10-imbalanced": _hub("cifar10", shape=(32, 32, 3), classes=10, image="img"),
     "cifar100": _hub("cifar100", shape=(32, 32, 3), classes=100, image="img", label="fine_label"),
@@ -93,7 +101,7 @@ SIZES = {"breakhis": {"size": 32}, "waterbirds": {"size": 48}}
 
 
 def test_every_name_is_there_and_has_a_small_copy() -> None:
-    assert datasets.names() == tuple(NAMED)
+    assert datasets.names() == NAMED
     assert {name if ":" not in name else "openml:<id>" for name in SMALL} == set(NAMED)
 
 
@@ -131,11 +139,16 @@ def test_contract(name: str, root: Path) -> None:
 
 @pytest.mark.parametrize("name", ["mnist", "fashion-mnist", "svhn", "cifar10", "cifar100"])
 def test_pixels_and_labels_are_those_of_the_files(name: str, root: Path) -> None:
-    settings = {"mnist": {}, "fashion-mnist": {}, "svhn": {}, "cifar10": {"image": "img"}}
+    settings: dict[str, dict[str, Any]] = {
+        "mnist": {},
+        "fashion-mnist": {},
+        "svhn": {},
+        "cifar10": {"image": "img"},
+    }
     more = settings.get(name, {"image": "img", "label": "fine_label"})
     shape = (28, 28) if "mnist" in name else (32, 32, 3)
     classes = entry(name).class_count or 0
-    written = small.hub_copy(root, name, shape=shape, classes=classes, **more)  # type: ignore[arg-type]
+    written = small.hub_copy(root, name, shape=shape, classes=classes, **more)
     dataset = load_dataset(name)
     for split, key in ((dataset.train, "train"), (dataset.test, "test")):
         x, y = written[key]
@@ -148,8 +161,8 @@ def test_pixels_and_labels_are_those_of_the_files(name: str, root: Path) -> None
 
 def test_labels_go_by_name_when_the_file_orders_the_names_otherwise(root: Path) -> None:
     names = list(reversed(entry("cifar10").classes))
-    settings = {"shape": (32, 32, 3), "classes": 10, "image": "img", "names": names}
-    small.hub_copy(root, "cifar10", **settings)  # type: ignore[arg-type]
+    settings: dict[str, Any] = {"shape": (32, 32, 3), "classes": 10, "image": "img", "names": names}
+    small.hub_copy(root, "cifar10", **settings)
     y = load_dataset("cifar10").train.y
     assert y is not None
     assert y.tolist() == [9 - i % 10 for i in range(20)]

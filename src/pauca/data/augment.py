@@ -257,6 +257,8 @@ class RandomRotation(AbstractRandomStep):
 
     def draw(self, x: Tensor, generator: Generator) -> Tensor:
         """Turned images, float [b, channels, h, w]; a positive angle turns counter-clockwise."""
+        if x.numel() == 0:
+            return x.clone()
         b, _, h, w = x.shape
         angle = (torch.rand(b, generator=generator) * 2 - 1) * math.radians(self.degrees)
         cos, sin, zero = angle.cos(), angle.sin(), torch.zeros(b)

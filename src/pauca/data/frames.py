@@ -1,5 +1,6 @@
 """Tables as files: csv, jsonl and parquet to frames, with what is broken about them said."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,7 +36,16 @@ def read_jsonl(path: Path) -> "pd.DataFrame":
     import pandas as pd
 
     def read() -> "pd.DataFrame":
-        return pd.read_json(path, lines=True, dtype=False, convert_dates=False)
+        rows = []
+        for number, line in enumerate(path.read_text("utf-8").splitlines(), start=1):
+            try:
+                row = json.loads(line) if line.strip() else {}
+            except ValueError as error:
+                raise ValueError(f"line {number}: {error}") from error
+            if not isinstance(row, dict):
+                raise ValueError(f"line {number} is not an object")
+            rows += [row] if row else []
+        return pd.DataFrame.from_records(rows)
 
     return _checked(path, read, "one JSON object a line")
 

@@ -88,10 +88,14 @@ def _arrays(path: Path) -> dict[str, NDArray[np.generic]]:
     if not path.is_file():
         raise DataError("there is no such file", got=str(path), todo="check the path")
     try:
-        with np.load(path, allow_pickle=False) as file:
+        # opened here, because np.load leaves a file that it cannot read open
+        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             if not hasattr(file, "files"):
-                raise DataError("this is a single array", expected="an npz file", where=path.name)
-            return {name: file[name] for name in file.files}
+                raise ValueError("this is a single array and not an npz file")
+            arrays = {name: file[name] for name in file.files}
+        if not all(isinstance(array, np.ndarray) for array in arrays.values()):
+            raise ValueError("a member is not an array")
+        return arrays
     except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
         objects = "pickle" in str(error) or "Object arrays" in str(error)
         raise DataError(
