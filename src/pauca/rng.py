@@ -74,7 +74,8 @@ def isolated(generator: Generator) -> Iterator[None]:
     Layer initialisation and stochastic layers of any ``torch.nn.Module`` read the global state. It
     is seeded on entry and put back on exit, so nothing leaks out in either direction.
     """
-    devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
-    with torch.random.fork_rng(devices=list(devices)):
+    started = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
+    devices = list(range(torch.cuda.device_count())) if started else []
+    with torch.random.fork_rng(devices=devices):
         torch.manual_seed(int(torch.randint(2**62, (), generator=generator)))
         yield
