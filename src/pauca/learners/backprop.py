@@ -14,6 +14,7 @@ from torch import Generator, Tensor, nn
 from pauca.checks import check_size
 from pauca.data.dataset import Task
 from pauca.errors import InputError
+from pauca.learners.attack import Attack
 from pauca.learners.base import FitReport, LabelInput, Progress, learners
 from pauca.learners.objective import AbstractGradientLearner, AbstractObjective, Training, join
 from pauca.learners.training import (
@@ -70,6 +71,8 @@ class Backprop(AbstractGradientLearner):
         warm: Start from the last weights (with a fresh optimiser) instead of new ones.
         augment: Train on the task's training transform instead of its evaluation transform.
         passes: Dropout members s that ``outputs`` gives when asked.
+        bim_step: Step of BIM in every input coordinate, in units of the net's input.
+        attack_steps: Steps after which BIM and DeepFool give an item up as never flipping.
         task: What is learned.
         device: Where.
 
@@ -109,6 +112,8 @@ class Backprop(AbstractGradientLearner):
         warm: bool = False,
         augment: bool = True,
         passes: Annotated[int, Field(ge=1)] = 20,
+        bim_step: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.05,
+        attack_steps: Annotated[int, Field(ge=1)] = 100,
         task: Task,
         device: str = "cpu",
     ) -> None:
@@ -118,6 +123,7 @@ class Backprop(AbstractGradientLearner):
         self.net_name, self.net_params = net, whole["net_params"]
         self.epochs, self.validation, self.warm = epochs, validation, warm
         self.augment, self.passes = augment, passes
+        self.attack = Attack(bim_step=bim_step, max_steps=attack_steps)
         self._plan = partial(
             Plan,
             batch=batch,
@@ -150,9 +156,9 @@ class Backprop(AbstractGradientLearner):
 
     @property
     def gives(self) -> frozenset[str]:
-        """Probabilities and features; members where the net has dropout and passes > 1."""
+        """Probabilities, features, boundary distances; members with dropout and passes > 1."""
         members = {"members"} if self._stochastic and self.passes > 1 else set[str]()
-        return frozenset({"probs", "features", *members})
+        return frozenset({"probs", "features", *Attack.columns, *members})
 
     @property
     def fitted(self) -> bool:
@@ -286,8 +292,9 @@ class Backprop(AbstractGradientLearner):
         logits, features = zip(*told, strict=True)
         with torch.inference_mode(mode=False):  # plain tensors, that any later step may use
             return Outputs(
+                extras=self.attack.distances(self.net, self._parts(x), needs),
                 ids=ids.to(self.device),
-                probs=_probabilities(torch.cat(logits, dim=1).clone()),
+                probs=torch.cat(logits, dim=1).float().log_softmax(-1).exp(),
                 features=torch.cat(features).clone() if "features" in needs else None,
             )
 
@@ -387,8 +394,3 @@ class Backprop(AbstractGradientLearner):
             "validation_loss": float(F.cross_entropy(logits, y)),
             "validation_accuracy": float((logits.argmax(-1) == y).double().mean()),
         }
-
-
-def _probabilities(logits: Tensor) -> Tensor:
-    """Softmax over the last axis through its logarithm, in float32; rows sum to 1."""
-    return logits.float().log_softmax(-1).exp()

@@ -250,6 +250,7 @@ def train(
             if 0 < plan.patience <= best.stages:
                 break
     best.put_back(net)
+    optimiser.zero_grad(set_to_none=True)  # no gradient outlives the training
     if progress is not None and done < plan.steps:
         progress(1.0)
     return FitReport(done, done * min(plan.batch, n), history=tuple(history))
