@@ -1,0 +1,58 @@
+import json
+from collections.abc import Callable
+from typing import Any, cast
+
+import pytest
+
+from pauca.data.dataset import Dataset
+from pauca.learners import AbstractLearner, learners
+from pauca.testing.fakes import tiny_image_dataset, tiny_table_dataset
+from pauca.testing.learners import LEARNER_CHECKS, Make, check_other_process, maker
+from pauca.testing.process import OtherProcess
+
+_IMAGES = tiny_image_dataset(40)
+
+
+@pytest.mark.parametrize("name", learners.names())
+@pytest.mark.parametrize("check", LEARNER_CHECKS, ids=lambda check: check.__name__)
+def test_contract(name: str, check: Callable[[Make, Dataset], None]) -> None:
+    check(maker(name), _IMAGES)
+
+
+@pytest.mark.parametrize("name", learners.names())
+def test_contract_in_another_process(name: str, other_process: OtherProcess) -> None:
+    check_other_process(maker(name), _IMAGES, other_process)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"net": "mlp", "net_params": {"widths": [6, 5], "dropout": 0.3}},
+        {"net": "mlp", "net_params": {"widths": [6]}, "warm": True, "augment": False},
+        {"net": "mlp", "net_params": {"widths": [6]}, "validation": 0.3, "patience": 1},
+    ],
+)
+@pytest.mark.parametrize("check", LEARNER_CHECKS, ids=lambda check: check.__name__)
+def test_contract_of_backprop_on_tables(
+    settings: dict[str, Any], check: Callable[[Make, Dataset], None]
+) -> None:
+    table = tiny_table_dataset(40)
+    check(maker("backprop", steps=12, check_every=4, batch=8, passes=2, **settings), table)
+
+
+@pytest.mark.parametrize("check", LEARNER_CHECKS, ids=lambda check: check.__name__)
+def test_contract_of_backprop_with_a_residual_net(check: Callable[[Make, Dataset], None]) -> None:
+    net = {"net": "resnet18", "net_params": {"width": 2, "dropout": 0.2}}
+    check(maker("backprop", steps=3, batch=8, passes=2, **net), tiny_image_dataset(16))
+
+
+@pytest.mark.parametrize("name", learners.names())
+def test_settings_are_whole_json_and_stay_as_they_are(name: str) -> None:
+    quick = dict(cast(type[AbstractLearner], learners.get(name)).quick)
+    for params in ({}, quick):
+        whole = json.loads(json.dumps(learners.resolve(name, params)))
+        assert json.loads(json.dumps(learners.resolve(name, whole))) == whole
+
+
+def test_the_first_learners_are_there() -> None:
+    assert {"backprop", "forward-forward", "bp-ff"} <= set(learners.names())
