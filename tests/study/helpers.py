@@ -1,9 +1,12 @@
 """Studies in processes that are watched, stopped and killed."""
 
+import os
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -51,13 +54,26 @@ def numbers(runs: Iterable[Run]) -> dict[str, Any]:
     }
 
 
-def started(folder: Path, changes: str, workers: int = 1) -> "subprocess.Popen[bytes]":
-    """The study in a process group of its own."""
-    return subprocess.Popen(
+@contextmanager
+def started(folder: Path, changes: str, workers: int = 1) -> Iterator["subprocess.Popen[bytes]"]:
+    """The study in a process group of its own; nothing of it is left at the end."""
+    process = subprocess.Popen(
         [sys.executable, "-c", COMMAND, str(folder), changes, str(workers)],
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
+    try:
+        yield process
+    finally:
+        kill(process)
+
+
+def kill(process: "subprocess.Popen[bytes]") -> None:
+    """The process and all of its workers, at once."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    until(lambda: not members(process.pid))
 
 
 def until(fact: Callable[[], bool], seconds: float = 120.0) -> None:

@@ -141,9 +141,9 @@ FULL = f"""if True:
     from pauca.study import run_study
     from tests.study.plugin import study
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (120_000, resource.RLIM_INFINITY))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, resource.RLIM_INFINITY))
     try:
-        run_study(study(active__repetitions=40), sys.argv[1], workers=1, imports=[{NAME!r}])
+        run_study(study(active__repetitions=15), sys.argv[1], workers=1, imports=[{NAME!r}])
     except StoreError as error:
         sys.exit(str(error))
 """
@@ -158,9 +158,9 @@ def test_a_full_disk_stops_the_study_and_costs_nothing(tmp_path: Path) -> None:
     assert "pauca resume" in ended.stderr
     with StudyFolder(tmp_path / "s").store() as store:
         kept = [len(r.rounds) for r in store.runs()]
-    assert 0 < sum(kept) < 320
+    assert 0 < sum(kept) < 120
     result = resume_study(tmp_path / "s", workers=0)
-    assert len(result.done) == 80
+    assert len(result.done) == 30
 
 
 def test_run_in_a_thread(tmp_path: Path) -> None:

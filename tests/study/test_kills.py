@@ -5,6 +5,7 @@ import os
 import random
 import signal
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -25,31 +26,18 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Result:
     return run(tmp_path_factory.mktemp("alone") / "s", workers=0, **json.loads(SLOW))
 
 
-def kill(process: "subprocess.Popen[bytes]") -> None:
-    """The process and all of its workers, at once."""
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    until(lambda: not members(process.pid))
-
-
 def kill_early(folder: Path, moments: random.Random) -> None:
     """While it starts, or a little later."""
-    process = started(folder, SLOW)
-    try:
+    with started(folder, SLOW) as process, suppress(subprocess.TimeoutExpired):
         process.wait(timeout=moments.uniform(0.1, 1.5))
-    except subprocess.TimeoutExpired:
-        kill(process)
 
 
 def kill_at_work(folder: Path, moments: random.Random) -> None:
     """After some more rounds, at any moment of the next one."""
     goal = rounds_kept(folder) + moments.randrange(4)
-    process = started(folder, SLOW)
-    until(lambda: rounds_kept(folder) >= goal or process.poll() is not None)
-    try:
+    with started(folder, SLOW) as process, suppress(subprocess.TimeoutExpired):
+        until(lambda: rounds_kept(folder) >= goal or process.poll() is not None)
         process.wait(timeout=moments.uniform(0.0, 0.1))
-    except subprocess.TimeoutExpired:
-        kill(process)
 
 
 def check_kills(folder: Path, alone: Result, kills: int, seed: int) -> None:
@@ -74,11 +62,11 @@ def test_killed_ten_times(tmp_path: Path, alone: Result, seed: int) -> None:
 def test_parent_alone_killed(tmp_path: Path, alone: Result) -> None:
     """Its workers end by themselves; what was kept is there, and is not done again."""
     folder = tmp_path / "s"
-    process = started(folder, SLOW)
-    until(lambda: rounds_kept(folder) >= 3)
-    process.kill()
-    process.wait()
-    until(lambda: not members(process.pid), 10.0)
+    with started(folder, SLOW) as process:
+        until(lambda: rounds_kept(folder) >= 3)
+        process.kill()
+        process.wait()
+        until(lambda: not members(process.pid), 10.0)
 
     status = study_status(folder)
     assert not status.working
@@ -97,21 +85,28 @@ def test_parent_alone_killed(tmp_path: Path, alone: Result) -> None:
     assert numbers(result.runs) == numbers(alone.runs)
 
 
+def running(folder: Path) -> int:
+    """Cells that are being worked on; a study that is just being made has none."""
+    try:
+        return study_status(folder).counts.get("running", 0)
+    except StoreError:
+        return 0
+
+
 def test_two_at_once_and_asked_to_stop(tmp_path: Path) -> None:
     folder = tmp_path / "s"
-    process = started(folder, SLEEPY)
-    until((folder / "study.db").exists)
-    until(lambda: study_status(folder).counts.get("running") == 1)
-    assert study_status(folder).working
-    assert len(members(process.pid)) == 2
-    message = rf"another process is running this study; got: process {process.pid}"
-    with pytest.raises(StoreError, match=message):
-        run(folder, **json.loads(SLEEPY))
-    with pytest.raises(StoreError, match=message):
-        resume_study(folder, imports=[NAME])
-    process.terminate()
-    assert process.wait(timeout=60) != 0
-    assert not members(process.pid)
+    with started(folder, SLEEPY) as process:
+        until(lambda: running(folder) == 1)
+        assert study_status(folder).working
+        assert len(members(process.pid)) == 2
+        message = rf"another process is running this study; got: process {process.pid}"
+        with pytest.raises(StoreError, match=message):
+            run(folder, **json.loads(SLEEPY))
+        with pytest.raises(StoreError, match=message):
+            resume_study(folder, imports=[NAME])
+        process.terminate()
+        assert process.wait(timeout=60) != 0
+        assert not members(process.pid)
     status = study_status(folder)
     assert (status.working, status.counts) == (False, {"pending": 4})
 
@@ -121,11 +116,11 @@ def test_two_at_once_and_asked_to_stop(tmp_path: Path) -> None:
 def test_asked_to_stop(tmp_path: Path, number: signal.Signals, alone: Result) -> None:
     """As by Ctrl-C in a terminal, or when it is closed: the whole group hears it."""
     folder = tmp_path / "s"
-    process = started(folder, SLOW, workers=2)
-    until(lambda: rounds_kept(folder) >= 1)
-    os.killpg(process.pid, number)
-    assert process.wait(timeout=60) != 0
-    until(lambda: not members(process.pid), 10.0)
+    with started(folder, SLOW, workers=2) as process:
+        until(lambda: rounds_kept(folder) >= 1)
+        os.killpg(process.pid, number)
+        assert process.wait(timeout=60) != 0
+        until(lambda: not members(process.pid), 10.0)
     lines = Lines()
     result = resume_study(folder, workers=2, imports=[NAME], progress=lines)
     assert numbers(result.runs) == numbers(alone.runs)

@@ -25,7 +25,11 @@ def connect(path: Path, *, readonly: bool, timeout: float) -> sqlite3.Connection
         db.execute("COMMIT")
         if readonly:
             if not known:
-                raise _foreign(path, "an empty database")
+                raise StoreError(
+                    "this study holds nothing yet",
+                    where=path,
+                    todo="if nobody is just starting it: `pauca run STUDY.toml --out DIR`",
+                )
             return db
         db.execute("PRAGMA journal_mode = WAL").fetchone()
         db.execute("PRAGMA synchronous = FULL")
@@ -97,17 +101,13 @@ def _known(db: sqlite3.Connection, path: Path) -> bool:
             todo="use the version that made it, or begin again in an empty folder",
         )
     if one(db, "SELECT count(*) FROM sqlite_master"):
-        raise _foreign(path, "a database made by another program")
+        raise StoreError(
+            "this file is no database of a study",
+            got="a database made by another program",
+            where=path,
+            todo="name another folder; pauca leaves this file as it is",
+        )
     return False
-
-
-def _foreign(path: Path, got: str) -> StoreError:
-    return StoreError(
-        "this file is no database of a study",
-        got=got,
-        where=path,
-        todo="name another folder; pauca leaves this file as it is",
-    )
 
 
 def _statements(script: str) -> Iterator[str]:
