@@ -1,13 +1,15 @@
 """Forward-Forward learning and backpropagation on the same goodness, in their published form."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar, cast
+from types import MappingProxyType
+from typing import Annotated, Any, ClassVar, cast
 
 import torch
+from pydantic import Field
 from torch import Generator, Tensor
 
 from pauca import rng
-from pauca.checks import check_count, check_labels, check_size
+from pauca.checks import check_labels, check_size
 from pauca.data.dataset import Task
 from pauca.errors import InputError, UsageError
 from pauca.forward.goodness import L2
@@ -27,6 +29,10 @@ __all__ = ["AbstractForward", "BackpropForward", "ForwardForward"]
 _GIVES = frozenset({"probs", "features", "goodness"})
 _APPENDED = 0.3  # length of an appended label, in median lengths of a training item
 
+Widths = Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)]
+Count = Annotated[int, Field(ge=1)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
 
 class AbstractForward(AbstractLearner):
     """A net that reads items together with a label and answers by goodness.
@@ -37,7 +43,8 @@ class AbstractForward(AbstractLearner):
     of the trained model.
 
     Probabilities are the readout's. Features are the activities of all layers side by side, d = sum
-    of widths, under the neutral label (every label's place a c-th of the way on).
+    of widths, under the neutral label (every label's place a c-th of the way on). A trained layer
+    may stay silent when no label is right: its features are then zeros.
 
     Args:
         widths: Units of each layer, input side first.
@@ -52,13 +59,16 @@ class AbstractForward(AbstractLearner):
         device: Where.
 
     Raises:
-        UsageError: both epochs and steps, or fewer steps than layers that learn in turn.
+        UsageError: both epochs and steps; fewer steps than layers that learn in turn; an unknown
+            readout.
         InputError: a number out of range; fewer than 2 classes; images too small for their label.
     """
 
     schedule: ClassVar[AbstractSchedule]
     default_epochs: ClassVar[int]
-    quick: ClassVar[Mapping[str, Any]] = {"widths": [16, 12], "steps": 20, "batch": 32}
+    quick: ClassVar[Mapping[str, Any]] = MappingProxyType(
+        {"widths": (24, 16), "steps": 40, "batch": 32}
+    )
 
     def __init__(
         self,
@@ -74,17 +84,42 @@ class AbstractForward(AbstractLearner):
         device: str,
     ) -> None:
         super().__init__(task=task, device=device)
-        self.widths = tuple(check_count(width, "widths", least=1) for width in widths)
-        if not self.widths:
-            raise UsageError("a net without layers", expected="at least one width", where="widths")
-        if epochs is None and steps is None:
-            epochs = self.default_epochs
-        self.plan = Plan(epochs=epochs, steps=steps, rate=rate, batch=batch)
-        self.plan.stage_steps(1, self.schedule.count(len(self.widths)))
+        whole = self.complete({"widths": widths, "epochs": epochs, "steps": steps})
+        self.widths = tuple(widths)
+        self.plan = Plan(epochs=whole["epochs"], steps=steps, rate=rate, batch=batch)
         self.loss = Threshold(theta)
         self.readout = readouts.make(readout, {})
         self._code(1.0)  # an item that cannot carry its label is refused now, not after hours
         self._net: ForwardNet | None = None
+
+    @classmethod
+    def complete(cls, settings: dict[str, Any]) -> dict[str, Any]:
+        """The number of epochs where neither it nor steps is given.
+
+        Raises:
+            UsageError: both steps and epochs; no layer; fewer steps than layers that learn in turn.
+        """
+        steps, epochs, widths = settings["steps"], settings["epochs"], settings["widths"]
+        where = f"learner {cls.name!r}"
+        if steps is not None and epochs is not None:
+            raise UsageError(
+                "the length of training is given twice",
+                expected="either steps or epochs",
+                got=f"steps = {steps} and epochs = {epochs}",
+                where=where,
+                todo="leave one of them out",
+            )
+        stages = cls.schedule.count(len(widths))
+        if not widths or (steps is not None and steps < stages):
+            raise UsageError(
+                "a layer would not learn",
+                expected="at least one layer, and a step for each that learns in turn",
+                got=f"widths = {list(widths)} and steps = {steps}",
+                where=where,
+                todo="allow more steps",
+            )
+        fixed = cls.default_epochs if steps is None and epochs is None else epochs
+        return {**settings, "epochs": fixed}
 
     @property
     def gives(self) -> frozenset[str]:
@@ -270,12 +305,12 @@ class ForwardForward(AbstractForward):
     def __init__(
         self,
         *,
-        widths: tuple[int, ...] = (784, 784, 784),
-        epochs: int | None = None,
-        steps: int | None = None,
-        rate: float = 0.01,
-        batch: int = 1024,
-        theta: float = 3.0,
+        widths: Widths = (784, 784, 784),
+        epochs: Count | None = None,
+        steps: Count | None = None,
+        rate: Positive = 0.01,
+        batch: Count = 1024,
+        theta: Positive = 3.0,
         readout: str = "softmax-sum",
         task: Task,
         device: str = "cpu",
@@ -306,12 +341,12 @@ class BackpropForward(AbstractForward):
     def __init__(
         self,
         *,
-        widths: tuple[int, ...] = (784, 784, 784),
-        epochs: int | None = None,
-        steps: int | None = None,
-        rate: float = 0.001,
-        batch: int = 1024,
-        theta: float = 3.0,
+        widths: Widths = (784, 784, 784),
+        epochs: Count | None = None,
+        steps: Count | None = None,
+        rate: Positive = 0.001,
+        batch: Count = 1024,
+        theta: Positive = 3.0,
         readout: str = "softmax-sum",
         task: Task,
         device: str = "cpu",
