@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["AbstractRows", "HubRows", "ParquetRows", "data_folder", "open_rows", "parquet_files"]
 
 _BLOCK = 1024
+_BLOCK_BYTES = 32_000_000
+_MOST = 4096
 
 
 class AbstractRows(ABC):
@@ -79,6 +81,9 @@ class ParquetRows(AbstractRows):
             with _readable(file):
                 metadata.append(pq.read_metadata(file))
         self.n = sum(one.num_rows for one in metadata)
+        size = sum(file.stat().st_size for file in self.files) / max(1, self.n)
+        # as many rows as take some 32 MB: thousands of digits, hundreds of photographs
+        self._block = max(1, min(_MOST, int(_BLOCK_BYTES / max(1.0, size))))
         with _readable(self.files[0]):
             self.schema = pq.read_schema(self.files[0])
         self.columns = tuple(self.schema.names)
@@ -100,7 +105,7 @@ class ParquetRows(AbstractRows):
         self.check_columns(columns)
         for file in self.files:
             with _readable(file), pq.ParquetFile(file) as opened:
-                for batch in opened.iter_batches(_BLOCK, columns=list(columns)):
+                for batch in opened.iter_batches(self._block, columns=list(columns)):
                     yield pa.Table.from_batches([batch]).select(list(columns))
 
 
