@@ -147,8 +147,7 @@ def choose_form(
     if sizes != [side]:
         why = "as asked" if size is not None else "the default, ask for another with size"
         notes.append(
-            f"{total} images of {len(sizes)} sizes, {_by(sizes[0])} to {_by(sizes[-1])}, "
-            f"were brought to {_by(side)} by {fit} ({why})"
+            f"{total} images of {_sizes(sizes)} were brought to {_by(side)} by {fit} ({why})"
         )
     changed = total - grey if chosen == "L" else grey
     if changed:
@@ -366,6 +365,12 @@ def _refuse(broken: list[str]) -> None:
 
 def _by(side: tuple[int, int]) -> str:
     return f"{side[0]} x {side[1]}"
+
+
+def _sizes(sizes: list[tuple[int, int]]) -> str:
+    if len(sizes) == 1:
+        return _by(sizes[0])
+    return f"{len(sizes)} sizes, {_by(sizes[0])} to {_by(sizes[-1])},"
 
 
 def _physical_memory() -> int | None:
