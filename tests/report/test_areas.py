@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from pauca.report.areas import AreaRow, areas_record, draw_areas
-from pauca.report.estimates import estimate
+from pauca.report.estimates import SHARE, estimate
 from pauca.report.view import Group, read_study
 from tests.report.studies import Plan, accuracy, study
 
@@ -42,7 +42,7 @@ def test_areas_differences_and_p_by_hand() -> None:
     )
     plain = stats.ttest_1samp(differences, 0).pvalue
     assert plain <= found.p <= 3 * plain + 1e-12
-    assert found.final == estimate([accuracy(plan, "margin", r, 100) for r in range(4)])
+    assert found.final == estimate([accuracy(plan, "margin", r, 100) for r in range(4)], SHARE)
 
 
 def test_rows_are_sorted_and_random_has_no_difference_to_itself() -> None:

@@ -3,7 +3,7 @@ import math
 from matplotlib.colors import to_hex
 
 from pauca.report.curves import curves_record, draw_curves
-from pauca.report.estimates import estimate
+from pauca.report.estimates import SHARE, estimate
 from pauca.report.view import Group, read_study
 from tests.report.studies import Plan, accuracy, study
 
@@ -20,7 +20,7 @@ def test_points_are_means_over_repetitions() -> None:
     curve = record.curves[1]
     assert curve.labels == (20, 40, 60, 80)
     for m, found in zip(curve.labels, curve.estimates, strict=True):
-        assert found == estimate([accuracy(plan, "margin", r, m) for r in range(3)])
+        assert found == estimate([accuracy(plan, "margin", r, m) for r in range(3)], SHARE)
     assert curve.runs[2] == (
         (20, 40, 60, 80),
         tuple(accuracy(plan, "margin", 2, m) for m in curve.labels),

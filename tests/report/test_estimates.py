@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from pauca.report.estimates import estimate, holm, paired, paired_p
+from pauca.report.estimates import COUNT, SHARE, estimate, holm, paired, paired_p
 
 NAN = math.nan
 
@@ -37,6 +37,14 @@ def test_missing_values_are_left_out_and_counted() -> None:
     found = estimate([1.0, NAN, 2.0, math.inf])
     assert (found.mean, found.low, found.high) == pytest.approx((1.5, low, high))
     assert (found.n, found.missing) == (2, 2)
+
+
+def test_an_interval_ends_where_the_measure_does() -> None:
+    found = estimate([0.9, 0.99], SHARE)
+    assert found.high == 1.0
+    assert found.mean == pytest.approx(0.945)
+    assert 0 < found.low < 0.9
+    assert estimate([0.0, 5.0], COUNT).low == 0.0
 
 
 def test_sign_is_that_of_the_whole_interval() -> None:

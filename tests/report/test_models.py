@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from pauca.report.estimates import estimate
+from pauca.report.estimates import SHARE, estimate
 from pauca.report.models import ModelsRecord, draw_accuracy, draw_hoyer, models_record
 from pauca.report.view import Group, read_study
 from tests.report.studies import LAYERS, Plan, study
@@ -28,12 +28,12 @@ def test_every_number_is_that_of_the_store() -> None:
     series = made.series[0]
     row = next(r for r in models_record(made).rows if r.label == series.label)
     held = [run.rounds[0] for _, run in series.runs]
-    assert row.accuracy == estimate([r["metrics"]["accuracy"] for r in held])
+    assert row.accuracy == estimate([r["metrics"]["accuracy"] for r in held], SHARE)
     assert row.values == tuple(r["metrics"]["accuracy"] for r in held)
     assert [layer.layer for layer in row.layers] == list(LAYERS)
     for layer in row.layers:
         for name in ("neutral", "true", "true_correct"):
-            expected = estimate([r["hoyer"][layer.layer][name] for r in held])
+            expected = estimate([r["hoyer"][layer.layer][name] for r in held], SHARE)
             assert getattr(layer, name) == expected
         assert (layer.dead.mean, layer.silent.mean) == (3.0, 0.0)
 

@@ -2,9 +2,10 @@
 
 import json
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import PurePath
 from typing import Any
 
 from pauca.report.tables import Cell, Column, Table
@@ -58,7 +59,9 @@ def command(view: StudyView) -> str:
     """The command that makes this study, or an empty text where it was not recorded."""
     held = view.provenance.get("command")
     if isinstance(held, list | tuple):
-        return shlex.join(map(str, held))
+        program = PurePath(str(held[0])).name if held else ""
+        first = ["python", "-m", "pauca"] if program == "__main__.py" else [program]
+        return shlex.join([*first, *map(str, held[1:])])
     return str(held or "")
 
 
@@ -70,7 +73,7 @@ def failures(view: StudyView) -> tuple[Failure, ...]:
             for repetition, run in series.runs:
                 if run.status == "failed":
                     text = (run.error or "no error was recorded").strip()
-                    run_name = f"{series.label}, repetition {repetition}"
+                    run_name = f"{series.label}, repetition {repetition + 1}"
                     found.setdefault(_what(text), []).append((run_name, text))
     return tuple(
         Failure(what, held[0][1][-_LONGEST:], tuple(name for name, _ in held))
@@ -105,6 +108,8 @@ def _shown(value: Any) -> str:
         return "none"
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, list | tuple) and not any(isinstance(v, Mapping | list) for v in value):
+        return ", ".join(map(str, value)) or "none"
     if isinstance(value, Mapping | list | tuple):
         return json.dumps(value, ensure_ascii=False, default=str)
     return str(value)
@@ -122,20 +127,12 @@ def _data(view: StudyView) -> dict[str, object]:
 def _seeds(view: StudyView) -> dict[str, object]:
     settings = [run.spec.settings for run in view.runs]
     seeds = sorted({s["study_seed"] for s in settings if "study_seed" in s}, key=str)
-    repetitions = sorted({int(s["repetition"]) for s in settings if "repetition" in s})
+    repetitions = {int(s["repetition"]) for s in settings if "repetition" in s}
     return {
         "study seed": ", ".join(map(str, seeds)) or "not recorded",
-        "repetitions": _span(repetitions),
+        "repetitions": f"{len(repetitions)}, each with random streams of its own"
+        + (" (results.csv counts them from 0)" if repetitions else ""),
     }
-
-
-def _span(numbers: Sequence[int]) -> str:
-    if not numbers:
-        return "none"
-    whole = list(range(numbers[0], numbers[-1] + 1)) == list(numbers)
-    if whole and len(numbers) > 1:
-        return f"{numbers[0]} to {numbers[-1]} (each has random streams of its own)"
-    return ", ".join(map(str, numbers))
 
 
 def _times(view: StudyView) -> dict[str, object]:

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from pauca.metrics import area_under_budget_curve
 from pauca.report.curves import points
 from pauca.report.dots import Dots, dot_plot
-from pauca.report.estimates import Estimate, estimate, holm, paired, paired_p
+from pauca.report.estimates import ANYWHERE, RANGES, Estimate, estimate, holm, paired, paired_p
 from pauca.report.style import SOFT, Look, looks, styled
 from pauca.report.view import Group, Series
 
@@ -158,8 +158,8 @@ def _row(
         label=series.label,
         name=series.name,
         planned=len(series.runs),
-        area=estimate(list(areas.values())),
-        final=estimate(last),
+        area=estimate(list(areas.values()), RANGES.get(metric, ANYWHERE)),
+        final=estimate(last, RANGES.get(metric, ANYWHERE)),
         difference=None if pairs is None else estimate([d for _, d in pairs]),
         differences=tuple((r, d) for r, d in pairs or () if not math.isnan(d)),
         p=math.nan if p is None else p,

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from pauca.report.estimates import Estimate, estimate
+from pauca.report.estimates import ANYWHERE, RANGES, Estimate, estimate
 from pauca.report.style import Look, figure, legend_below, looks, styled
 from pauca.report.view import Group, Series, number
 
@@ -113,7 +113,9 @@ def _chosen(record: CurvesRecord, bold: Sequence[str] | None) -> list[str]:
 def _curve(series: Series, metric: str) -> Curve:
     runs = [by_labels for by_labels in points(series, metric).values() if by_labels]
     at = tuple(sorted({m for by_labels in runs for m in by_labels}))
-    found = tuple(estimate([r[m] for r in runs if m in r]) for m in at)
+    found = tuple(
+        estimate([r[m] for r in runs if m in r], RANGES.get(metric, ANYWHERE)) for m in at
+    )
     lines = tuple((tuple(r), tuple(r.values())) for r in runs)
     return Curve(series.label, series.name, at, found, lines)
 

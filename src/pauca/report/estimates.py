@@ -9,8 +9,35 @@ from scipy.special import stdtr
 
 from pauca.metrics import mean_interval
 
-__all__ = ["LEVEL", "Estimate", "estimate", "holm", "paired", "paired_p"]
+__all__ = [
+    "ANYWHERE",
+    "COUNT",
+    "LEVEL",
+    "RANGES",
+    "SHARE",
+    "Estimate",
+    "estimate",
+    "holm",
+    "paired",
+    "paired_p",
+]
 
+ANYWHERE = (-math.inf, math.inf)
+SHARE = (0.0, 1.0)
+"""Range of accuracy, of an area under it, of Hoyer sparsity."""
+COUNT = (0.0, math.inf)
+"""Range of counts and of seconds."""
+RANGES = {
+    "accuracy": SHARE,
+    "balanced_accuracy": SHARE,
+    "worst_group": SHARE,
+    "worst_group_accuracy": SHARE,
+    "macro_f1": SHARE,
+    "ece": SHARE,
+    "brier": (0.0, 2.0),
+    "nll": COUNT,
+}
+"""Range of each measure that is known."""
 LEVEL = 0.95
 """Confidence level of every interval in a report."""
 
@@ -46,15 +73,24 @@ class Estimate:
         return int(self.low > 0) - int(self.high < 0)
 
 
-def estimate(values: Sequence[float]) -> Estimate:
-    """Mean and interval of one value a repetition; NaN is counted, not averaged."""
+def estimate(values: Sequence[float], within: tuple[float, float] = ANYWHERE) -> Estimate:
+    """Mean and interval of one value a repetition; NaN is counted, not averaged.
+
+    Args:
+        values: One a repetition.
+        within: Range of the measure; the interval is cut off there, which costs no coverage, since
+            the true mean cannot lie outside.
+    """
     x = np.asarray(values, dtype=float)
     finite = x[np.isfinite(x)]
     missing = len(x) - len(finite)
     if len(finite) == 0:
         return Estimate(math.nan, math.nan, math.nan, 0, missing)
     found = mean_interval(finite, LEVEL)
-    return Estimate(found.mean, found.low, found.high, found.n, missing)
+    if found.n == 1:
+        return Estimate(found.mean, math.nan, math.nan, 1, missing)
+    low, high = max(found.low, within[0]), min(found.high, within[1])
+    return Estimate(found.mean, low, high, found.n, missing)
 
 
 def paired(

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from pauca.report.dots import Dots, dot_plot
-from pauca.report.estimates import Estimate, estimate
+from pauca.report.estimates import COUNT, SHARE, Estimate, estimate
 from pauca.report.style import INK, Look, figure, legend_below, looks, plain, styled
 from pauca.report.view import Group, Series, number
 
@@ -187,7 +187,7 @@ def _legend(rows: Sequence[ModelRow], style: Mapping[str, Look]) -> tuple[list[L
 def _row(series: Series, order: Sequence[str] | None) -> ModelRow:
     records = [run.rounds[-1] for _, run in series.done if run.rounds]
     accuracy = [number((record.get("metrics") or {}).get("accuracy")) for record in records]
-    found = estimate(accuracy)
+    found = estimate(accuracy, SHARE)
     return ModelRow(
         label=series.label,
         name=series.name,
@@ -207,7 +207,7 @@ def _layer_names(records: Sequence[Mapping[str, Any]], order: Sequence[str] | No
 def _layer(layer: str, records: Sequence[Mapping[str, Any]]) -> LayerRow:
     def over(part: str, key: str) -> Estimate:
         values = [((record.get(part) or {}).get(layer) or {}).get(key) for record in records]
-        return estimate([number(value) for value in values])
+        return estimate([number(value) for value in values], SHARE if part == "hoyer" else COUNT)
 
     return LayerRow(
         layer,

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from pauca.report import about
-from pauca.report.areas import areas_record
-from pauca.report.models import models_record
+from pauca.report.areas import AreasRecord, areas_record
+from pauca.report.models import ModelsRecord, models_record
 from pauca.report.sections import sections
 from pauca.report.tables import states_table
 from pauca.report.view import Group, StudyView, read_study
@@ -52,11 +52,12 @@ def build_page(store: AbstractStore) -> str:
 
 def summary(view: StudyView) -> tuple[str, ...]:
     """The study in a few sentences, within what the statistics allow."""
-    active, models = view.kind("active"), view.kind("model")
+    active = [areas_record(group) for group in view.kind("active")[:_SUMMED]]
+    models = [models_record(group) for group in view.kind("model")[:_SUMMED]]
     return (
-        *_named(active, [comparison(areas_record(group)) for group in active[:_SUMMED]]),
-        *_caution(active[:_SUMMED]),
-        *_named(models, [models_summary(models_record(group)) for group in models[:_SUMMED]]),
+        *_named(view.kind("active"), [comparison(record) for record in active]),
+        *_named(view.kind("model"), [models_summary(record) for record in models]),
+        *_caution(active, models),
     )
 
 
@@ -68,8 +69,10 @@ def _named(groups: Sequence[Group], texts: Sequence[str]) -> Iterator[str]:
         yield f"{len(groups) - len(texts)} more follow below."
 
 
-def _caution(groups: Sequence[Group]) -> Iterator[str]:
-    rows = [row for group in groups for row in areas_record(group).compared]
-    counts = [row.difference.n for row in rows if row.difference is not None]
+def _caution(active: Sequence[AreasRecord], models: Sequence[ModelsRecord]) -> Iterator[str]:
+    """What the fewest repetitions behind a number above allow to be said."""
+    compared = [row.difference for record in active for row in record.compared]
+    accuracies = [row.accuracy for record in models for row in record.finished]
+    counts = [found.n for found in (*compared, *accuracies) if found is not None and found.n]
     if counts and caution(min(counts)):
         yield caution(min(counts))

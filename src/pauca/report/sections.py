@@ -183,7 +183,7 @@ def _wall_pictures(
             _svg(draw_wall(one), f"{key}w{place}l{depth}", f"Activation wall: {model}, {one.layer}")
             for depth, one in enumerate(found)
         ]
-        how = f"Repetition {found[0].repetition}, {len(found[0].labels)} test items."
+        how = f"Repetition {found[0].repetition + 1}, {len(found[0].labels)} test items."
         yield Picture(model, tuple(svgs), how, says)
 
 

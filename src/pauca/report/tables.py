@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pauca.report.areas import AreaRow, AreasRecord
-from pauca.report.estimates import Estimate, estimate
+from pauca.report.estimates import ANYWHERE, COUNT, RANGES, SHARE, Estimate, estimate
 from pauca.report.models import LayerRow, ModelsRecord
 from pauca.report.view import Group, Series, StudyView, number
 from pauca.report.words import share, signed
@@ -29,12 +29,13 @@ _MEASURES = {
     "accuracy": "higher is better, %",
     "balanced_accuracy": "mean recall over classes, higher is better, %",
     "worst_group": "accuracy of the worst group, higher is better, %",
+    "worst_group_accuracy": "higher is better, %",
     "macro_f1": "higher is better, %",
     "nll": "negative log-likelihood, nats, lower is better",
     "brier": "0 to 2, lower is better",
     "ece": "calibration error, lower is better, %",
 }
-_PER_CENT = frozenset({"accuracy", "balanced_accuracy", "worst_group", "macro_f1", "ece"})
+_PER_CENT = frozenset(name for name, span in RANGES.items() if span == SHARE)
 
 
 @dataclass(frozen=True)
@@ -233,9 +234,9 @@ def _cost_cells(series: Series, *, active: bool) -> tuple[Cell, ...]:
     parts = ["train", "query", "evaluate"] if active else ["train", "evaluate"]
     return (
         Cell(series.label),
-        *(cell(estimate([_mean_seconds(r, part) for r in runs]), _time) for part in parts),
+        *(cell(estimate([_mean_seconds(r, part) for r in runs], COUNT), _time) for part in parts),
         _steps_cell(series, "steps"),
-        cell(estimate(totals), _time),
+        cell(estimate(totals, COUNT), _time),
     )
 
 
@@ -257,7 +258,8 @@ def _mean_steps(rounds: Sequence[Mapping[str, Any]], key: str) -> float:
 
 
 def _steps_cell(series: Series, key: str) -> Cell:
-    return cell(estimate([_mean_steps(r.rounds, key) for _, r in series.runs if r.rounds]), _whole)
+    steps = [_mean_steps(run.rounds, key) for _, run in series.runs if run.rounds]
+    return cell(estimate(steps, COUNT), _whole)
 
 
 def _equal_steps(group: Group) -> bool:
@@ -282,7 +284,8 @@ def _companions(group: Group) -> bool:
 
 
 def _last(records: Sequence[Mapping[str, Any]], name: str) -> Estimate:
-    return estimate([number((record.get("metrics") or {}).get(name)) for record in records])
+    values = [number((record.get("metrics") or {}).get(name)) for record in records]
+    return estimate(values, RANGES.get(name, ANYWHERE))
 
 
 def _layer_cells(layer: LayerRow) -> tuple[Cell, ...]:
@@ -301,7 +304,7 @@ def _form(name: str) -> Callable[[float], str]:
 
 
 def _readable(name: str) -> str:
-    return {"nll": "NLL", "brier": "Brier", "ece": "ECE"}.get(
+    return {"nll": "NLL", "brier": "Brier", "ece": "ECE", "macro_f1": "Macro F1"}.get(
         name, name.replace("_", " ").capitalize()
     )
 

@@ -47,7 +47,7 @@ def join(parts: Sequence[str], last: str = "and") -> str:
 
 def share(value: float) -> str:
     """A fraction in per cent, one decimal."""
-    return f"{100 * value:.1f}"
+    return f"{round(100 * value, 1) + 0.0:.1f}".replace("-", "\u2212")
 
 
 def signed(value: float) -> str:
