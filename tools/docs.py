@@ -4,10 +4,15 @@ Also checked: every relative link in README.md and docs/ leads somewhere.
 """
 
 import argparse
+import inspect
 import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typer.models import CommandInfo
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTE = "<!-- Generated from the code by `make write-docs`; do not edit. -->\n\n"
@@ -51,59 +56,69 @@ def _first_paragraph(cls: type) -> str:
 
 def learners_page() -> str:
     """docs/learners.md: what each learner is and every setting with its default."""
-    import inspect
-
     from pauca.learners import learners
 
     lines = ["# Learners\n"]
     for name in learners.names():
         cls = learners.get(name)
         lines += [f"## `{name}`\n", f"{cls.summary}.\n", f"Source: {cls.reference}.\n"]
-        lines += ["| setting | default |", "|---|---|"]
+        told = _arguments(cls)
+        lines += ["| setting | default | meaning |", "|---|---|---|"]
         for key, parameter in inspect.signature(cls).parameters.items():
             if key not in ("task", "device"):
-                lines.append(f"| `{key}` | `{parameter.default!r}` |")
+                lines.append(f"| `{key}` | `{parameter.default!r}` | {told[key]} |")
         lines.append("")
     return "\n".join(lines)
 
 
+def _arguments(cls: type) -> dict[str, str]:
+    """What the class's docstring says of each argument."""
+    told: dict[str, str] = {}
+    for base in reversed(cls.__mro__):
+        text = inspect.cleandoc(base.__doc__ or "").partition("Args:\n")[2].partition("\n\n")[0]
+        entries = re.findall(r"^    (\w+): (.*(?:\n      +.*)*)", text, flags=re.MULTILINE)
+        told |= {name: " ".join(meaning.split()) for name, meaning in entries}
+    return told
+
+
 def datasets_page() -> str:
     """docs/datasets.md: where each named data set comes from and under what terms."""
-    from pauca.data import datasets
+    from pauca.data.catalog import entries
 
     lines = [
         "# Data sets\n",
         "A local copy under the folder named by `PAUCA_DATA` comes first, then the source.\n",
-        "| name | kind | classes | source | licence |",
-        "|---|---|---|---|---|",
+        "| name | kind | classes | source | licence | what |",
+        "|---|---|---|---|---|---|",
     ]
-    for name in datasets.names():
-        entry = datasets.get(name)
-        classes = len(entry.classes) or "of the table"
-        lines.append(f"| `{name}` | {entry.kind} | {classes} | {entry.source} | {entry.licence} |")
+    for entry in entries():
+        classes = entry.class_count or "of the table"
+        row = (f"`{entry.name}`", entry.kind, classes, entry.source, entry.licence, entry.summary)
+        lines.append(f"| {' | '.join(map(str, row))} |")
     return "\n".join(lines) + "\n"
 
 
 def cli_page() -> str:
     """docs/cli.md: the help of every command."""
-    import typer
-    from click import Context
-    from pauca.cli import app
+    from typer.testing import CliRunner
 
-    command = typer.main.get_command(app)
-    lines = ["# Commands\n"]
-    stack = [("pauca", command, None)]
-    while stack:
-        name, command, parent = stack.pop(0)
-        context = Context(command, info_name=name.rpartition(" ")[2], parent=parent)
-        lines += [f"## `{name}`\n", "```text", _plain(command.get_help(context)), "```\n"]
-        for child in getattr(command, "commands", {}).items():
-            stack.append((f"{name} {child[0]}", child[1], context))
+    from pauca.cli.app import app
+
+    lines = ["# Commands\n", "Exit code 0: fine; 1: something failed; 2: wrong usage or data.\n"]
+    environment = {"TERMINAL_WIDTH": "100", "NO_COLOR": "1"}
+    for name in ("", *(command.name or _called(command) for command in app.registered_commands)):
+        words = [name, "--help"] if name else ["--help"]
+        shown = CliRunner().invoke(app, words, prog_name="pauca", env=environment)
+        lines += [f"## `{f'pauca {name}'.strip()}`\n", "```text", _plain(shown.output), "```\n"]
     return "\n".join(lines)
 
 
+def _called(command: "CommandInfo") -> str:
+    return getattr(command.callback, "__name__", "").strip("_")
+
+
 def _plain(text: str) -> str:
-    return "\n".join(line.rstrip() for line in text.strip().splitlines())
+    return "\n".join(line.rstrip() for line in text.splitlines()).strip()
 
 
 PAGES: dict[str, Callable[[], str]] = {
