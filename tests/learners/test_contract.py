@@ -11,6 +11,7 @@ from pauca.testing.learners import LEARNER_CHECKS, Make, check_other_process, ma
 from pauca.testing.process import OtherProcess
 
 _IMAGES = tiny_image_dataset(40)
+_FEW = {"passes": 2, "attack_steps": 3}
 
 
 @pytest.mark.parametrize("name", learners.names())
@@ -37,13 +38,13 @@ def test_contract_of_backprop_on_tables(
     settings: dict[str, Any], check: Callable[[Make, Dataset], None]
 ) -> None:
     table = tiny_table_dataset(40)
-    check(maker("backprop", steps=12, check_every=4, batch=8, passes=2, **settings), table)
+    check(maker("backprop", steps=12, check_every=4, batch=8, **_FEW, **settings), table)
 
 
 @pytest.mark.parametrize("check", LEARNER_CHECKS, ids=lambda check: check.__name__)
 def test_contract_of_backprop_with_a_residual_net(check: Callable[[Make, Dataset], None]) -> None:
     net = {"net": "resnet18", "net_params": {"width": 2, "dropout": 0.2}}
-    check(maker("backprop", steps=3, batch=8, passes=2, **net), tiny_image_dataset(16))
+    check(maker("backprop", steps=3, batch=8, **_FEW, **net), tiny_image_dataset(16))
 
 
 @pytest.mark.parametrize("name", learners.names())

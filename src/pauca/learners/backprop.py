@@ -90,6 +90,7 @@ class Backprop(AbstractGradientLearner):
         "batch": 16,
         "rate": 0.01,
         "passes": 3,
+        "attack_steps": 5,
     }
     eval_batch: ClassVar[int] = 256
 

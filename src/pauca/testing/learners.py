@@ -33,6 +33,7 @@ Make = Callable[[Task], AbstractLearner]
 """Makes a fresh, untrained learner for a task; the same at every call."""
 
 _TOLERANCE = 1e-4
+_ASTRAY = 0.1  # part of the items that a column from a search may differ in
 _COLUMNS = ("probs", "features", "goodness")
 
 
@@ -180,11 +181,11 @@ def check_blocks(make: Make, dataset: Dataset) -> None:
     learner, _ = _trained(make, dataset)
     x, ids = dataset.train.x, _ids(dataset)
     whole = _outputs(learner, x, ids)
-    for size in (1, 7, len(ids)):
-        for order in (torch.arange(len(ids)), torch.arange(len(ids)).flip(0)):
-            parts = [_outputs(learner, x[part], ids[part]) for part in torch.split(order, size)]
-            found = Outputs.concat(parts).by_id()
-            _close(learner, found, whole, f"depends on order or blocks (of {size} items)")
+    forwards = torch.arange(len(ids))
+    for size, order in ((1, forwards), (7, forwards.flip(0)), (len(ids), forwards.flip(0))):
+        parts = [_outputs(learner, x[part], ids[part]) for part in torch.split(order, size)]
+        found = Outputs.concat(parts).by_id()
+        _close(learner, found, whole, f"depends on order or blocks (of {size} items)")
 
 
 def check_classes(make: Make, dataset: Dataset) -> None:
@@ -378,13 +379,17 @@ def _feed(update: Callable[[bytes], object], value: Any) -> None:
 
 
 def _close(learner: AbstractLearner, found: Outputs, expected: Outputs, fault: str) -> None:
-    pairs = [(getattr(found, name), getattr(expected, name)) for name in _COLUMNS]
-    pairs += [(found.extras[name], expected.extras[name]) for name in expected.extras]
+    """Equal but for rounding; an extra column may be a search that rounding sends elsewhere."""
     _expect(torch.equal(found.ids, expected.ids), learner, fault)
-    for one, other in pairs:
+    for name in _COLUMNS:
+        one, other = getattr(found, name), getattr(expected, name)
         if other is not None:
             close = torch.allclose(one, other, rtol=_TOLERANCE, atol=_TOLERANCE)
-            _expect(close, learner, fault)
+            _expect(close, learner, f"{fault}: {name}")
+    for name, column in expected.extras.items():
+        near = torch.isclose(found.extras[name], column, rtol=_TOLERANCE, atol=_TOLERANCE)
+        elsewhere = int((~near).reshape(expected.n, -1).any(1).sum())
+        _expect(elsewhere <= _ASTRAY * expected.n, learner, f"{fault}: {name}")
 
 
 def _global_state() -> tuple[object, ...]:
