@@ -107,7 +107,7 @@ def weighted_distance(labelled: Tensor, unlabelled: Tensor, gamma: float) -> Ten
     Args:
         labelled: g of b labelled items.
         unlabelled: g of b' unlabelled items.
-        gamma: m / n, labelled over unlabelled.
+        gamma: Weight of the labelled side, such as m / n, labelled over unlabelled.
 
     Returns:
         A scalar.

@@ -180,6 +180,7 @@ class Waal(AbstractScore):
         penalty: Weight of the gradient penalty in the critic's loss.
         hidden: Units of the critic's hidden layer.
         rate: Adam's step size of the critic.
+        gamma: Weight of the labelled side in the distance; None for m / n.
     """
 
     name = "waal"
@@ -195,9 +196,10 @@ class Waal(AbstractScore):
         *,
         diversity: float = 10.0,
         mu: float = 2e-3,
-        penalty: float = 5.0,
+        penalty: float = 1.0,
         hidden: int = 50,
-        rate: float = 1e-3,
+        rate: float = 3e-3,
+        gamma: float | None = None,
     ) -> None:
         self.diversity = check_nonnegative(diversity, "waal's diversity")
         self._settings = {
@@ -205,6 +207,7 @@ class Waal(AbstractScore):
             "penalty": check_nonnegative(penalty, "waal's penalty"),
             "hidden": hidden,
             "rate": check_positive(rate, "waal's rate"),
+            "gamma": gamma if gamma is None else check_nonnegative(gamma, "waal's gamma"),
         }
 
     @property

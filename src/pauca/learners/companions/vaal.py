@@ -113,6 +113,8 @@ class Vaal(AbstractCompanion):
         steps = (self.steps or max(1, report.steps)) if len(pool) else 0
         if steps:
             self._train(x, pool, steps, generator, progress)
+        if progress is not None:
+            progress(1.0)
         return replace(report, companion_steps=report.companion_steps + 2 * steps)
 
     def measure(self, x: Tensor, told: Outputs) -> Mapping[str, Tensor]:

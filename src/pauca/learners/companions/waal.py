@@ -37,12 +37,17 @@ class Waal(AbstractCompanion):
     while the pool does not. Gives ``critic``: g in (0, 1), float [n], higher for what looks less
     labelled.
 
+    With few labels gamma is small and the critic gains little by telling the two sides apart. The
+    paper's own weight of the labelled side, (n - b) m / (n (m + b)) for a query of b items (eq. 8),
+    is near 1 for b much smaller than m; such a weight can be set as ``gamma``.
+
     Args:
         learner: A learner of one net by gradient steps.
         mu: Weight of the distance in the net's loss.
         penalty: Weight of the gradient penalty in the critic's loss.
         hidden: Units of the critic's hidden layer.
         rate: Adam's step size of the critic.
+        gamma: Weight of the labelled side; None for m / n.
 
     Raises:
         CapabilityError: another kind of learner.
@@ -61,9 +66,10 @@ class Waal(AbstractCompanion):
         *,
         learner: AbstractLearner,
         mu: float = 2e-3,
-        penalty: float = 5.0,
+        penalty: float = 1.0,
         hidden: int = 50,
-        rate: float = 1e-3,
+        rate: float = 3e-3,
+        gamma: float | None = None,
     ) -> None:
         super().__init__(learner=learner)
         self.inner = gradient_learner(learner, self.name)
@@ -71,6 +77,7 @@ class Waal(AbstractCompanion):
         self.penalty = check_nonnegative(penalty, "waal's penalty")
         self.hidden = check_count(hidden, "waal's hidden", least=1)
         self.rate = check_positive(rate, "waal's rate")
+        self.gamma = None if gamma is None else check_nonnegative(gamma, "waal's gamma")
         self._critic: Critic | None = None
 
     @property
@@ -99,7 +106,7 @@ class Waal(AbstractCompanion):
         start = deepcopy(self._critic) if self.learner.carries_state else None
         objective = DistanceGame(
             pool,
-            gamma=len(x) / len(pool),
+            gamma=len(x) / len(pool) if self.gamma is None else self.gamma,
             mu=self.mu,
             penalty=self.penalty,
             hidden=self.hidden,
@@ -147,7 +154,7 @@ class DistanceGame(AbstractObjective):
 
     Args:
         pool: Stored unlabelled items [n, ...], n >= 1.
-        gamma: m / n.
+        gamma: Weight of the labelled side.
         mu: Weight of the distance in the net's loss.
         penalty: Weight of the gradient penalty in the critic's loss.
         hidden: Units of the critic's hidden layer.
