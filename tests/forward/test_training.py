@@ -80,23 +80,6 @@ def test_negatives_are_drawn_afresh_for_every_step_and_are_never_right(
     assert not torch.equal(first, second)
 
 
-def test_negatives_stay_with_their_own_item() -> None:
-    """One class-0 item and one class-1 item of two classes: each negative is the other label."""
-    spy = Spy()
-    items = some_items(12, c=2)
-    train(
-        a_net((5,)),
-        items,
-        schedule=Greedy(),
-        loss=Threshold(),
-        negatives=spy,
-        plan=Plan(steps=3, batch=5),
-        generator=generator_from(0),
-    )
-    for y, wrong in spy.drawn:
-        assert bool((wrong != y).all())
-
-
 def test_no_labelled_copy_of_the_data_is_ever_made() -> None:
     """Of whole-set size are the first layer's product and one finished layer, nothing else."""
     n, u = 60_000, 8

@@ -51,7 +51,7 @@ class AbstractForward(AbstractLearner):
         epochs: Passes over the items; of each layer, where layers learn one after the other.
         steps: Optimiser steps of all layers together; either this or epochs. With neither,
             ``default_epochs`` of the class.
-        rate: Adam's constant rate.
+        rate: Adam's constant rate; ``default_rate`` of the class if left out.
         batch: Items a step.
         theta: Threshold of goodness, > 0.
         readout: ``softmax-sum`` (published) or ``sum``.
@@ -66,6 +66,7 @@ class AbstractForward(AbstractLearner):
 
     schedule: ClassVar[AbstractSchedule]
     default_epochs: ClassVar[int]
+    default_rate: ClassVar[float]
     quick: ClassVar[Mapping[str, Any]] = MappingProxyType(
         {"widths": (24, 16), "steps": 40, "batch": 32}
     )
@@ -73,20 +74,21 @@ class AbstractForward(AbstractLearner):
     def __init__(
         self,
         *,
-        widths: tuple[int, ...],
-        epochs: int | None,
-        steps: int | None,
-        rate: float,
-        batch: int,
-        theta: float,
-        readout: str,
+        widths: Widths = (784, 784, 784),
+        epochs: Count | None = None,
+        steps: Count | None = None,
+        rate: Positive | None = None,
+        batch: Count = 1024,
+        theta: Positive = 3.0,
+        readout: str = "softmax-sum",
         task: Task,
-        device: str,
+        device: str = "cpu",
     ) -> None:
         super().__init__(task=task, device=device)
-        whole = self.complete({"widths": widths, "epochs": epochs, "steps": steps})
+        given = {"widths": widths, "epochs": epochs, "steps": steps, "rate": rate}
+        whole = self.complete(given)
         self.widths = tuple(widths)
-        self.plan = Plan(epochs=whole["epochs"], steps=steps, rate=rate, batch=batch)
+        self.plan = Plan(whole["epochs"], steps, rate=whole["rate"], batch=batch)
         self.loss = Threshold(theta)
         self.readout = readouts.make(readout, {})
         self._code(1.0)  # an item that cannot carry its label is refused now, not after hours
@@ -94,7 +96,7 @@ class AbstractForward(AbstractLearner):
 
     @classmethod
     def complete(cls, settings: dict[str, Any]) -> dict[str, Any]:
-        """The number of epochs where neither it nor steps is given.
+        """The number of epochs where neither it nor steps is given, and the rate.
 
         Raises:
             UsageError: both steps and epochs; no layer; fewer steps than layers that learn in turn.
@@ -119,7 +121,8 @@ class AbstractForward(AbstractLearner):
                 todo="allow more steps",
             )
         fixed = cls.default_epochs if steps is None and epochs is None else epochs
-        return {**settings, "epochs": fixed}
+        rate = cls.default_rate if settings["rate"] is None else settings["rate"]
+        return {**settings, "epochs": fixed, "rate": rate}
 
     @property
     def gives(self) -> frozenset[str]:
@@ -295,37 +298,11 @@ class ForwardForward(AbstractForward):
     """Each layer learns from its own goodness, one after the other; nothing flows back."""
 
     name = "forward-forward"
-    summary = (
-        "layers that learn one after the other from their own goodness, without backpropagation"
-    )
+    summary = "layers that learn one after the other from their own goodness, no backpropagation"
     reference = "Hinton, arXiv 2212.13345, 2022; Tosato et al., TMLR 2025 (FF)"
     schedule = Greedy()
     default_epochs = 30
-
-    def __init__(
-        self,
-        *,
-        widths: Widths = (784, 784, 784),
-        epochs: Count | None = None,
-        steps: Count | None = None,
-        rate: Positive = 0.01,
-        batch: Count = 1024,
-        theta: Positive = 3.0,
-        readout: str = "softmax-sum",
-        task: Task,
-        device: str = "cpu",
-    ) -> None:
-        super().__init__(
-            widths=widths,
-            epochs=epochs,
-            steps=steps,
-            rate=rate,
-            batch=batch,
-            theta=theta,
-            readout=readout,
-            task=task,
-            device=device,
-        )
+    default_rate = 0.01
 
 
 @learners.register("bp-ff")
@@ -337,28 +314,4 @@ class BackpropForward(AbstractForward):
     reference = "Tosato et al., TMLR 2025 (BP/FF)"
     schedule = EndToEnd()
     default_epochs = 10
-
-    def __init__(
-        self,
-        *,
-        widths: Widths = (784, 784, 784),
-        epochs: Count | None = None,
-        steps: Count | None = None,
-        rate: Positive = 0.001,
-        batch: Count = 1024,
-        theta: Positive = 3.0,
-        readout: str = "softmax-sum",
-        task: Task,
-        device: str = "cpu",
-    ) -> None:
-        super().__init__(
-            widths=widths,
-            epochs=epochs,
-            steps=steps,
-            rate=rate,
-            batch=batch,
-            theta=theta,
-            readout=readout,
-            task=task,
-            device=device,
-        )
+    default_rate = 0.001
