@@ -1,0 +1,57 @@
+"""Principal components by the eigenvectors of the covariance, read in blocks."""
+
+import torch
+from torch import Tensor
+
+from pauca.checks import check_count
+from pauca.select.points import Points, blocks
+
+__all__ = ["principal_components"]
+
+
+def principal_components(x: Tensor, p: int = 50) -> Tensor:
+    """Centred coordinates along the p directions of the largest variance.
+
+    The covariance is summed in float64. The sign of a direction is chosen so that its largest
+    coefficient (the first of equals) is positive, so the answer depends on neither the pool's order
+    nor the linear algebra library. Differences of coordinates keep distances within the subspace.
+
+    Args:
+        x: float [n, d], n >= 1; may be memory-mapped.
+        p: How many; at most min(p, n, d) come out.
+
+    Returns:
+        float [n, min(p, n, d)], float64 for float64 features, else float32; the variance falls from
+        column to column. Features that were scaled to fit their type's range stay scaled.
+
+    Raises:
+        InputError: wrong shape or type, NaN, or p < 1.
+
+    Cost: O(n d^2 + d^3) time, O(d^2 + n p) memory.
+
+    Reference: Pearson, 1901; Jolliffe, Principal Component Analysis, 2002, chapter 1.
+    """
+    check_count(p, "p", least=1)
+    points = Points.of(x)
+    mean, axes = _axes(points, min(p, points.n, points.d))
+    found = torch.empty((points.n, axes.shape[1]), dtype=points.dtype, device=x.device)
+    for low, high in blocks(points.n, points.d):
+        found[low:high] = (points.span(low, high).double() - mean) @ axes
+    return found
+
+
+def _axes(points: Points, p: int) -> tuple[Tensor, Tensor]:
+    """Mean [d] and leading axes [d, p] of the rows, in float64."""
+    total = torch.zeros(points.d, dtype=torch.float64, device=points.x.device)
+    scatter = torch.zeros((points.d, points.d), dtype=torch.float64, device=points.x.device)
+    for low, high in blocks(points.n, points.d):
+        rows = points.span(low, high).double()
+        total += rows.sum(0)
+        scatter.addmm_(rows.T, rows)
+    mean = total / max(1, points.n)
+    scatter.sub_(torch.outer(mean, total))
+    axes = torch.linalg.eigh(scatter)[1].flip(1)[:, :p]
+    size = axes.abs()
+    first = (size >= size.amax(0) * (1 - 1e-9)).int().argmax(0)
+    sign = axes.gather(0, first[None]).sign()
+    return mean, axes * torch.where(sign == 0, torch.ones_like(sign), sign)
