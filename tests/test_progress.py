@@ -16,6 +16,7 @@ from pauca.progress import (
     Work,
     clock,
     display_for,
+    percent,
     say,
     time_left,
 )
@@ -25,11 +26,15 @@ HALF = Snapshot("study", 4, 1, 1, (Part("margin, repetition 0", 0.5),), 61.0, 30
 
 def test_line_says_everything() -> None:
     assert HALF.line == (
-        "study:  62%, 1 of 4 cells done, 1 failed, running margin, repetition 0 50%, "
+        "study: 62%, 1 of 4 cells done, 1 failed, running margin, repetition 0 50%, "
         "1 min 01 s so far, about 30 s left"
     )
     assert "time left not known yet" in Snapshot("study", 4, 0).line
     assert "failed" not in Snapshot("study", 4, 0).line
+
+
+def test_all_is_said_to_be_done_when_it_is() -> None:
+    assert [percent(f) for f in (0.0, 0.29, 0.999, 1.0)] == ["0%", "29%", "99%", "100%"]
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ __all__ = [
     "Work",
     "clock",
     "display_for",
+    "percent",
     "say",
     "time_left",
 ]
@@ -74,10 +75,10 @@ class Snapshot:
         """The snapshot in one line of text."""
         counts = f"{self.done} of {self.total} cells done"
         counts += f", {self.failed} failed" if self.failed else ""
-        parts = [f"{self.title}: {self.fraction:4.0%}", counts]
+        parts = [f"{self.title}: {percent(self.fraction)}", counts]
         if self.running:
             parts.append(
-                "running " + "; ".join(f"{p.label} {p.fraction:.0%}" for p in self.running)
+                "running " + "; ".join(f"{p.label} {percent(p.fraction)}" for p in self.running)
             )
         return ", ".join([*parts, f"{clock(self.elapsed)} so far", self.left_text])
 
@@ -209,6 +210,11 @@ def say(line: str) -> None:
         display.say(line)
 
 
+def percent(fraction: float) -> str:
+    """Whole percents, rounded down: 100 % is said when everything is done, and not before."""
+    return f"{int(100 * fraction + 1e-9)}%"
+
+
 def clock(seconds: float) -> str:
     """Seconds as people say them: ``45 s``, ``3 min 05 s``, ``2 h 10 min``."""
     whole = max(0, round(seconds))
@@ -281,5 +287,5 @@ def _drawn(snapshot: Snapshot) -> "RenderableType":
     head.add_row(Text(snapshot.title, style="bold"), bar, counts, failed, times)
     parts = Table.grid(padding=(0, 1))
     for part in snapshot.running:
-        parts.add_row(" ", Text(part.label), f"{part.fraction:.0%}")
+        parts.add_row(" ", Text(part.label), percent(part.fraction))
     return Group(head, parts)

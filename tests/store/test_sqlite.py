@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from pauca.errors import StoreError
-from pauca.store import RunSpec, SqliteStore
+from pauca.store import RunSpec, SqliteStore, connect
 from pauca.store.faults import told
 
 
@@ -79,7 +79,7 @@ def test_log_is_folded_in_at_the_end(tmp_path: Path) -> None:
 def test_survives_sigkill_between_writes(tmp_path: Path) -> None:
     code = """if True:
         import os, signal, sys
-        from pauca.store import RunSpec, SqliteStore
+        from pauca.store import RunSpec, SqliteStore, connect
         store = SqliteStore(sys.argv[1])
         store.add([RunSpec("a", "active", {})])
         store.claim("me")
@@ -204,18 +204,42 @@ def test_page_limit_is_told_as_a_full_disk(tmp_path: Path) -> None:
         assert len(store.run("running").rounds) == 1
 
 
-def test_reading_a_folder_that_may_not_be_written(tmp_path: Path) -> None:
-    folder = tmp_path / "study"
-    folder.mkdir()
-    begun(folder / "study.db").close()
-    folder.chmod(0o555)
-    try:
-        with SqliteStore(folder / "study.db", readonly=True) as store:
-            assert len(store.runs()) == 3
-            with pytest.raises(StoreError, match="may not be written"):
-                store.put_meta("new", 1)
-    finally:
-        folder.chmod(0o755)
+def test_reading_writes_nothing_and_leaves_nothing(tmp_path: Path) -> None:
+    begun(tmp_path / "study.db").close()
+    with SqliteStore(tmp_path / "study.db", readonly=True) as store:
+        assert len(store.runs()) == 3
+        with pytest.raises(StoreError, match="may not be written"):
+            store.put_meta("new", 1)
+    assert [path.name for path in tmp_path.iterdir()] == ["study.db"]
+
+
+def test_reading_a_folder_that_may_not_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that cannot have a log beside it is read as it is, unless there is a log."""
+    path = tmp_path / "study.db"
+    begun(path).close()
+    unpatched = connect._open
+
+    def late(place: str, timeout: float, *, uri: bool = False) -> sqlite3.Connection:
+        class Late(sqlite3.Connection):
+            def execute(self, *args: object) -> sqlite3.Cursor:
+                error = sqlite3.OperationalError("unable to open database file")
+                error.sqlite_errorcode = sqlite3.SQLITE_CANTOPEN
+                raise error
+
+        if "mode=rw" in place:
+            return sqlite3.connect(":memory:", factory=Late)
+        return unpatched(place, timeout, uri=uri)
+
+    monkeypatch.setattr(connect, "_open", late)
+    with SqliteStore(path, readonly=True) as store:
+        assert len(store.runs()) == 3
+        with pytest.raises(StoreError, match="may not be written"):
+            store.put_meta("new", 1)
+    path.with_name("study.db-wal").write_bytes(b"log")
+    with pytest.raises(StoreError, match="cannot be opened"):
+        SqliteStore(path, readonly=True)
 
 
 def test_closed_store(tmp_path: Path) -> None:

@@ -58,17 +58,20 @@ def _open(place: str, timeout: float, *, uri: bool = False) -> sqlite3.Connectio
 
 
 def _reader(path: Path, timeout: float) -> sqlite3.Connection:
+    """Only reads. Opened as for writing where that is possible, so that no log is left behind."""
     place = path.resolve().as_uri()
-    db = _open(f"{place}?mode=ro", timeout, uri=True)
+    db = _open(f"{place}?mode=rw", timeout, uri=True)
     try:
         one(db, "SELECT count(*) FROM sqlite_master")
     except sqlite3.OperationalError as error:
-        # a log cannot be opened in a folder that may not be written; without one nothing is lost
+        # a log cannot be made in a folder that may not be written; without one nothing is lost
         db.close()
         log = path.with_name(f"{path.name}-wal")
-        if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_CANTOPEN or log.exists():
+        unwritable = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
+        if error.sqlite_errorcode & 0xFF not in unwritable or log.exists():
             raise
         return _open(f"{place}?immutable=1", timeout, uri=True)
+    db.execute("PRAGMA query_only = ON")
     return db
 
 
