@@ -18,9 +18,10 @@ class ConvNet(AbstractNet):
     """Convolution-BatchNorm-ReLU blocks that halve the image, one dense layer, a linear head.
 
     Strided convolutions stand in for pooling, which costs more than the convolutions themselves on
-    a CPU. The image is halved while its side is at least 7 pixels and averaged down to 4 x 4 at
-    most, so the dense part stays small. Dropout sits before and after the dense layer: the
-    convolutions, which are most of the cost, run once for any number of dropout passes.
+    a CPU. The image is halved while its side is at least 7 pixels (14 in the first block) and
+    averaged down to 4 x 4 at most, so the dense part stays small. Dropout sits before and after the
+    dense layer: the convolutions, which are most of the cost, run once for any number of dropout
+    passes.
 
     Args:
         shape: (channels, height, width), sides of at least 4 pixels.
@@ -50,7 +51,7 @@ class ConvNet(AbstractNet):
         before, height, width = check_image_shape(shape, self.name, _LEAST)
         layers: dict[str, nn.Module] = {}
         for i, after in enumerate(widths, start=1):
-            stride = 2 if min(height, width) >= 7 else 1
+            stride = 2 if min(height, width) >= (14 if i == 1 else 7) else 1
             layers[f"conv{i}"] = _block(before, after, kernel=5 if i == 1 else 3, stride=stride)
             before, height, width = after, -(-height // stride), -(-width // stride)
         if max(height, width) > _GRID:
