@@ -1,6 +1,5 @@
 """What every learner must do, as checks that run over any of them."""
 
-import hashlib
 import io
 import random
 from collections.abc import Callable, Iterator, Mapping
@@ -25,6 +24,7 @@ from pauca.outputs import Outputs
 from pauca.rng import generator_from
 from pauca.testing.fakes import tiny_image_dataset
 from pauca.testing.process import OtherProcess
+from pauca.testing.states import global_state, state_digest
 from pauca.testing.variants import digest
 
 __all__ = ["LEARNER_CHECKS", "Make", "check_learner", "check_other_process", "maker"]
@@ -142,11 +142,11 @@ def check_untouched(make: Make, dataset: Dataset) -> None:
     """Questions change neither the model nor the items, to the bit."""
     learner, _ = _trained(make, dataset)
     x = dataset.train.x.clone()
-    before = _digest(learner)
+    before = state_digest(learner)
     _outputs(learner, x, _ids(dataset))
     learner.activations(x)
     learner.predict(x)
-    _expect(_digest(learner) == before, learner, "is changed by a question")
+    _expect(state_digest(learner) == before, learner, "is changed by a question")
     _expect(torch.equal(x, dataset.train.x), learner, "changes the items it is asked about")
     again = _outputs(learner, x, _ids(dataset))
     same = digest(again) == digest(_outputs(learner, x, _ids(dataset)))
@@ -156,13 +156,13 @@ def check_untouched(make: Make, dataset: Dataset) -> None:
 def check_repeatable(make: Make, dataset: Dataset) -> None:
     """The same seed gives the same model; no global generator is read or changed."""
     first, _ = _trained(make, dataset)
-    expected = _digest(first)
-    before = _global_state()
+    expected = state_digest(first)
+    before = global_state()
     second, _ = _trained(make, dataset)
     _outputs(second, dataset.train.x, _ids(dataset))
     second.activations(dataset.train.x)
-    _expect(_global_state() == before, second, "changes a global random generator")
-    _expect(_digest(second) == expected, second, "learns differently the second time")
+    _expect(global_state() == before, second, "changes a global random generator")
+    _expect(state_digest(second) == expected, second, "learns differently the second time")
     saved = torch.random.get_rng_state(), random.getstate(), np.random.get_state()
     try:
         torch.manual_seed(1)
@@ -173,7 +173,7 @@ def check_repeatable(make: Make, dataset: Dataset) -> None:
         torch.random.set_rng_state(saved[0])
         random.setstate(saved[1])
         np.random.set_state(saved[2])
-    _expect(_digest(third) == expected, third, "reads a global random generator")
+    _expect(state_digest(third) == expected, third, "reads a global random generator")
 
 
 def check_blocks(make: Make, dataset: Dataset) -> None:
@@ -210,7 +210,7 @@ def check_few(make: Make, dataset: Dataset) -> None:
 def check_refusals(make: Make, dataset: Dataset) -> None:
     """Items and labels that do not fit are refused, and leave the model as it was."""
     learner, _ = _trained(make, dataset)
-    before = _digest(learner)
+    before = state_digest(learner)
     x, y = dataset.train.x, _labels(dataset)
     wrong: dict[str, tuple[Tensor, Tensor]] = {
         "no items": (x[:0], y[:0]),
@@ -232,7 +232,7 @@ def check_refusals(make: Make, dataset: Dataset) -> None:
         learner.outputs(x[..., :-1], _ids(dataset))
     with _refused(InputError, learner, "fewer ids than items"):
         learner.outputs(x, _ids(dataset)[:-1])
-    _expect(_digest(learner) == before, learner, "is changed by a training that it refuses")
+    _expect(state_digest(learner) == before, learner, "is changed by a training that it refuses")
 
 
 def check_report(make: Make, dataset: Dataset) -> None:
@@ -258,15 +258,19 @@ def check_state(make: Make, dataset: Dataset) -> None:
     other = make(dataset.task)
     other.load_state(torch.load(file, weights_only=True))
     _expect(other.fitted, other, "is not trained after its state was put back")
-    _expect(_digest(other) == _digest(first), other, "has another state than was put back")
+    _expect(
+        state_digest(other) == state_digest(first), other, "has another state than was put back"
+    )
     x, ids = dataset.train.x, _ids(dataset)
     same = digest(_outputs(other, x, ids)) == digest(_outputs(first, x, ids))
     _expect(same, other, "answers differently after its state was put back")
-    kept = _digest(first)
+    kept = state_digest(first)
     _fit(other, dataset, None, seed=5)
-    _expect(_digest(first) == kept, first, "shares its weights with a learner given its state")
+    _expect(state_digest(first) == kept, first, "shares its weights with a learner given its state")
     _fit(first, dataset, None, seed=5)
-    _expect(_digest(first) == _digest(other), other, "learns on differently from a kept state")
+    _expect(
+        state_digest(first) == state_digest(other), other, "learns on differently from a kept state"
+    )
 
 
 def check_unlabelled(make: Make, dataset: Dataset) -> None:
@@ -278,7 +282,9 @@ def check_unlabelled(make: Make, dataset: Dataset) -> None:
     _fit(learner, dataset)
     x, y = dataset.train.x, _labels(dataset)
     beside.fit(x, y, generator=generator_from(1), unlabelled=x.flip(0))
-    _expect(_digest(beside) == _digest(learner), learner, "reads the pool without saying so")
+    _expect(
+        state_digest(beside) == state_digest(learner), learner, "reads the pool without saying so"
+    )
 
 
 def check_other_process(make: Make, dataset: Dataset, process: OtherProcess) -> None:
@@ -353,29 +359,7 @@ def _outputs(
 
 def _answer(make: Make, dataset: Dataset) -> tuple[str, str]:
     learner, _ = _trained(make, dataset)
-    return _digest(learner), digest(_outputs(learner, dataset.train.x, _ids(dataset)))
-
-
-def _digest(learner: AbstractLearner) -> str:
-    """Hash of every bit of a learner's state."""
-    found = hashlib.sha256()
-    _feed(found.update, learner.state())
-    return found.hexdigest()
-
-
-def _feed(update: Callable[[bytes], object], value: Any) -> None:
-    if isinstance(value, Mapping):
-        for key in value:
-            update(repr(key).encode())
-            _feed(update, value[key])
-    elif isinstance(value, list | tuple):
-        for part in value:
-            _feed(update, part)
-    elif isinstance(value, Tensor):
-        update(f"{value.dtype}{list(value.shape)}".encode())
-        update(value.detach().cpu().contiguous().numpy().tobytes())
-    else:
-        update(repr(value).encode())
+    return state_digest(learner), digest(_outputs(learner, dataset.train.x, _ids(dataset)))
 
 
 def _close(learner: AbstractLearner, found: Outputs, expected: Outputs, fault: str) -> None:
@@ -390,12 +374,6 @@ def _close(learner: AbstractLearner, found: Outputs, expected: Outputs, fault: s
         near = torch.isclose(found.extras[name], column, rtol=_TOLERANCE, atol=_TOLERANCE)
         elsewhere = int((~near).reshape(expected.n, -1).any(1).sum())
         _expect(elsewhere <= _ASTRAY * expected.n, learner, f"{fault}: {name}")
-
-
-def _global_state() -> tuple[object, ...]:
-    kind, keys, *rest = np.random.get_state()
-    numpys = (kind, np.asarray(keys).tobytes(), *rest)
-    return torch.random.get_rng_state().numpy().tobytes(), random.getstate(), numpys
 
 
 @contextmanager
