@@ -156,8 +156,9 @@ def _check_sense(settings: StudySettings, where: str) -> None:
 
 
 def _fault(error: ValidationError, where: str) -> UsageError:
-    """The first thing that pydantic found wrong, in this project's words."""
-    first = error.errors()[0]
+    """What pydantic found wrong first, in this project's words; a mistyped key before a missing."""
+    faults = error.errors()
+    first = next((fault for fault in faults if fault["type"] == "extra_forbidden"), faults[0])
     *sections, key = _path(first["loc"])
     place = f"{where}, section [{'.'.join(sections)}]" if sections else where
     if first["type"] == "extra_forbidden":

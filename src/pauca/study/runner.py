@@ -74,7 +74,7 @@ def run_study(
         PaucaError: the study, its data or the folder cannot be used; nothing was trained then.
     """
     settings, text = _read(study, imports)
-    how = _How(engine, _workers(workers, settings), progress or SilentDisplay(), tuple(imports))
+    how = _how(engine, workers, settings, progress, imports)
     place = StudyFolder(folder)
     with how.progress, stoppable(), made(place), place.held():
         if place.database.exists():
@@ -113,7 +113,7 @@ def resume_study(
     place = StudyFolder(folder)
     with place.store() as store:
         settings = stored_settings(store, place)
-    how = _How(engine, _workers(workers, settings), progress or SilentDisplay(), tuple(imports))
+    how = _how(engine, workers, settings, progress, imports)
     with how.progress, stoppable(), place.held():
         with place.store() as store:
             store.check_whole()
@@ -133,6 +133,18 @@ class _How:
     workers: int
     progress: AbstractDisplay
     imports: tuple[str, ...]
+
+
+def _how(
+    engine: str,
+    workers: int | None,
+    settings: StudySettings,
+    progress: AbstractDisplay | None,
+    imports: Sequence[str],
+) -> _How:
+    engines.get(engine)
+    display = SilentDisplay() if progress is None else progress
+    return _How(engine, _workers(workers, settings), display, tuple(imports))
 
 
 def _workers(wanted: int | None, settings: StudySettings) -> int:
