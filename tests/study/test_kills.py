@@ -16,26 +16,45 @@ from pauca.study.folder import StudyFolder
 from tests.study.helpers import Lines, members, numbers, rounds_kept, run, started, until
 from tests.study.plugin import NAME
 
-SLOW = json.dumps({"active__learner": {"name": "fake", "pause": 0.06}})
+REAL = json.dumps(
+    {
+        "data": {"name": "digits"},
+        "active__strategies": ["margin", "bald"],
+        "active__learner": {
+            "name": "backprop",
+            "net_params": {"widths": [4], "hidden": 8},
+            "steps": 10,
+            "batch": 8,
+            "passes": 3,
+            "warm": True,
+        },
+        "models": {
+            "repetitions": 1,
+            "learners": [{"name": "forward-forward", "widths": [20, 20], "steps": 20, "batch": 64}],
+        },
+    }
+)
+"""Nets that start from their last weights and draw dropout: all that could be lost by a kill."""
+
 SLEEPY = json.dumps({"active__learner": {"name": "fake", "pause": 600.0}})
 
 
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory: pytest.TempPathFactory) -> Result:
     """The study done in this very process, without interruption."""
-    return run(tmp_path_factory.mktemp("alone") / "s", workers=0, **json.loads(SLOW))
+    return run(tmp_path_factory.mktemp("alone") / "s", workers=0, **json.loads(REAL))
 
 
 def kill_early(folder: Path, moments: random.Random) -> None:
     """While it starts, or a little later."""
-    with started(folder, SLOW) as process, suppress(subprocess.TimeoutExpired):
+    with started(folder, REAL) as process, suppress(subprocess.TimeoutExpired):
         process.wait(timeout=moments.uniform(0.1, 1.5))
 
 
 def kill_at_work(folder: Path, moments: random.Random) -> None:
     """After some more rounds, at any moment of the next one."""
     goal = rounds_kept(folder) + moments.randrange(4)
-    with started(folder, SLOW) as process, suppress(subprocess.TimeoutExpired):
+    with started(folder, REAL) as process, suppress(subprocess.TimeoutExpired):
         until(lambda: rounds_kept(folder) >= goal or process.poll() is not None)
         process.wait(timeout=moments.uniform(0.0, 0.1))
 
@@ -44,7 +63,7 @@ def check_kills(folder: Path, alone: Result, kills: int, seed: int) -> None:
     moments = random.Random(seed)
     for number in range(kills):
         (kill_early if number % 3 == 0 else kill_at_work)(folder, moments)
-    result = run(folder, workers=0, **json.loads(SLOW))
+    result = run(folder, workers=0, **json.loads(REAL))
     assert not result.failed
     assert numbers(result.runs) == numbers(alone.runs)
 
@@ -62,7 +81,7 @@ def test_killed_ten_times(tmp_path: Path, alone: Result, seed: int) -> None:
 def test_parent_alone_killed(tmp_path: Path, alone: Result) -> None:
     """Its workers end by themselves; what was kept is there, and is not done again."""
     folder = tmp_path / "s"
-    with started(folder, SLOW) as process:
+    with started(folder, REAL) as process:
         until(lambda: rounds_kept(folder) >= 3)
         process.kill()
         process.wait()
@@ -116,7 +135,7 @@ def test_two_at_once_and_asked_to_stop(tmp_path: Path) -> None:
 def test_asked_to_stop(tmp_path: Path, number: signal.Signals, alone: Result) -> None:
     """As by Ctrl-C in a terminal, or when it is closed: the whole group hears it."""
     folder = tmp_path / "s"
-    with started(folder, SLOW, workers=2) as process:
+    with started(folder, REAL, workers=2) as process:
         until(lambda: rounds_kept(folder) >= 1)
         os.killpg(process.pid, number)
         assert process.wait(timeout=60) != 0

@@ -45,6 +45,7 @@ class Model(AbstractCell):
             _labels(train, dataset.name),
             generator=streams.generator("model"),
             progress=lambda part: desk.report(0.95 * part),
+            unlabelled=train.x[:0],
         )
         trained = perf_counter()
         test = _tested(dataset.test, dataset.name)
