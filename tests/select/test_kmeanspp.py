@@ -13,7 +13,7 @@ from torch import Generator, Tensor
 from pauca.errors import InputError
 from pauca.select.embedding import Embedding
 from pauca.select.kmeanspp import badge_seeding, kmeans_plusplus
-from pauca.select.sketch import Sketch, plan
+from pauca.select.sketch import Plan, Sketch, leading_axes
 from pauca.select.work import Work
 from tests.select import reference
 from tests.select.data import integers, low_rank, mnist_pixels, normal, predictions
@@ -120,17 +120,20 @@ def test_the_bound_never_hides_a_nearer_item(factor: bool) -> None:
     h = low_rank(3000, 64, 5)
     q = predictions(3000, 5) if factor else None
     made = Embedding.of(h, q)
-    chosen = plan(made)
-    assert chosen is not None
-    sketch = Sketch(made, chosen)
+    axes = leading_axes(made.h.rows(torch.arange(0, 3000, 5)), 16)
+    sketch = Sketch(made, Plan(4, 16, axes))
     generator = seeded()
+    pruned = 0
     for one in torch.randint(3000, (20,), generator=generator).tolist():
-        least = torch.rand(3000, generator=generator) * made.norms
+        least = torch.rand(3000, generator=generator).pow(4) * made.norms
         found, _, _ = sketch.nearer(one, (made.norms * (1 - 1e-4) - least) / 2, limit=2)
-        assert found is not None
-        away = made.to_some(torch.arange(3000), one)
+        if found is None:
+            continue
+        pruned += 1
+        away = made.direct(torch.arange(3000), one)
         nearer = (away < least * (1 - 1e-4)).nonzero()[:, 0]
         assert set(nearer.tolist()) <= set(found.tolist())
+    assert pruned >= 5
 
 
 @pytest.mark.parametrize("factor", [False, True])
@@ -141,8 +144,8 @@ def test_distances_to_all_and_to_some_agree(factor: bool) -> None:
     exact = (h if q is None else torch.einsum("nc,nd->ncd", q, h).flatten(1)).double()
     for one in (0, 7, 250):
         true = (exact - exact[one]).square().sum(1).float()
-        assert torch.allclose(made.to_all(one)[0], true, rtol=2e-3, atol=1e-9)
-        assert torch.allclose(made.to_some(torch.arange(400), one), true, rtol=1e-3, atol=1e-9)
+        assert torch.allclose(made.distances(one)[0], true, rtol=2e-3, atol=1e-9)
+        assert torch.allclose(made.direct(torch.arange(400), one), true, rtol=1e-3, atol=1e-9)
 
 
 def test_memory_mapped_features(tmp_path: Path) -> None:

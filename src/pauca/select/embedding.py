@@ -52,26 +52,28 @@ class Embedding:
         """Coordinates read for one distance."""
         return self.h.d + (0 if self.q is None else self.q.d)
 
-    def factor(self, one: int) -> Tensor | None:
-        """<q_i, q_one> of every item [n], or None where there is no q."""
-        return None if self.q is None else self.q.dot(self.q.rows(self._at(one))[0])
+    def factor(self, one: int, index: Tensor | None = None) -> Tensor | None:
+        """<q_i, q_one> of all or some items, or None where there is no q."""
+        return None if self.q is None else self.q.dot(self.q.rows(self._at(one))[0], index)
 
-    def to_all(self, one: int) -> tuple[Tensor, int]:
-        """Squared distances of all items to one, [n], and how many were computed twice."""
-        row = self.h.rows(self._at(one))[0]
-        product, factor = self.h.dot(row), self.factor(one)
-        read = self.h.dot_error(row)
-        if factor is not None and self.q is not None:
-            product.mul_(factor)
-            length = self.norms.sqrt() * self.norms[one].sqrt()
-            read = length.mul_(self.gamma)
-        away = torch.add(self.norms, product, alpha=-2).add_(self.norms[one])
-        error = torch.add(self.norms, self.norms[one]).mul_(self.gamma).add_(read, alpha=2)
-        doubt = (away * _TRUST < error).nonzero()[:, 0]
-        away[doubt] = self.to_some(doubt, one)
-        return away.clamp_(min=0), len(doubt)
+    def distances(self, one: int, index: Tensor | None = None) -> tuple[Tensor, int]:
+        """Squared distances of all or some items to one, and how many were computed twice.
 
-    def to_some(self, index: Tensor, one: int) -> Tensor:
+        Those that rounding could change by more than a thousandth come from direct differences.
+        """
+        norms = self.norms if index is None else self.norms[index]
+        product = self.h.dot(self.h.rows(self._at(one))[0], index)
+        factor = self.factor(one, index)
+        product = product if factor is None else product.mul_(factor)
+        length = float(self.norms[one])
+        away = torch.add(norms, product, alpha=-2).add_(length)
+        share = 3 * self.gamma / _TRUST
+        least = share * (length + (self.h.offset**2 if self.q is None else 0))
+        doubt = (torch.add(away, norms, alpha=-share) < least).nonzero()[:, 0]
+        away[doubt] = self.direct(doubt if index is None else index[doubt], one)
+        return away, len(doubt)
+
+    def direct(self, index: Tensor, one: int) -> Tensor:
         """Squared distances of these items to one from direct differences, [b].
 
         ``q_i (x) h_i - q_j (x) h_j = (q_i - q_j) (x) h_i + q_j (x) (h_i - h_j)``: nothing large

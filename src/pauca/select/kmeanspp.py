@@ -137,15 +137,15 @@ class _Seeding:
         self.work.rounds += 1
         index = None if self.sketch is None else self._nearer(self.sketch, one)
         if index is None:
-            away, again = self.embedding.to_all(one)
+            away, again = self.embedding.distances(one)
             self.work.distances += len(away) + again
             torch.minimum(self.weights, away.double(), out=self.weights)
             if self.sketch is not None:
                 self.slack = self._slack()
         else:
-            away = self.embedding.to_some(index, one).double()
-            self.work.distances += len(index)
-            self.weights[index] = torch.minimum(self.weights[index], away)
+            away, again = self.embedding.distances(one, index)
+            self.work.distances += len(away) + again
+            self.weights[index] = torch.minimum(self.weights[index], away.double())
             self.slack[index] = self._slack(index)
         self.weights[one] = 0
         self.free[one] = False

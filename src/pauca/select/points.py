@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -105,7 +106,7 @@ class Points:
         """The working type."""
         return self.shift.dtype
 
-    @property
+    @cached_property
     def offset(self) -> float:
         """Length of the shift where matrix products read the items as they lie, else 0."""
         if self.scale != 1 or self.x.dtype != self.dtype:
@@ -114,7 +115,7 @@ class Points:
         spread = float(self.norms.mean()) if self.n else 0.0
         return length if length**2 <= 64 * spread else 0.0
 
-    @property
+    @cached_property
     def whole(self) -> bool:
         """Whether matrix products may read the items as they lie, with little rounding."""
         as_is = self.scale == 1 and self.x.dtype == self.dtype
@@ -142,12 +143,25 @@ class Points:
         """Centred and scaled rows of the items from ``low`` to ``high``, [b, d]."""
         return self._moved(self.x[low:high])
 
-    def dot(self, vector: Tensor) -> Tensor:
-        """Inner product of every item's row with a vector, [n]."""
+    def dot(self, vector: Tensor, index: Tensor | None = None) -> Tensor:
+        """Inner product of the rows of all or some items with a vector, [n] or [b]."""
+        if index is not None:
+            return self._some(vector, index)
         if self.whole:
             return torch.mv(self.x, vector).sub_(self.shift @ vector)
         parts = [self.span(*ends) @ vector for ends in blocks(self.n, self.d)]
         return torch.cat(parts) if parts else vector.new_empty(0)
+
+    def _some(self, vector: Tensor, index: Tensor) -> Tensor:
+        found = vector.new_empty(len(index))
+        moved = self.shift @ vector
+        for low, high in blocks(len(index), self.d):
+            if self.whole:
+                rows = self.x.index_select(0, index[low:high])
+                found[low:high] = torch.mv(rows, vector).sub_(moved)
+            else:
+                found[low:high] = self.rows(index[low:high]) @ vector
+        return found
 
     def dot_error(self, vector: Tensor) -> Tensor:
         """Bound on the rounding errors of ``dot``, [n]."""

@@ -15,14 +15,19 @@ from torch import Tensor
 from pauca.select.embedding import Embedding
 from pauca.select.points import blocks
 
-__all__ = ["Plan", "Sketch", "plan"]
+__all__ = ["Plan", "Sketch", "leading_axes", "plan"]
 
 _FIRST = (4, 8, 16, 32, 64)
 _SECOND = (32, 64, 96, 128)
-_PIVOTS = 64
+_PIVOTS = 128
+_WORTH = 0.7
 _SAMPLE = 1024
-_EXACT = 6.0
+_EXACT = 8.0
 """One gathered direct distance costs about as much as this many in a pass over all items."""
+_COLUMNS = 20
+"""Coordinates that could be read in the time that the bound's arithmetic on columns takes."""
+_CALLS = 2**18
+"""Numbers that could be read in the time that calling all the operations takes."""
 _GATHER = 150
 """Coordinates that could be read in a pass in the time that gathering a short row takes."""
 
@@ -38,7 +43,8 @@ class Plan:
 
 def cost(items: int, first: int, some: int, second: int, few: int, width: int) -> float:
     """Cost of one pruned pass over ``items``, where one plain pass costs 1."""
-    staged = (first + 4) / width + some / items * (second + _GATHER) / width
+    fixed = (first + _COLUMNS) / width + _CALLS / (items * width)
+    staged = fixed + some / items * (second + _GATHER) / width
     return staged + _EXACT * few / items
 
 
@@ -49,13 +55,15 @@ def plan(embedding: Embedding) -> Plan | None:
     if embedding.h.d < 32 or len(index) < 2 * _PIVOTS:
         return None
     rows = embedding.h.rows(index)
-    axes = _axes(rows, min(_SECOND[-1], embedding.h.d // 2))
+    axes = leading_axes(rows, min(_SECOND[-1], embedding.h.d // 2))
     left = _survivors(embedding, index, rows, axes)
     n, width = len(index), embedding.cost
-    best, choice = 0.7, None
+    best, choice = _WORTH, None
     for first in [p for p in _FIRST if p in left]:
         for second in [p for p in _SECOND if p in left and p >= first]:
-            price = cost(n, first, left[first], second - first, left[second], width)
+            scale = embedding.n / n
+            some, few = int(left[first] * scale), int(left[second] * scale)
+            price = cost(embedding.n, first, some, second - first, few, width)
             if price < best:
                 best, choice = price, Plan(first, second, axes[:, :second].contiguous())
     return choice
@@ -106,7 +114,7 @@ class Sketch:
             index = index[bound.sub_(slack[index]) > half]
             read += some * (self.second - self.first + 1)
         price = cost(n, self.first, some, self.second - self.first, len(index), width)
-        return index, price, read
+        return (index if _EXACT * len(index) < n else None), price, read
 
 
 def _upper(factor: Tensor | None, lead: Tensor, rest: Tensor) -> Tensor:
@@ -121,7 +129,7 @@ def _residual(norms: Tensor, lead: Tensor, gamma: float) -> Tensor:
     return (norms - lead.square().sum(1)).clamp_(min=0).add_(norms, alpha=4 * gamma).sqrt_()
 
 
-def _axes(rows: Tensor, most: int) -> Tensor:
+def leading_axes(rows: Tensor, most: int) -> Tensor:
     """Leading principal axes of these rows by subspace iteration, [d, p]; no random number."""
     most = min(most, len(rows))
     basis: Tensor = torch.linalg.qr(rows[:: len(rows) // most][:most].T)[0]
