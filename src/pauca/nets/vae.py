@@ -16,7 +16,7 @@ from pauca.rng import isolated
 
 __all__ = ["AbstractVae", "ConvVae", "MlpVae", "make_vae", "negative_elbo", "reparameterise"]
 
-_WIDTHS = (32, 64, 128)
+_WIDTHS = (16, 32, 64)
 _HIDDEN = 256
 _LOG_VARIANCE_LIMIT = 10.0
 

@@ -38,7 +38,7 @@ def test_contract_on_images(name: str, check: Callable[[Make, Dataset], None]) -
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("check", LEARNER_CHECKS, ids=lambda check: check.__name__)
 def test_contract_on_tables(name: str, check: Callable[[Make, Dataset], None]) -> None:
-    check(maker_of(name), tiny_table_dataset(8))
+    check(maker_of(name), tiny_table_dataset(6))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -106,7 +106,7 @@ def test_with_everything_labelled_the_learner_trains_alone(name: str) -> None:
     data = tiny_table_dataset(20)
     x, y = data.train.x, data.train.y
     assert y is not None
-    learner, plain = accompanied(name, data.task), small_mlp(data.task)
+    learner, plain = accompanied(name, data.task), small_mlp(data.task, steps=5)
     told = learner.fit(x, y, generator=generator_from(0), unlabelled=x[:0])
     report = plain.fit(x, y, generator=generator_from(0))
     assert (told.steps, told.companion_steps) == (report.steps, 0)

@@ -165,7 +165,7 @@ def test_higher_predicted_loss_where_the_loss_is_higher() -> None:
     x = torch.randn(300, 4, generator=g)
     noisy = x[:, 0] > 0  # half of the items have labels that nothing tells
     y = torch.where(noisy, torch.randint(2, (300,), generator=g), (x[:, 1] > 0).long())
-    settings: dict[str, Any] = {"steps": 200, "batch": 32, "rate": 0.005}
+    settings: dict[str, Any] = {"steps": 300, "batch": 32, "rate": 0.005}
     learner = attached(small_mlp(table_task(4, 2), **settings), hidden=16)
     learner.fit(x, y, generator=generator_from(1))
     fresh = torch.randn(300, 4, generator=g)

@@ -42,7 +42,7 @@ def convnet(task: Task, **settings: Any) -> AbstractLearner:
 
 def accompanied(name: str, task: Task) -> AbstractLearner:
     """A quick companion of a quick learner; at module level, so that it can cross a process."""
-    learner = convnet(task) if task.kind == "image" else small_mlp(task)
+    learner = convnet(task, steps=4) if task.kind == "image" else small_mlp(task, steps=5)
     return attach(name, learner, QUICK[name])
 
 
