@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from pauca.errors import PaucaError, UnknownNameError, UsageError
+from pauca.errors import DataError, PaucaError, UnknownNameError, UsageError
 from pauca.study import StudySettings, read_study, settings_from
+from pauca.study.plan import load_data
 from pauca.study.toml import to_toml
 from tests.study.plugin import study
 
@@ -150,9 +151,29 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
 
 
 def test_a_relative_path_of_data_starts_at_the_file(tmp_path: Path) -> None:
-    text = TEXT.replace('name = "tiny"\nn = 90', 'path = "pool/rows.csv"\nlabel = "y"')
-    data = read_study(write(tmp_path, text)).data
-    assert data == {"path": str(tmp_path / "pool" / "rows.csv"), "label": "y"}
+    """Options of the format are written down with their defaults, too."""
+    (tmp_path / "pool").mkdir()
+    rows = "".join(f"{i},{-i},{'ab'[i % 2]}\n" for i in range(12))
+    (tmp_path / "pool" / "rows.csv").write_text(f"u,v,kind\n{rows}")
+    text = TEXT.replace('name = "tiny"\nn = 90', 'path = "pool/rows.csv"\nlabel = "kind"')
+    settings = read_study(write(tmp_path, text))
+    data = settings.data
+    assert (data["path"], data["label"]) == (str(tmp_path / "pool" / "rows.csv"), "kind")
+    assert "test_fraction" in data
+    assert settings_from(settings.plain()) == settings
+    assert load_data(data).classes == ("a", "b")
+
+
+def test_data_that_are_not_there(tmp_path: Path) -> None:
+    text = TEXT.replace('name = "tiny"\nn = 90', 'path = "pool/rows.csv"')
+    with pytest.raises(DataError, match=r"no such file or folder.*section \[data\]"):
+        read_study(write(tmp_path, text))
+
+
+def test_a_table_of_openml_is_named_by_its_number() -> None:
+    data = settings_from(study(data={"name": "openml:61"})).data
+    assert (data["name"], data["id"]) == ("openml:61", 61)
+    assert settings_from(study(data=data)).data == data
 
 
 def test_toml_of_odd_values() -> None:

@@ -42,7 +42,8 @@ def begin(place: StudyFolder, settings: StudySettings, text: str | None, workers
     dataset = load_data(settings.data)
     check_study(settings, dataset)
     with place.store(create=True) as store:
-        store.put_meta("study", settings.plain())
+        if "study" not in store.meta():
+            store.put_meta("study", settings.plain())
         _note_data(store, dataset)
         if "planned" not in store.meta():
             runs = plan(settings)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -74,7 +75,7 @@ def _model(models: Models | None) -> Iterator[tuple[int, dict[str, Any]]]:
 def load_data(data: Mapping[str, Any]) -> Dataset:
     """The data set of a study's section [data]."""
     options = {key: value for key, value in data.items() if key not in ("name", "path")}
-    return load_dataset(data["path"] if "path" in data else data["name"], **options)
+    return load_dataset(Path(data["path"]) if "path" in data else data["name"], **options)
 
 
 def learner_of(choice: Mapping[str, Any], dataset: Dataset, device: str) -> AbstractLearner:

@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import to_jsonable_python
 
-from pauca.data import datasets
+from pauca.data import datasets, resolve_options
 from pauca.errors import PaucaError, UnknownNameError, UsageError
 from pauca.learners import learners
 from pauca.registry import Registry
@@ -115,8 +115,14 @@ def _whole(registry: Registry[Any], choice: Mapping[str, Any], where: str) -> di
 
 
 def _data(data: Mapping[str, Any], where: str, folder: Path) -> dict[str, Any]:
+    """The data set with every option; a path from the root on."""
+    options = {key: value for key, value in data.items() if key not in ("name", "path")}
     if "path" in data:
-        return {**data, "path": str((folder / str(data["path"])).resolve())}
+        path = (folder / str(data["path"])).resolve()
+        return {"path": str(path), **_located(lambda: resolve_options(path, options), where)}
+    name = str(data["name"])
+    if name.startswith("openml:"):
+        return {"name": name, **_located(lambda: resolve_options(name, options), where)}
     return _whole(datasets, data, where)
 
 
