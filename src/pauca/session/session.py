@@ -15,6 +15,7 @@ from pauca.outputs import Outputs
 from pauca.rng import Streams
 from pauca.session.events import Asked, Skipped, Told, Undone, from_json, to_json
 from pauca.session.ledger import Ledger
+from pauca.session.reading import Reader
 from pauca.session.state import State, last_change
 from pauca.strategies.base import AbstractStrategy, make_strategy
 
@@ -71,7 +72,7 @@ class Session:
         self.strategy = strategy
         self.initial_strategy = initial_strategy
         self.streams = streams
-        self._block = check_count(block, "block", least=1)
+        self._reader = Reader(x, check_count(block, "block", least=1))
         self._ledger = Ledger(len(x), learner.task.c)
         self._trained: tuple[Mapping[int, int], int, FitReport] | None = None
         for place, event in enumerate(events):
@@ -145,10 +146,29 @@ class Session:
             raise self._exhausted()
         k = min(k, len(pool))
         initial = not self.state.labelled
-        chosen = self._first(pool, k) if initial else self._choose(pool, k)
+        chosen = self._first(pool, k) if initial else self._choose(pool, k, self.strategy)
         ids = tuple(chosen.tolist())
         self._ledger.append(Asked(ids=ids, round=self.round, initial=initial))
         return _ints(ids)
+
+    def preview(self, strategy: AbstractStrategy, k: int) -> Tensor:
+        """What another strategy would ask for now; nothing is asked, nothing is recorded.
+
+        What this strategy reads of the pool was mostly computed already: one pass serves all.
+
+        Returns:
+            int64 [min(k, remaining)], in the order of choice.
+
+        Raises:
+            CapabilityError: the strategy needs what the learner does not give.
+            InputError: k < 1, nothing is labelled, or nothing remains.
+        """
+        check_count(k, "k", least=1)
+        strategy.check_needs(self.learner.gives | _PROBS, f"learner {self.learner.name!r}")
+        pool = self.remaining
+        if not len(pool):
+            raise self._exhausted()
+        return self._choose(pool, min(k, len(pool)), strategy)
 
     def tell(self, ids: Tensor | Sequence[int], labels: Tensor | Sequence[int]) -> None:
         """Label items, asked for or not; nothing changes unless everything is right.
@@ -245,25 +265,24 @@ class Session:
         generator = self.streams.generator("initial", self.state.initial)
         return self.initial_strategy.select(Outputs(ids=pool, probs=probs), None, k, generator)
 
-    def _choose(self, pool: Tensor, k: int) -> Tensor:
+    def _choose(self, pool: Tensor, k: int, strategy: AbstractStrategy) -> Tensor:
         self.train()
-        labelled = self._labelled_outputs() if self.strategy.reads_labelled else None
+        labelled = self._labelled_outputs(strategy) if strategy.reads_labelled else None
         generator = self.streams.generator("strategy", self.round)
-        return self.strategy.select_from_blocks(self._blocks(pool), labelled, k, generator)
+        return strategy.select_from_blocks(self._blocks(pool, strategy), labelled, k, generator)
 
-    def _labelled_outputs(self) -> Outputs:
-        outputs = Outputs.concat(self._blocks(self.labelled_ids))
+    def _labelled_outputs(self, strategy: AbstractStrategy) -> Outputs:
+        outputs = Outputs.concat(self._blocks(self.labelled_ids, strategy))
         return replace(outputs, labels=self.labels.to(outputs.ids.device))
 
-    def _blocks(self, ids: Tensor) -> Iterator[Outputs]:
-        for part in torch.split(ids, self._block):
-            yield self.learner.outputs(
-                self.x[part],
-                part,
-                needs=self.strategy.needs | _PROBS,
-                # from its start for every block: the same draw serves every item
-                generator=self.streams.generator("outputs", self.round),
-            )
+    def _blocks(self, ids: Tensor, strategy: AbstractStrategy) -> Iterator[Outputs]:
+        return self._reader.blocks(
+            ids,
+            self.learner,
+            strategy.needs | _PROBS,
+            model=self._trained,
+            generator=lambda: self.streams.generator("outputs", self.round),
+        )
 
     def _exhausted(self) -> InputError:
         state = self.state
