@@ -48,12 +48,12 @@ def test_ceal_wraps_any_base_strategy(base: str) -> None:
     assert ceal.needs == plain.needs
     assert ceal.reads_labelled == plain.reads_labelled
     pool = pool_for(plain.needs)
-    labelled = fake_outputs(n=6, d=5, s=pool.s, seed=3, labelled=True, first=500)
-    labelled = labelled if plain.reads_labelled else None
+    known = fake_outputs(n=6, d=5, s=pool.s, seed=3, labelled=True, first=500)
+    labelled = known if plain.reads_labelled else None
     for k in (0, 1, 7):
         chosen = ceal.select(pool, labelled, k, generator_from(1))
         assert torch.equal(chosen, plain.select(pool, labelled, k, generator_from(1)))
-    blocks = [pool.take(part) for part in torch.arange(pool.n).split(9)]
+    blocks = [pool.take(part) for part in torch.split(torch.arange(pool.n), 9)]
     chosen = ceal.select_from_blocks(blocks, labelled, 7, generator_from(1))
     expected = plain.select_from_blocks(blocks, labelled, 7, generator_from(1))
     assert torch.equal(chosen, expected)
