@@ -96,12 +96,12 @@ def test_scale_changes_nothing(scale: float) -> None:
 def test_the_share_of_each_item_is_that_of_its_squared_distance() -> None:
     x = torch.tensor([[0.0], [1.0], [2.0], [3.0]], dtype=torch.float64)
     seen = torch.zeros(4, 4)
-    for seed in range(4000):
+    for seed in range(1500):
         one, two = kmeans_plusplus(x, 2, seeded(seed)).tolist()
         seen[one, two] += 1
     share = torch.tensor([0.0, 1.0, 4.0, 9.0]) / 14
-    assert torch.allclose(seen[0] / seen[0].sum(), share, atol=0.05)
-    assert torch.allclose(seen.sum(1) / 4000, torch.full((4,), 0.25), atol=0.03)
+    assert torch.allclose(seen[0] / seen[0].sum(), share, atol=0.07)
+    assert torch.allclose(seen.sum(1) / 1500, torch.full((4,), 0.25), atol=0.04)
 
 
 @pytest.mark.parametrize("kind", ["low rank", "isotropic", "far from 0"])
@@ -109,9 +109,9 @@ def test_pruned_and_unpruned_pick_the_same(kind: str) -> None:
     h = normal(6000, 64) if kind == "isotropic" else low_rank(6000, 64, 6)
     h = h + 20 if kind == "far from 0" else h
     q = predictions(6000, 10)
-    plain = [kmeans_plusplus(h, 120, seeded(), prune=prune) for prune in (True, False)]
+    plain = [kmeans_plusplus(h, 200, seeded(), prune=prune) for prune in (True, False)]
     assert torch.equal(*plain)
-    badge = [badge_seeding(q, h, 120, seeded(), prune=prune) for prune in (True, False)]
+    badge = [badge_seeding(q, h, 200, seeded(), prune=prune) for prune in (True, False)]
     assert torch.equal(*badge)
 
 
@@ -191,9 +191,9 @@ def test_mnist_pixels_need_few_distances() -> None:
 @pytest.mark.parametrize("d", [64, 256])
 def test_isotropic_features_cost_at_most_a_tenth_more(d: int) -> None:
     work = Work()
-    kmeans_plusplus(normal(5000, d), 100, seeded(), work=work)
+    kmeans_plusplus(normal(5000, d), 220, seeded(), work=work)
     assert work.fallback
-    assert work.total(d) <= 1.1 * 5000 * 100
+    assert work.total(d) <= 1.1 * 5000 * 220
 
 
 def test_pruning_that_stops_paying_is_given_up() -> None:

@@ -11,7 +11,7 @@ from pauca.select.work import Work
 __all__ = ["badge_seeding", "kmeans_plusplus"]
 
 _WARM = 8
-_LEAST_WORK = 2**18
+_LEAST_WORK = 2**20
 _LIMIT = 0.25
 
 

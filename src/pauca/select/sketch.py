@@ -20,7 +20,8 @@ __all__ = ["Plan", "Sketch", "leading_axes", "plan"]
 _FIRST = (4, 8, 16, 32, 64)
 _SECOND = (32, 64, 96, 128)
 _PIVOTS = 128
-_WORTH = 0.7
+_WORTH = (0.7, 0.5)
+"""Largest share of a plain pass that a pruned one may cost: plain, and with a factor q."""
 _SAMPLE = 1024
 _EXACT = 8.0
 """One gathered direct distance costs about as much as this many in a pass over all items."""
@@ -58,7 +59,7 @@ def plan(embedding: Embedding) -> Plan | None:
     axes = leading_axes(rows, min(_SECOND[-1], embedding.h.d // 2))
     left = _survivors(embedding, index, rows, axes)
     n, width = len(index), embedding.cost
-    best, choice = _WORTH, None
+    best, choice = _WORTH[embedding.q is not None], None
     for first in [p for p in _FIRST if p in left]:
         for second in [p for p in _SECOND if p in left and p >= first]:
             scale = embedding.n / n
