@@ -76,7 +76,7 @@ def kill(process: "subprocess.Popen[bytes]") -> None:
     until(lambda: not members(process.pid))
 
 
-def until(fact: Callable[[], bool], seconds: float = 120.0) -> None:
+def until(fact: Callable[[], bool], seconds: float = 600.0) -> None:
     """Wait for it; the limit is for a machine that is busy with other things."""
     end = time.monotonic() + seconds
     while not fact():
