@@ -102,3 +102,9 @@ def test_members_are_not_kept_and_the_limit_holds() -> None:
         read(reader, *needs)
         read(reader, *needs)
         assert learner.told == 120
+
+
+def test_a_strategy_that_needs_nothing_costs_no_pass() -> None:
+    session, learner = begun("random")
+    assert len(session.ask(5)) == 5
+    assert learner.told == 0

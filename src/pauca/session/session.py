@@ -260,15 +260,20 @@ class Session:
             past.append(event)
 
     def _first(self, pool: Tensor, k: int) -> Tensor:
-        c = self.learner.task.c
-        probs = torch.full((1, 1, c), 1 / c).expand(1, len(pool), c)
         generator = self.streams.generator("initial", self.state.initial)
-        return self.initial_strategy.select(Outputs(ids=pool, probs=probs), None, k, generator)
+        return self.initial_strategy.select(self._blank(pool), None, k, generator)
+
+    def _blank(self, ids: Tensor) -> Outputs:
+        """What is known of items without asking a learner: nothing."""
+        c = self.learner.task.c
+        return Outputs(ids=ids, probs=torch.full((1, 1, c), 1 / c).expand(1, len(ids), c))
 
     def _choose(self, pool: Tensor, k: int, strategy: AbstractStrategy) -> Tensor:
         self.train()
-        labelled = self._labelled_outputs(strategy) if strategy.reads_labelled else None
         generator = self.streams.generator("strategy", self.round)
+        if not strategy.needs:
+            return strategy.select(self._blank(pool), None, k, generator)
+        labelled = self._labelled_outputs(strategy) if strategy.reads_labelled else None
         return strategy.select_from_blocks(self._blocks(pool, strategy), labelled, k, generator)
 
     def _labelled_outputs(self, strategy: AbstractStrategy) -> Outputs:

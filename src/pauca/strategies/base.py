@@ -30,7 +30,7 @@ class AbstractStrategy(ABC):
         name: Lower case with hyphens.
         family: uncertainty, disagreement, geometry, ...
         needs: What Outputs must hold: ``probs`` (always there), ``members``, ``features``,
-            ``goodness``, or the name of an extra column.
+            ``goodness``, or the name of an extra column. With none, no learner is asked.
         reads_labelled: Whether ``choose`` reads the labelled items (they are only computed if so).
         companion: Name of the training companion that gives what is needed, or None.
         cost: Time of one choice in n, c, d, k, s, as a formula.

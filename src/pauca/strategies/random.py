@@ -15,6 +15,7 @@ class Random(AbstractScore):
 
     name = "random"
     family = "baseline"
+    needs = frozenset()
     cost = "O(n log n)"
     reference = "simple random sampling"
     when = "always run it: a method that does not beat it saves no label"
