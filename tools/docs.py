@@ -41,7 +41,7 @@ def _strategy(cls: type) -> Iterator[str]:
     yield f"### `{cls.name}`\n"
     yield f"{_first_paragraph(cls)}\n"
     yield f"- **When**: {cls.when}."
-    yield f"- **Needs**: {', '.join(sorted(cls.needs))}" + (
+    yield f"- **Needs**: {', '.join(sorted(cls.needs)) or 'nothing'}" + (
         ", and the labelled items" if cls.reads_labelled else ""
     )
     if cls.companion:

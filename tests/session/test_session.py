@@ -1,5 +1,3 @@
-import json
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -8,18 +6,13 @@ import torch
 from torch import Generator, Tensor
 
 from pauca.errors import CapabilityError, InputError
-from pauca.learners.base import FitReport, Progress
+from pauca.learners.base import FitReport
 from pauca.outputs import Outputs
 from pauca.rng import Streams
-from pauca.session import Session, fold
-from pauca.session.events import from_json
+from pauca.session import Session
 from pauca.strategies import AbstractStrategy, make_strategy, strategies
-from pauca.testing.fakes import FakeLearner, tiny_image_dataset, tiny_table_dataset
-from pauca.testing.process import OtherProcess
-
-DATA = tiny_table_dataset(60, c=3)
-LABELS = DATA.train.y
-assert LABELS is not None
+from pauca.testing.fakes import FakeLearner, tiny_image_dataset
+from tests.session.helpers import DATA, LABELS, answer, make, play
 
 
 class Nearest(AbstractStrategy):
@@ -44,26 +37,6 @@ class Nearest(AbstractStrategy):
         assert pool.features is not None
         zero = labelled.features[labelled.labels == 0]
         return torch.cdist(pool.features, zero).amin(1).argsort()[:k]
-
-
-def make(strategy: AbstractStrategy | str = "margin", seed: int = 0, **options: Any) -> Session:
-    if isinstance(strategy, str):
-        strategy = make_strategy(strategy)
-    learner = options.pop("learner", None) or FakeLearner(task=DATA.task)
-    return Session(DATA.train.x, learner, strategy, streams=Streams(seed), **options)
-
-
-def answer(session: Session, ids: Tensor) -> None:
-    assert LABELS is not None
-    session.tell(ids, LABELS[ids])
-
-
-def play(strategy: str, rounds: int = 3, **options: Any) -> list[dict[str, Any]]:
-    session = make(strategy, **options)
-    for _ in range(rounds):
-        answer(session, session.ask(6))
-    session.ask(6)
-    return list(session.events)
 
 
 def test_a_session_from_start_to_empty_pool() -> None:
@@ -360,92 +333,6 @@ def test_labelled_outputs_are_computed_only_for_those_who_read_them() -> None:
     assert len(seen) == 51
 
 
-@pytest.mark.parametrize("name", ["margin", "bald"])
-def test_a_session_rebuilt_from_its_events_goes_on_as_if_nothing_had_happened(name: str) -> None:
-    session = make(name)
-    steps: list[Callable[[], object]] = [
-        lambda: answer(session, session.ask(6)),
-        lambda: session.ask(5),
-        lambda: session.skip(session.pending[:2]),
-        lambda: answer(session, session.pending[:2]),
-        lambda: session.undo(),
-        lambda: session.ask(3),
-        lambda: session.tell([int(session.remaining[0])], [1]),
-        lambda: answer(session, session.pending),
-    ]
-    for step in steps:
-        step()
-        text = json.dumps(session.events)
-        again = make(name, events=json.loads(text))
-        assert again.events == session.events
-        assert again.state == session.state
-        assert fold(from_json(event, "here") for event in session.events) == session.state
-        # a third one asks, so that the session itself is not changed by being looked at
-        third = make(name, events=session.events)
-        assert again.ask(4).tolist() == third.ask(4).tolist()
-    final = make(name, events=session.events)
-    assert session.ask(7).tolist() == final.ask(7).tolist()
-
-
-def test_rebuilding_after_an_ask_without_answers_trains_as_before() -> None:
-    one, other = FakeLearner(task=DATA.task), FakeLearner(task=DATA.task)
-    session = make(learner=one)
-    answer(session, session.ask(6))
-    session.ask(3)
-    session.ask(3)
-    again = make(learner=other, events=session.events)
-    again.train()
-    for name, weight in one.state().items():
-        assert torch.equal(weight, other.state()[name])
-
-
-class Carries(FakeLearner):
-    """Its class means are half those of the training before."""
-
-    @property
-    def carries_state(self) -> bool:
-        return True
-
-    def fit(
-        self,
-        x: Tensor,
-        y: Tensor,
-        *,
-        generator: Generator,
-        progress: Progress | None = None,
-        unlabelled: Tensor | None = None,
-    ) -> FitReport:
-        before = self.state()
-        report = super().fit(x, y, generator=generator)
-        if before:
-            now = self.state()
-            self.load_state({name: (now[name] + before[name]) / 2 for name in now})
-        return report
-
-
-def test_a_learner_that_carries_state_repeats_its_trainings_after_rebuilding() -> None:
-    one, other, third = (Carries(task=DATA.task) for _ in range(3))
-    session = make(learner=one)
-    for _ in range(3):
-        answer(session, session.ask(6))
-        session.train()
-        kept = one.state(), session.events
-    session.ask(3)
-    answer(session, session.pending)
-    session.train()
-    again = make(learner=other, events=session.events)
-    again.train()
-    assert other.fits == one.fits == 4
-    # given the state of the last training, only the next one is done
-    third.load_state(kept[0])
-    late = make(learner=third, events=session.events)
-    late.train()
-    assert third.fits == 1
-    for learner in (other, third):
-        for name, weight in one.state().items():
-            assert torch.equal(weight, learner.state()[name])
-
-
 def test_unlabelled_items_go_only_to_a_learner_that_reads_them() -> None:
     seen: list[Tensor | None] = []
 
@@ -480,13 +367,6 @@ def test_progress_of_a_training_is_passed_on() -> None:
     answer(session, session.ask(6))
     session.train(told.append)
     assert told == [1.0]
-
-
-def test_the_same_seed_asks_the_same_in_another_process(other_process: OtherProcess) -> None:
-    here = {name: play(name) for name in ("margin", "bald")}
-    for name, events in here.items():
-        assert other_process.call(play, name) == events
-    assert play("margin", seed=1) != here["margin"]
 
 
 def test_events_are_copies() -> None:

@@ -68,7 +68,8 @@ class Backprop(AbstractGradientLearner):
         validation: Fraction of the labelled items held out, stratified where possible.
         check_every: Steps between two looks at the validation part (and records of the history).
         patience: Looks without a lower validation loss before training stops; 0 for never.
-        warm: Start from the last weights (with a fresh optimiser) instead of new ones.
+        warm: Start from the last weights (with a fresh optimiser) instead of new ones. The
+            validation part is drawn anew each time, so the last weights may have seen items of it.
         augment: Train on the task's training transform instead of its evaluation transform.
         passes: Dropout members s that ``outputs`` gives when asked.
         bim_step: Step of BIM in every input coordinate, in units of the net's input.

@@ -49,9 +49,9 @@ class AbstractForward(AbstractLearner):
     Args:
         widths: Units of each layer, input side first.
         epochs: Passes over the items; of each layer, where layers learn one after the other.
-        steps: Optimiser steps of all layers together; either this or epochs. With neither,
-            ``default_epochs`` of the class.
-        rate: Adam's constant rate; ``default_rate`` of the class if left out.
+        steps: Optimiser steps of all layers together; either this or epochs. With neither, 30
+            epochs of each layer for forward-forward, 10 for bp-ff.
+        rate: Adam's constant rate; if left out, .01 for forward-forward, .001 for bp-ff.
         batch: Items a step.
         theta: Threshold of goodness, > 0.
         readout: ``softmax-sum`` (published) or ``sum``.

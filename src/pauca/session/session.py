@@ -214,7 +214,9 @@ class Session:
         """Train the learner on what is labelled, unless it was already; ``ask`` does so by itself.
 
         A learner that carries state from one training to the next, and has none yet, first repeats
-        the trainings that came before. One that was given its state goes on from there.
+        the trainings that came before. One that was given its state goes on from there. Only
+        trainings that a choice followed belong to the account: with such a learner, train right
+        before asking, or a rebuilt session may differ.
 
         Returns:
             What the training on these labels did.
