@@ -16,9 +16,10 @@ from pauca.study import Result, run_study
 from tests.study.plugin import NAME, study
 
 COMMAND = f"""if True:
-    import json, sys
+    import json, signal, sys
     from pauca.study import run_study
     from tests.study.plugin import study
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # whatever started the tests
     changes = json.loads(sys.argv[2])
     workers = int(sys.argv[3])
     run_study(study(**changes), sys.argv[1], workers=workers, imports=[{NAME!r}])

@@ -21,11 +21,15 @@ class Stopped(KeyboardInterrupt):
 
 @contextmanager
 def stoppable() -> Iterator[None]:
-    """SIGTERM and SIGHUP unwind the stack as Ctrl-C does; the handlers before are put back."""
+    """SIGTERM and SIGHUP unwind the stack as Ctrl-C does; the handlers before are put back.
+
+    A signal that is ignored stays so: under nohup, a closed terminal does not stop a study.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.signal(number, _stop) for number in _SIGNALS}
+    heard = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, _stop) for number in heard}
     try:
         yield
     finally:
