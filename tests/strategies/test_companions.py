@@ -66,6 +66,12 @@ def test_ceal_hands_its_base_the_settings() -> None:
         make_strategy("ceal", base="margin", base_params={"no_such": 1})
 
 
+def test_every_setting_of_ceals_base_can_be_read_back() -> None:
+    whole = strategies.resolve("ceal", {"base": "k-center-pca"})
+    assert whole["base_params"] == strategies.resolve("k-center-pca", {})
+    assert strategies.resolve("ceal", whole) == whole
+
+
 def test_ceal_needs_what_its_base_needs() -> None:
     ceal = make_strategy("ceal", base="bald")
     with pytest.raises(CapabilityError, match="members"):

@@ -1,7 +1,7 @@
 """What every strategy is: a choice of k items from what a learner says about the pool."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar, final
 
 import torch
@@ -15,7 +15,16 @@ from pauca.select.topk import top_k
 
 __all__ = ["AbstractScore", "AbstractStrategy", "make_strategy", "strategies"]
 
-strategies: Registry["AbstractStrategy"] = Registry("strategy", "pauca.strategies", "strategies")
+
+def _complete(maker: Callable[..., "AbstractStrategy"], settings: dict[str, Any]) -> dict[str, Any]:
+    if isinstance(maker, type) and issubclass(maker, AbstractStrategy):
+        return maker.complete(settings)
+    return settings
+
+
+strategies: Registry["AbstractStrategy"] = Registry(
+    "strategy", "pauca.strategies", "strategies", complete=_complete
+)
 """Every strategy by name; a new file in pauca/strategies/ that registers one is found by itself."""
 
 
@@ -46,6 +55,11 @@ class AbstractStrategy(ABC):
     cost: ClassVar[str]
     reference: ClassVar[str]
     when: ClassVar[str]
+
+    @classmethod
+    def complete(cls, settings: dict[str, Any]) -> dict[str, Any]:
+        """Settings with what follows from others filled in, so that all can be read back."""
+        return settings
 
     @property
     def companion_settings(self) -> Mapping[str, Any]:

@@ -58,6 +58,12 @@ class Ceal(AbstractStrategy):
         self.needs = self.base.needs
         self.reads_labelled = self.base.reads_labelled
 
+    @classmethod
+    def complete(cls, settings: dict[str, Any]) -> dict[str, Any]:
+        """Every setting of the base strategy."""
+        whole = strategies.resolve(settings["base"], settings["base_params"] or {})
+        return {**settings, "base_params": whole}
+
     @property
     def companion_settings(self) -> Mapping[str, Any]:
         """The threshold and its decay."""
