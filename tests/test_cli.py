@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -205,6 +206,13 @@ def test_an_unknown_engine(cli: Run, tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
+def test_a_module_that_is_not_there(cli: Run, tmp_path: Path) -> None:
+    words = ("--out", tmp_path / "out", "--import", "tests.nowhere")
+    code, _, err = cli("run", write(tmp_path), *words)
+    assert (code, "there is no module 'tests.nowhere'" in err) == (2, True)
+    assert not (tmp_path / "out").exists()
+
+
 def test_debug_shows_where(cli: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PAUCA_DEBUG", "1")
     code, _, err = cli("status", tmp_path)
@@ -306,6 +314,8 @@ def test_stopped_by_ctrl_c_and_gone_on_with(cli: Run, here: None, tmp_path: Path
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        # a shell that runs the tests in the background has them ignore Ctrl-C
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     )
     until(lambda: rounds_kept(folder) >= 1)
     os.killpg(running.pid, signal.SIGINT)

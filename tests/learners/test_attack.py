@@ -21,8 +21,8 @@ def test_columns_are_the_kernels_on_the_net_input_and_change_nothing() -> None:
     before = {name: value.clone() for name, value in learner.net.state_dict().items()}
     found = learner.outputs(x[:9], torch.arange(9), needs=NEEDS)
     inputs = dataset.task.evaluate(x[:9], None)
-    bim = bim_distances(learner.net, inputs, step=0.05, max_steps=100)
-    deepfool = deepfool_distances(learner.net, inputs, max_steps=100)
+    bim = bim_distances(learner.net, inputs, step=0.05, max_steps=learner.attack.max_steps)
+    deepfool = deepfool_distances(learner.net, inputs, max_steps=learner.attack.max_steps)
     assert torch.allclose(found.extras["adversarial_bim"], bim)
     assert torch.allclose(found.extras["adversarial_deepfool"], deepfool)
     after = learner.net.state_dict()

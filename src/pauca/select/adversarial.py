@@ -41,7 +41,8 @@ def bim_distances(
 
     Each step adds ``step * sign(grad_x J)`` with J the cross-entropy of the first prediction. The
     gradient is taken of logsumexp_{k != y} z_k - z_y, a positive multiple of J's gradient: the same
-    signs, but it does not vanish when the softmax saturates.
+    signs, but it does not vanish when the softmax saturates. Coordinates whose gradient is rounding
+    noise beside the item's largest count as 0, so that noise cannot decide a step.
 
     Args:
         logits: float [b, ...] -> float [b, c], differentiable, item by item (evaluation mode).
@@ -62,7 +63,7 @@ def bim_distances(
         own = torch.nn.functional.one_hot(flight.first, z.shape[1]).bool()
         rivals = z.masked_fill(own, -torch.inf).logsumexp(-1)
         (gradient,) = torch.autograd.grad((rivals - z[own]).sum(), inputs)
-        return flight.eta + step * gradient.sign()
+        return flight.eta + step * _sign(gradient)
 
     return _attack(logits, x, advance, ranks=1, overshoot=0.0, max_steps=max_steps, batch=batch)
 
@@ -114,6 +115,13 @@ def deepfool_distances(
     return _attack(
         logits, x, advance, ranks=classes, overshoot=overshoot, max_steps=max_steps, batch=batch
     )
+
+
+def _sign(gradient: Tensor) -> Tensor:
+    """-1, 0 or 1; 0 also where rounding cannot tell a coordinate from 0."""
+    size = gradient.abs()
+    noise = 32 * torch.finfo(gradient.dtype).eps * size.flatten(1).amax(1)
+    return gradient.sign() * (size > noise.view(-1, *[1] * (gradient.ndim - 1)))
 
 
 def _rival_gradients(inputs: Tensor, z: Tensor, first: Tensor, rivals: Tensor) -> Tensor:
