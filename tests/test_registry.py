@@ -134,6 +134,9 @@ def test_a_missing_setting_is_named(makers: Registry[Maker]) -> None:
         ({"rate": 1, "steps": 1.5}, "steps"),
         ({"rate": 1, "mode": "c"}, "mode"),
         ({"rate": 1, "sizes": ["x"]}, "sizes"),
+        ({"rate": 1, "steps": "5"}, "steps"),
+        ({"rate": "1"}, "rate"),
+        ({"rate": True}, "rate"),
     ],
 )
 def test_a_value_of_the_wrong_type_is_refused_by_name(

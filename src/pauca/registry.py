@@ -143,10 +143,22 @@ def _value(where: str, parameter: inspect.Parameter, params: Mapping[str, Any]) 
         adapter = TypeAdapter(annotation, config=ConfigDict(strict=False, extra="forbid"))
     except Exception:  # a model or dataclass carries a configuration of its own
         adapter = TypeAdapter(annotation)
+    given = params[parameter.name]
     try:
-        return adapter.validate_python(params[parameter.name])
+        value = adapter.validate_python(given)
     except ValidationError as error:
         first = error.errors()[0]
         raise UsageError(
-            first["msg"], got=repr(params[parameter.name]), where=where, todo="correct its value"
+            first["msg"], got=repr(given), where=where, todo="correct its value"
         ) from None
+    # "5" is no number and true is none either, though pydantic would take them for one
+    numeric = isinstance(given, str | bool) and isinstance(value, int | float)
+    if numeric and type(given) is not type(value):
+        raise UsageError(
+            "the value has the wrong type",
+            expected=type(value).__name__,
+            got=repr(given),
+            where=where,
+            todo="correct its value",
+        )
+    return value

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from pauca.data import load_dataset
-from pauca.errors import DataError, UnknownNameError, UsageError
+from pauca.errors import DataError, InputError, UnknownNameError, UsageError
 from pauca.testing.datasets import check_dataset
 
 ROWS = [
@@ -196,15 +196,41 @@ def test_test_part_without_the_label_column(tmp_path: Path) -> None:
         (b"", "zero bytes"),
         (b"a,label\n", "no rows"),
         (b"a,label\n1,x\n1,2,3,4\n", "cannot be read"),
-        (b"a,a,label\n1,2,x\n", None),
+        (b"a,a,label\n1,2,x\n3,4,y\n", "column name occurs twice; got: 'a'"),
+        (b"a,label\n0,1,x\n1,2,y\n", "the header has 2 cells, the first row 3"),
+        (b"a,b,label\n1,2,x,\n1,2,y,\n", "the header has 3 cells, the first row 4"),
+        (b"a;b;label\n1;2;x\n1;2;y\n", "separated by semicolons"),
+        (b"a\tb\tlabel\n1\t2\tx\n", "separated by tabs"),
+        (b"a,label\n1,x \n2,y\n3,x\n4,y\n", "differ by blanks only; got: 'x' and 'x '"),
         (b"\xff\xfe\x00a,label\n", "cannot be read"),
     ],
 )
-def test_broken_csv(content: bytes, match: str | None, tmp_path: Path) -> None:
+def test_broken_csv(content: bytes, match: str, tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_bytes(content)
     with pytest.raises(DataError, match=match):
         load_dataset(path)
+
+
+def test_blanks_after_commas_and_a_byte_order_mark(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_bytes(b"\xef\xbb\xbflabel, a\r\nx, 1\r\n" + b'"y", 2\r\nx, 3\r\ny, 4\r\n')
+    dataset = load_dataset(path, test_fraction=0)
+    assert dataset.classes == ("x", "y")
+    assert dataset.train.x.flatten().tolist() == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.0, float("nan")])
+def test_a_share_that_is_none_is_refused(share: float, tmp_path: Path) -> None:
+    path = write(tmp_path / "t.csv", ROWS)
+    with pytest.raises(InputError, match="test_fraction is out of range"):
+        load_dataset(path, test_fraction=share)
+
+
+def test_the_label_is_no_feature(tmp_path: Path) -> None:
+    path = write(tmp_path / "t.csv", ROWS)
+    with pytest.raises(DataError, match="the label is among the features"):
+        load_dataset(path, features=["a", "label"])
 
 
 def test_broken_jsonl_and_parquet(tmp_path: Path) -> None:

@@ -86,6 +86,7 @@ def test_a_run_is_named_by_what_decides_its_result() -> None:
         ({"active__budget": 61}, DataError, "budget is larger than the pool; expected: <= 60"),
         ({"models": {**MODELS, "train_size": 70}}, DataError, "train_size is larger"),
         ({"device": "gpu"}, UsageError, "unknown device"),
+        ({"device": "meta"}, UsageError, "the device is not there"),
         ({"device": "cuda"}, UsageError, "the device is not there"),
     ],
 )

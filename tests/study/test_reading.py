@@ -92,7 +92,8 @@ def test_settings_are_frozen() -> None:
         ({"data": {"name": "tiney"}}, r"unknown data set 'tiney'.*section \[data\].*'tiny'\?"),
         ({"data": {"name": "tiny", "m": 3}}, r"unknown setting of data set 'tiny' 'm'"),
         ({"data": {}}, r"data set is not named; expected: either `name` or `path`; got: neither"),
-        ({"data": {"name": "tiny", "path": "x"}}, r"got: name, path"),
+        ({"data": {"name": "tiny", "path": "x"}}, r"named twice; .*got: name, path"),
+        ({"data": {"path": ""}}, r"the path is empty; .*section \[data\], key 'path'"),
         (
             {"active__budget": "many"},
             r"value of 'budget' does not fit; expected: a valid integer; got: 'many'; "

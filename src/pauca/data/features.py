@@ -116,6 +116,13 @@ def make_features(
             find_column(test, name, f"{where}, test part", "features")
     if not names:
         raise DataError("the table has no column of features", where=where)
+    if label in names:
+        raise DataError(
+            "the label is among the features",
+            got=", ".join(names),
+            where=where,
+            todo=f"leave {label!r} out of features",
+        )
     if len(names) == 1 and isinstance(train[names[0]].iloc[0], list | tuple | np.ndarray):
         x = _vectors(train[names[0]], where)
         x_test = None if test is None else _vectors(test[names[0]], f"{where}, test part")

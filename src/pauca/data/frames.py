@@ -1,7 +1,9 @@
 """Tables as files: csv, jsonl and parquet to frames, with what is broken about them said."""
 
+import csv
 import json
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,13 +18,19 @@ __all__ = ["read_csv", "read_jsonl", "read_parquet_frame"]
 def read_csv(path: Path) -> "pd.DataFrame":
     """Every cell as the text it is, so that nothing is guessed here; separated by commas, UTF-8.
 
+    Blanks that follow a comma belong to the comma.
+
     Raises:
-        DataError: empty, not text, or a row with too many cells.
+        DataError: empty, not text, separated by something else, a column name twice, or a row with
+            too many cells.
     """
     import pandas as pd
 
     def read() -> "pd.DataFrame":
-        return pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
+        _check_head(path)
+        return pd.read_csv(
+            path, dtype=str, keep_default_na=False, encoding="utf-8", skipinitialspace=True
+        )
 
     return _checked(path, read, "a csv file with a header, commas and UTF-8")
 
@@ -69,6 +77,34 @@ def read_parquet_frame(path: Path) -> "pd.DataFrame":
     return _checked(path, read, "a whole parquet file")
 
 
+def _check_head(path: Path) -> None:
+    """Refuse what pandas repairs in silence: names that occur twice, a first row that is longer."""
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        rows = (row for row in csv.reader(file, skipinitialspace=True) if row)
+        try:
+            header, first = next(rows, []), next(rows, [])
+        except csv.Error:
+            return  # what is wrong with it, if anything is, pandas says
+    other = {";": "semicolons", "\t": "tabs"}
+    for mark, word in other.items():
+        if len(header) == 1 and mark in header[0]:
+            raise ValueError(f"the cells are separated by {word}: {header[0]}")
+    if len(first) > len(header):
+        raise ValueError(f"the header has {len(header)} cells, the first row {len(first)}")
+    _refuse_twice(header, path)
+
+
+def _refuse_twice(names: Sequence[str], path: Path) -> None:
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise DataError(
+            "a column name occurs twice",
+            got=repr(twice[0]),
+            where=str(path),
+            todo="rename one of the columns",
+        )
+
+
 def _checked(path: Path, read: Callable[[], "pd.DataFrame"], expected: str) -> "pd.DataFrame":
     if not path.is_file():
         raise DataError("there is no such file", got=str(path), todo="check the path")
@@ -85,7 +121,5 @@ def _checked(path: Path, read: Callable[[], "pd.DataFrame"], expected: str) -> "
             where=str(path),
             todo="repair it or write it again",
         ) from error
-    twice = frame.columns[frame.columns.duplicated()].tolist()
-    if twice:
-        raise DataError("a column name occurs twice", got=twice[0], where=str(path))
+    _refuse_twice([str(name) for name in frame.columns], path)
     return frame.rename(columns=str)

@@ -31,7 +31,7 @@ def check_classes(classes: Sequence[str], where: str) -> tuple[str, ...]:
     """At least two classes with distinct names.
 
     Raises:
-        DataError: fewer, or a name twice.
+        DataError: fewer, a name twice, or two that differ by blanks at their ends only.
     """
     if len(classes) < 2:
         raise DataError(
@@ -44,6 +44,16 @@ def check_classes(classes: Sequence[str], where: str) -> tuple[str, ...]:
     twice = [name for name in classes if list(classes).count(name) > 1]
     if twice:
         raise DataError("a class is listed twice", got=twice[0], where=where)
+    bare: dict[str, str] = {}
+    for name in classes:
+        other = bare.setdefault(name.strip(), name)
+        if other != name:
+            raise DataError(
+                "two classes differ by blanks only",
+                got=f"{other!r} and {name!r}",
+                where=where,
+                todo="take the blanks at the ends of the labels away",
+            )
     return tuple(classes)
 
 

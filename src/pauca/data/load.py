@@ -60,6 +60,13 @@ def resolve_options(name_or_path: str | Path, options: Mapping[str, Any]) -> dic
 def _find(name_or_path: str | Path, options: Mapping[str, Any]) -> tuple[str, str, dict[str, Any]]:
     """Whether it is a name or a path, its name or format, and its options."""
     given = dict(options)
+    if not isinstance(name_or_path, str | Path) or not str(name_or_path).strip():
+        raise UsageError(
+            "the data set is not named",
+            expected="a name of the catalogue, or a path",
+            got=repr(name_or_path),
+            todo="see `pauca list datasets` for the names",
+        )
     if isinstance(name_or_path, str):
         numbered = _OPENML.match(name_or_path)
         if numbered:

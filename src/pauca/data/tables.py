@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
+from pauca.checks import check_fraction
 from pauca.data.dataset import Dataset, Split, Task
 from pauca.data.features import TableOptions, find_column, make_features
 from pauca.data.labels import check_classes, class_names, encode_labels, stratified_split
@@ -55,7 +56,11 @@ def table_dataset(
     if label is None:
         notes = (*notes, _UNLABELLED)
     classes, y, y_test = _labels(train, test, label, options, where)
-    if test is None and y is not None and options.test_fraction > 0:
+    if (
+        check_fraction(options.test_fraction, "test_fraction", open_end=True) > 0
+        and test is None
+        and y is not None
+    ):
         kept, held = stratified_split(y, options.test_fraction, options.seed)
         notes = (*notes, held_out_note(len(held), len(y), options.seed))
         train, test = train.iloc[kept.tolist()], train.iloc[held.tolist()]

@@ -145,7 +145,8 @@ def _check_device(name: str) -> None:
             got=repr(name),
             where="key 'device'",
         ) from error
-    if kind == "cuda" and not torch.cuda.is_available():
+    there = kind != "cuda" or torch.cuda.is_available()
+    if kind == "meta" or not there:  # a meta tensor holds no numbers
         raise UsageError(
             "the device is not there", got=repr(name), where="key 'device'", todo='use "cpu"'
         )

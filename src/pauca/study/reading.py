@@ -118,6 +118,13 @@ def _data(data: Mapping[str, Any], where: str, folder: Path) -> dict[str, Any]:
     """The data set with every option; a path from the root on."""
     options = {key: value for key, value in data.items() if key not in ("name", "path")}
     if "path" in data:
+        if not str(data["path"]).strip():
+            raise UsageError(
+                "the path is empty",
+                expected="a file or a folder",
+                where=f"{where}, key 'path'",
+                todo="write . for the folder of the study file itself",
+            )
         path = (folder / str(data["path"])).resolve()
         return {"path": str(path), **_located(lambda: resolve_options(path, options), where)}
     name = str(data["name"])
@@ -144,11 +151,13 @@ def _check_sense(settings: StudySettings, where: str) -> None:
         )
     if ("name" in settings.data) == ("path" in settings.data):
         raise UsageError(
-            "the data set is not named",
+            "the data set is named twice"
+            if "name" in settings.data
+            else "the data set is not named",
             expected="either `name` or `path`",
             got=", ".join(sorted(settings.data)) or "neither",
             where=f"{where}, section [data]",
-            todo='write, say, name = "digits"',
+            todo="take one of them out" if "name" in settings.data else 'say, name = "digits"',
         )
     active = settings.active
     if active is not None and active.budget < active.initial:

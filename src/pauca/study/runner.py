@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pauca.checks import check_count
-from pauca.errors import StoreError
+from pauca.errors import StoreError, UsageError
 from pauca.progress import AbstractDisplay, SilentDisplay
 from pauca.store import Run, SqliteStore
 from pauca.study.begin import begin, check_same, made, stored_settings
@@ -155,7 +155,16 @@ def _workers(wanted: int | None, settings: StudySettings) -> int:
 
 def _import(modules: Sequence[str]) -> None:
     for module in modules:
-        import_module(module)
+        try:
+            import_module(module)
+        except ModuleNotFoundError as error:
+            if error.name is None or not f"{module}.".startswith(f"{error.name}."):
+                raise  # the module is there; something that it imports is not
+            raise UsageError(
+                f"there is no module {module!r}",
+                where="--import",
+                todo="check its name, and that it is installed or on PYTHONPATH",
+            ) from None
 
 
 def _read(

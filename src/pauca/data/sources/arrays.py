@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from pauca.checks import check_fraction
 from pauca.data.dataset import Dataset, Split, Task
 from pauca.data.images import Progress
 from pauca.data.labels import check_classes, class_names, encode_labels, stratified_split
@@ -64,7 +65,7 @@ def npz_source(
         x_test = _items(arrays[x_test_name], f"{path.name}, {x_test_name}")
         where = f"{path.name}, {y_test_name}"
         test = Split(x_test, _labels(arrays.get(y_test_name), len(x_test), names, where)[1])
-    elif y is not None and test_fraction > 0:
+    elif y is not None and check_fraction(test_fraction, "test_fraction", open_end=True) > 0:
         kept, held = stratified_split(y, test_fraction, seed)
         notes = (held_out_note(len(held), len(y), seed),)
         train, test = train.take(kept), train.take(held)
