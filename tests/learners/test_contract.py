@@ -5,7 +5,8 @@ from typing import Any, cast
 import pytest
 
 from pauca.data.dataset import Dataset
-from pauca.learners import AbstractLearner, learners
+from pauca.errors import UsageError
+from pauca.learners import AbstractLearner, learners, make_learner
 from pauca.testing.fakes import tiny_image_dataset, tiny_table_dataset
 from pauca.testing.learners import LEARNER_CHECKS, Make, check_other_process, maker
 from pauca.testing.process import OtherProcess
@@ -53,6 +54,12 @@ def test_settings_are_whole_json_and_stay_as_they_are(name: str) -> None:
     for params in ({}, quick):
         whole = json.loads(json.dumps(learners.resolve(name, params)))
         assert json.loads(json.dumps(learners.resolve(name, whole))) == whole
+
+
+@pytest.mark.parametrize("name", learners.names())
+def test_an_unknown_device_is_refused(name: str) -> None:
+    with pytest.raises(UsageError, match=r"unknown device.*'gpu'"):
+        make_learner(name, task=_IMAGES.task, device="gpu")
 
 
 def test_the_first_learners_are_there() -> None:

@@ -47,3 +47,10 @@ def test_a_folder_without_a_study_is_refused(work: object, tmp_path: Path) -> No
     with pytest.raises(StoreError, match="no study here"):
         work(tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_report_that_cannot_be_written(tmp_path: Path) -> None:
+    place = folder(tmp_path)
+    (place / "report.html").mkdir()
+    with pytest.raises(StoreError, match=r"cannot be written.*`pauca report "):
+        write_report(place)

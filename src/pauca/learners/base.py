@@ -11,7 +11,7 @@ from torch import Generator, Tensor
 
 from pauca.checks import check_finite, check_labels, check_size
 from pauca.data.dataset import Task
-from pauca.errors import CapabilityError, InputError
+from pauca.errors import CapabilityError, InputError, UsageError
 from pauca.outputs import Outputs
 from pauca.registry import Registry
 
@@ -77,7 +77,12 @@ class AbstractLearner(ABC):
 
     def __init__(self, *, task: Task, device: str = "cpu") -> None:
         self.task = task
-        self.device = torch.device(device)
+        try:
+            self.device = torch.device(device)
+        except RuntimeError:
+            raise UsageError(
+                "unknown device", expected="cpu, cuda, cuda:0, ...", got=repr(device)
+            ) from None
 
     @classmethod
     def complete(cls, settings: dict[str, Any]) -> dict[str, Any]:

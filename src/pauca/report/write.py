@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from pauca.errors import StoreError
 from pauca.report.frame import study_frame, write_csv
 from pauca.report.page import build_page
 from pauca.report.view import read_study
@@ -37,15 +38,24 @@ def write_report(folder: Path) -> Path:
     Both are replaced whole. A study under way gives a report of what is there so far.
 
     Raises:
-        StoreError: there is no study in the folder, or it is damaged.
+        StoreError: there is no study in the folder, it is damaged, or it may not be written.
     """
     folder = Path(folder)
     with SqliteStore(folder / _STORE, readonly=True) as store:
         page = build_page(store)
         frame = study_frame(read_study(store))
-    write_csv(frame, folder / "results.csv")
     path = folder / "report.html"
     draft = path.with_suffix(".html.part")
-    draft.write_text(page, encoding="utf-8")
-    os.replace(draft, path)
+    try:
+        write_csv(frame, folder / "results.csv")
+        draft.write_text(page, encoding="utf-8")
+        os.replace(draft, path)
+    except OSError as error:
+        raise StoreError(
+            "the report cannot be written",
+            got=error.strerror,
+            where=folder,
+            todo="check that you may write to the folder and that the disk has room, then run "
+            f"`pauca report {folder}`; the results are safe in {_STORE}",
+        ) from None
     return path
