@@ -40,6 +40,8 @@ def begin(place: StudyFolder, settings: StudySettings, text: str | None, workers
     """
     say(f"{settings.name}: reading the data")
     dataset = load_data(settings.data)
+    for note in dataset.notes:  # what was brought to one form, held out, left out
+        say(f"{settings.name}: {note}")
     check_study(settings, dataset)
     with place.store(create=True) as store:
         if "study" not in store.meta():
