@@ -1,0 +1,25 @@
+"""The study that runs every method of the survey, from its file to its results."""
+
+from pathlib import Path
+
+from pauca.strategies import strategies
+from pauca.study import run_study
+
+STUDY = Path(__file__).parents[2] / "studies" / "survey-smoke.toml"
+
+
+def test_every_method_of_the_survey_runs_for_two_rounds(tmp_path: Path) -> None:
+    result = run_study(STUDY, tmp_path / "out", workers=0)
+    assert {run.status for run in result.runs} == {"done"}
+    assert all(len(run.rounds) == 3 for run in result.runs)
+    assert all(run.rounds[-1]["labels"] == 60 for run in result.runs)
+    asked = {run.spec.settings["strategy"]["name"] for run in result.runs}
+    own = {name for name in strategies.names() if _is_own(name)}
+    assert asked == own
+    # nobody's training was longer but for what a companion declares
+    assert {one["steps"] for run in result.runs for one in run.rounds} == {100}
+
+
+def _is_own(name: str) -> bool:
+    """Other tests register strategies of their own."""
+    return strategies.get(name).__module__.startswith("pauca.strategies.")
