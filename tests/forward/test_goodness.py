@@ -15,11 +15,13 @@ REFERENCES: dict[str, Callable[[Sequence[float]], float]] = {
     "linf": lambda h: max(abs(a) for a in h),
     "sum-of-squares": lambda h: sum(a * a for a in h),
     "mean-of-squares": lambda h: sum(a * a for a in h) / len(h),
+    "top-k": lambda h: sum(sorted((a * a for a in h), reverse=True)[:3]) / 3,
+    "channel-wise": lambda h: sum(a * a for a in h) / len(h),
 }
 
 
 def make(name: str) -> AbstractGoodness:
-    return goodnesses.make(name, {})
+    return goodnesses.make(name, {"k": 3} if name == "top-k" else {})
 
 
 def test_every_goodness_has_a_reference() -> None:

@@ -28,7 +28,7 @@ def codes(draw: st.DrawFn) -> AbstractLabelCode:
 
 
 def test_names() -> None:
-    assert label_codes.names() == ("append", "overlay")
+    assert label_codes.names() == ("append", "none", "overlay", "random", "spatial")
 
 
 @settings(deadline=None)

@@ -10,7 +10,7 @@ from pauca.forward import Threshold, losses
 
 
 def test_names() -> None:
-    assert losses.names() == ("threshold",)
+    assert losses.names() == ("cross-entropy", "difference", "threshold")
     assert losses.make("threshold", {"theta": 2}) == Threshold(2.0)
 
 

@@ -7,7 +7,7 @@ from pauca.rng import generator_from
 
 
 def test_names() -> None:
-    assert negatives.names() == ("random",)
+    assert negatives.names() == ("all", "hard", "hybrid-mask", "random", "self-contrastive")
 
 
 @settings(deadline=None)

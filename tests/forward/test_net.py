@@ -18,7 +18,7 @@ from tests.forward.plain import (
 
 
 def test_names() -> None:
-    assert layers.names() == ("linear",)
+    assert layers.names() == ("conv2d", "linear", "local")
 
 
 def close(found: Tensor, expected: Tensor) -> None:

@@ -6,7 +6,7 @@ from pauca.rng import generator_from
 
 
 def test_names() -> None:
-    assert normalisations.names() == ("l2", "none")
+    assert normalisations.names() == ("batch", "l2", "layer", "none", "rms")
 
 
 def test_l2_gives_rows_of_length_one_in_the_same_direction() -> None:

@@ -5,17 +5,23 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pauca.forward import readouts
+from pauca.forward import AbstractGoodnessReadout, readouts
 from pauca.rng import generator_from
 
 
+def make(name: str) -> AbstractGoodnessReadout:
+    readout = readouts.make(name, {})
+    assert isinstance(readout, AbstractGoodnessReadout)
+    return readout
+
+
 def test_names() -> None:
-    assert readouts.names() == ("softmax-sum", "sum")
+    assert readouts.names() == ("probe", "softmax-sum", "sum")
 
 
 def test_softmax_sum_equals_the_loop() -> None:
     g = torch.rand(3, 4, 2, generator=generator_from(0), dtype=torch.float64) * 5
-    found = readouts.make("softmax-sum", {}).scores(g)
+    found = make("softmax-sum").scores(g)
     for i in range(3):
         for k in range(4):
             total = 0.0
@@ -27,7 +33,7 @@ def test_softmax_sum_equals_the_loop() -> None:
 
 def test_sum_equals_the_loop() -> None:
     g = torch.rand(3, 4, 2, generator=generator_from(0), dtype=torch.float64)
-    found = readouts.make("sum", {}).scores(g)
+    found = make("sum").scores(g)
     assert float(found[1, 2]) == pytest.approx(float(g[1, 2, 0]) + float(g[1, 2, 1]))
 
 
@@ -35,7 +41,7 @@ def test_sum_equals_the_loop() -> None:
 @given(name=st.sampled_from(["softmax-sum", "sum"]), seed=st.integers(0, 10_000))
 def test_probabilities_sum_to_one_and_keep_the_rule(name: str, seed: int) -> None:
     g = torch.randn(50, 7, 3, generator=generator_from(seed)).abs() * 4
-    readout = readouts.make(name, {})
+    readout = make(name)
     probs = readout.probs(g)
     torch.testing.assert_close(probs.sum(-1), torch.ones(50))
     assert torch.equal(probs.argmax(-1), readout.scores(g).argmax(-1))
@@ -44,4 +50,4 @@ def test_probabilities_sum_to_one_and_keep_the_rule(name: str, seed: int) -> Non
 @pytest.mark.parametrize("name", ["softmax-sum", "sum"])
 def test_strong_goodness_stays_finite(name: str) -> None:
     g = torch.tensor([[[1e4, 1e4], [0.0, 5.0]]])
-    assert readouts.make(name, {}).probs(g).tolist() == [[1.0, 0.0]]
+    assert make(name).probs(g).tolist() == [[1.0, 0.0]]

@@ -50,10 +50,13 @@ class Spy(RandomWrong):
     """Remembers what was drawn for whom."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.drawn: list[tuple[Tensor, Tensor]] = []
 
-    def draw(self, y: Tensor, classes: int, generator: Generator) -> Tensor:
-        wrong = super().draw(y, classes, generator)
+    def draw(
+        self, y: Tensor, classes: int, generator: Generator, goodness: Tensor | None = None
+    ) -> Tensor:
+        wrong = super().draw(y, classes, generator, goodness)
         self.drawn.append((y, wrong))
         return wrong
 
@@ -217,7 +220,7 @@ def test_a_training_that_diverges_says_so() -> None:
 
 
 @pytest.mark.parametrize("wrong", [{}, {"epochs": 1, "steps": 2}])
-def test_plan_wants_exactly_one_of_epochs_and_steps(wrong: dict[str, int]) -> None:
+def test_plan_wants_exactly_one_of_epochs_and_steps(wrong: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match="exactly one"):
         Plan(**wrong)
 

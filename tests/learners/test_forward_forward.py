@@ -315,7 +315,9 @@ def test_epochs_and_history(name: str) -> None:
         "loss",
         "goodness_positive",
         "goodness_negative",
+        "separation",
         "dead_units",
+        "accuracy",
     }
     assert told[-1] == 1
 
@@ -334,13 +336,15 @@ def test_settings_are_completed_and_refused_by_name(name: str) -> None:
         {"widths": [0]},
         {"rate": -1.0},
         {"batch": 0},
-        {"theta": 0.0},
+        {"loss": "thresold"},
         {"readout": "sun"},
         {"width": 3},
     ]
     for settings in wrong:
         with pytest.raises(UsageError):
             make_learner(name, task=a_task(), **settings)
+    with pytest.raises(InputError, match="theta"):
+        make_learner(name, task=a_task(), loss={"name": "threshold", "theta": 0.0})
 
 
 def test_layers_that_learn_in_turn_need_a_step_each() -> None:
@@ -385,5 +389,7 @@ def test_the_evaluation_transform_alone_is_used(name: str) -> None:
 
 def test_the_two_models_differ_only_in_schedule() -> None:
     one, two = (learners.resolve(name, {"rate": 0.01, "epochs": 1}) for name in NAMES)
+    assert one.pop("schedule") == {"name": "greedy"}
+    assert two.pop("schedule") == {"name": "end-to-end"}
     assert one == two
     assert not same(trained("forward-forward").state(), trained("bp-ff").state())

@@ -1,19 +1,17 @@
 """A stack of layers that reads items with their label, the label written on the fly."""
 
-from collections.abc import Sequence
-from itertools import pairwise
-from typing import NamedTuple, cast
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
-from pauca.checks import check_count
 from pauca.errors import InputError
 from pauca.forward.goodness import AbstractGoodness
 from pauca.forward.labels import AbstractLabelCode
-from pauca.forward.layers import AbstractLayer, LinearLayer
-from pauca.forward.normalise import AbstractScaling
+from pauca.forward.layers import AbstractLayer, layers
+from pauca.forward.normalise import AbstractNormalisation, AbstractScaling, Moments
 
 __all__ = ["ForwardNet", "Prepared"]
 
@@ -21,19 +19,22 @@ _ROWS = 8192  # (item, label) pairs looked at together, so that memory does not 
 
 
 class Prepared(NamedTuple):
-    """What the first layer makes of n items before it knows their label.
+    """What the first layer makes of b items before it knows their label.
 
     Args:
-        product: First layer's product with the items alone, float [n, u].
-        squares: Squared length of the items alone, float [n].
+        product: First layer's product with the items alone, float [b, ...]; or the items alone,
+            [b, d], where the first layer has to see them with their label.
+        sums: Sum of the numbers of the items alone, float [b].
+        squares: Squared length of the items alone, float [b].
     """
 
     product: Tensor
+    sums: Tensor
     squares: Tensor
 
     def take(self, index: Tensor) -> "Prepared":
         """The items at these positions."""
-        return Prepared(self.product[index], self.squares[index])
+        return Prepared(*(part[index] for part in self))
 
 
 class ForwardNet(nn.Module):
@@ -44,44 +45,60 @@ class ForwardNet(nn.Module):
 
         W x / ||x|| + b = (W x0 + W p) / sqrt(||x0||^2 + ||p||^2) + b
 
-    with W x0 computed once an item and W p once a label, whatever their combinations.
+    with W x0 computed once an item and W p once a label, whatever their combinations. A
+    normalisation that is no such scaling (batch) is done on items with their label instead.
 
     Args:
         code: How labels are written.
-        widths: Units of each layer, input side first.
+        widths: Units of each layer, input side first; or the layer's kind and settings by name.
         goodness: Of a layer's activity.
         normalisation: Of what each layer reads.
         generator: Source of the weights, on the CPU.
+        factorise: Whether to share the first product among labels, where it can be shared.
 
     Raises:
-        InputError: no layer, or a layer without units.
+        InputError: no layer, or a layer that does not fit what it reads.
     """
 
     def __init__(
         self,
         code: AbstractLabelCode,
-        widths: Sequence[int],
+        widths: Sequence[int | Mapping[str, Any]],
         *,
         goodness: AbstractGoodness,
-        normalisation: AbstractScaling,
+        normalisation: AbstractNormalisation,
         generator: Generator,
+        factorise: bool = True,
     ) -> None:
         super().__init__()
         if not widths:
             raise InputError("a net without layers", expected="at least one width", got="none")
-        sizes = [code.d, *(check_count(u, "width of a layer", least=1) for u in widths)]
         self.code = code
-        self.widths = tuple(widths)
         self.goodness = goodness
-        self.layers = nn.ModuleList(
-            LinearLayer(d=d, u=u, normalisation=normalisation, generator=generator)
-            for d, u in pairwise(sizes)
-        )
+        self.layers = nn.ModuleList()
+        shape: tuple[int, ...] = code.shape
+        for number, width in enumerate(widths):
+            settings: dict[str, Any] = (
+                dict(width) if isinstance(width, Mapping) else {"units": width}
+            )
+            kind = str(settings.pop("name", "linear"))
+            context = {"shape": shape, "normalisation": normalisation, "generator": generator}
+            layer = layers.make(kind, settings, **context)
+            goodness.check(layer.groups, code.classes)
+            self.layers.append(layer)
+            shape = self.layer(number).out
+        self.factorised = factorise and isinstance(self.layer(0).normalisation, AbstractScaling)
+        self.eval()
 
     @property
     def depth(self) -> int:
         """Number of layers l."""
         return len(self.layers)
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Units of each layer."""
+        return tuple(self.layer(number).units for number in range(self.depth))
 
     def layer(self, number: int) -> AbstractLayer:
         """Layer ``number``, from 0."""
@@ -91,10 +108,24 @@ class ForwardNet(nn.Module):
         """The part of the first layer that is the same for every label.
 
         Args:
-            x: Flattened items, float [b, d_item].
+            x: Flattened items, float [b, d_item]; [r, b, d_item] where each row is an item.
         """
         base = self.code.base(x)
-        return Prepared(self.layer(0).multiply(base), base.square().sum(-1))
+        moments = base.sum(-1), base.square().sum(-1)
+        if not self.factorised:
+            return Prepared(base, *moments)
+        product = self.layer(0).multiply(base.view(-1, *self.code.shape))
+        return Prepared(product.view(*x.shape[:-1], *product.shape[1:]), *moments)
+
+    def shown(self, rows: Tensor) -> Tensor:
+        """The rows that are really shown: the absent one alone where goodness is by class.
+
+        Args:
+            rows: int64 [r, b] or [r, 1].
+        """
+        if not self.goodness.by_class:
+            return rows
+        return rows.new_full((1, rows.shape[1]), self.code.absent)
 
     def first(self, prepared: Prepared, rows: Tensor) -> Tensor:
         """First layer's activity for b items, each with r rows of the label code.
@@ -104,45 +135,85 @@ class ForwardNet(nn.Module):
             rows: int64 [r, b], or [r, 1] where every item is shown the same rows.
 
         Returns:
-            float [r, b, u].
+            float [r, b, *out].
         """
-        layer, code = self.layer(0), self.code
-        written = F.embedding(rows, layer.multiply_at(code.spots, code.patterns))  # [r, b or 1, u]
-        squares = prepared.squares + code.squares[rows]  # [r, b]
-        return layer.rectify(
-            prepared.product + written, layer.normalisation.factor(squares, code.d)
-        )
+        squares = prepared.squares + self.code.squares[rows]  # [r, b]
+        if not self.factorised:
+            encoded = self._encoded(prepared.product, rows, squares.shape)
+            activity: Tensor = self.layer(0)(encoded.view(*squares.shape, *self.code.shape))
+            return activity
+        sums = prepared.sums + self.code.patterns.sum(-1)[rows]
+        product = self._written(prepared, rows, squares.shape)
+        return self.layer(0).answer(product, Moments(sums, squares))
+
+    def _encoded(self, base: Tensor, rows: Tensor, shape: Sequence[int]) -> Tensor:
+        """Items with their label, float [r, b, d]."""
+        encoded = base.expand(*shape, self.code.d).clone()
+        values = self.code.patterns[rows].to(encoded.dtype)
+        encoded[..., self.code.spots] = values.expand(*shape, -1)
+        return encoded
+
+    def _written(self, prepared: Prepared, rows: Tensor, shape: Sequence[int]) -> Tensor:
+        """First layer's product with items and labels, float [r, b, ...]."""
+        product = prepared.product
+        if not self.code.labels:
+            return product.expand(*shape, *product.shape[prepared.squares.ndim :])
+        written = self.layer(0).multiply_at(self.code.spots, self.code.patterns)  # [c + 2, ...]
+        label = F.embedding(rows, written.flatten(1)).view(*rows.shape, *written.shape[1:])
+        return product + label
+
+    def after(self, number: int, h: Tensor) -> Tensor:
+        """Activity of layer ``number`` >= 1 from that of the layer below, float [r, b, *out]."""
+        activity: Tensor = self.layer(number)(h)
+        return activity
 
     def through(self, prepared: Prepared, rows: Tensor) -> list[Tensor]:
-        """Activity of every layer, each float [r, b, u]; arguments as in ``first``."""
+        """Activity of every layer, each float [r, b, *out]; arguments as in ``first``."""
         activities = [self.first(prepared, rows)]
         for number in range(1, self.depth):
-            activities.append(self.layer(number)(activities[-1]))
+            activities.append(self.after(number, activities[-1]))
         return activities
 
     def forward(self, x: Tensor, rows: Tensor) -> list[Tensor]:
-        """Activity of every layer, each float [b, u].
+        """Activity of every layer, each flattened to float [b, u].
 
         Args:
             x: Flattened items, float [b, d_item].
             rows: Row of the label code for each item, int64 [b].
         """
-        return [h[0] for h in self.through(self.prepare(x), rows.unsqueeze(0))]
+        return [h[0].flatten(1) for h in self.through(self.prepare(x), rows.unsqueeze(0))]
+
+    def judge(self, h: Tensor, rows: Tensor) -> Tensor:
+        """Goodness of labels from the activity of a layer.
+
+        Args:
+            h: Activity under the rows that are really shown, float [r or 1, b, *out].
+            rows: int64 [r, b] or [r, 1].
+
+        Returns:
+            float [r, b].
+        """
+        return self.goodness.of(h.flatten(2), rows, self.code.classes)
 
     @torch.no_grad()
-    def label_goodness(self, x: Tensor) -> Tensor:
-        """Goodness of every label in every layer, without autograd.
+    def label_goodness(self, x: Tensor, depth: int | None = None) -> Tensor:
+        """Goodness of every label in the first ``depth`` layers (all by default), no autograd.
 
         Args:
             x: Flattened items, float [b, d_item].
+            depth: How many layers.
 
         Returns:
             float [b, c, l].
         """
         rows = torch.arange(self.code.classes, device=x.device).unsqueeze(-1)  # [c, 1]
-        activities = self.through(self.prepare(x), rows)
+        h = self.first(self.prepare(x), self.shown(rows))
+        found = [self.judge(h, rows)]
+        for number in range(1, self.depth if depth is None else depth):
+            h = self.after(number, h)
+            found.append(self.judge(h, rows))
         # l times [c, b] -> [b, c, l]
-        return torch.stack([self.goodness(h) for h in activities], dim=-1).transpose(0, 1)
+        return torch.stack(found, dim=-1).transpose(0, 1)
 
     def block(self, labels: int = 1) -> int:
         """How many items to look at together when each is shown so many labels."""

@@ -1,15 +1,18 @@
 """Running account of a stage, kept on the device and read out once a report."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from pauca.errors import RunError
-from pauca.forward.net import ForwardNet
 from pauca.forward.schedules import AbstractStage
 
 __all__ = ["Recorder"]
+
+_SAMPLE = 1000
+_COLUMNS = ("loss", "goodness_positive", "goodness_negative", "separation")
 
 
 class Recorder:
@@ -17,27 +20,26 @@ class Recorder:
 
     Args:
         stage: Whose layers are followed.
-        net: Of the stage.
         epoch_steps: Steps of one epoch.
     """
 
-    def __init__(self, stage: AbstractStage, net: ForwardNet, epoch_steps: int) -> None:
-        self._layers = stage.layers
+    def __init__(self, stage: AbstractStage, epoch_steps: int) -> None:
+        self._stage = stage
         self._epoch_steps = epoch_steps
-        self._device = stage.parameters()[0].device
-        self._widths = [net.widths[layer] for layer in stage.layers]
-        self._steps = 0
-        self._clear()
+        device = stage.parameters()[0].device
+        layers = [stage.net.layer(number) for number in stage.layers]
+        self._sums = torch.zeros(len(layers), len(_COLUMNS), device=device)
+        self._alive = [torch.zeros(a.units, dtype=torch.bool, device=device) for a in layers]
+        self._steps, self._since = 0, 0
 
     def add(self, loss: Tensor, goodness: list[Tensor], activities: list[Tensor]) -> None:
-        """One step: its loss, each layer's goodness [1 + r, b] and activity [1 + r, b, u]."""
+        """One step: its loss, each layer's goodness [1 + r, b] and activity [r, b, *out]."""
         self._steps += 1
         self._since += 1
-        self._sums[:, 0] += loss
         for layer, (g, h) in enumerate(zip(goodness, activities, strict=True)):
-            self._sums[layer, 1] += g[0].mean()
-            self._sums[layer, 2] += g[1:].mean()
-            self._alive[layer] |= h[0].amax(0) > 0
+            better = (g[0] > g[1:]).to(g.dtype).mean()
+            self._sums[layer] += torch.stack([loss, g[0].mean(), g[1:].mean(), better])
+            self._alive[layer] |= h[0].flatten(1).amax(0) > 0
 
     def report(self) -> list[Mapping[str, float]]:
         """One record a layer, and start afresh.
@@ -46,32 +48,64 @@ class Recorder:
             RunError: the mean loss is not finite.
         """
         means = (self._sums / self._since).tolist()
-        dead = [int((~alive).sum()) for alive in self._alive]
+        if not torch.isfinite(self._sums).all():
+            raise RunError(
+                "the training diverged",
+                expected="a finite loss",
+                got=f"{means[0][0]} after {self._steps} steps of layer {self._stage.layers[0] + 1}",
+                todo="use a smaller rate",
+            )
+        accuracy = self._accuracy()
         records: list[Mapping[str, float]] = [
             {
                 "layer": layer + 1,
                 "epoch": self._steps / self._epoch_steps,
                 "steps": self._steps,
-                "loss": loss,
-                "goodness_positive": positive,
-                "goodness_negative": negative,
-                "dead_units": count,
+                **dict(zip(_COLUMNS, row, strict=True)),
+                "dead_units": int((~alive).sum()),
+                **({} if accuracy is None else {"accuracy": accuracy[layer]}),
             }
-            for layer, (loss, positive, negative), count in zip(
-                self._layers, means, dead, strict=True
-            )
+            for layer, row, alive in zip(self._stage.layers, means, self._alive, strict=True)
         ]
-        if not torch.isfinite(self._sums).all():
-            raise RunError(
-                "the training diverged",
-                expected="a finite loss",
-                got=f"{means[0][0]} after {self._steps} steps of layer {self._layers[0] + 1}",
-                todo="use a smaller rate",
-            )
-        self._clear()
+        self._since = 0
+        self._sums.zero_()
+        for alive in self._alive:
+            alive.zero_()
         return records
 
-    def _clear(self) -> None:
-        self._since = 0
-        self._sums = torch.zeros(len(self._layers), 3, device=self._device)
-        self._alive = [torch.zeros(u, dtype=torch.bool, device=self._device) for u in self._widths]
+    def state(self) -> dict[str, Any]:
+        """All that it holds."""
+        return {
+            "steps": self._steps,
+            "since": self._since,
+            "sums": self._sums.clone(),
+            "alive": [alive.clone() for alive in self._alive],
+        }
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Put back what ``state`` gave."""
+        self._steps, self._since = state["steps"], state["since"]
+        self._sums.copy_(state["sums"])
+        for alive, kept in zip(self._alive, state["alive"], strict=True):
+            alive.copy_(kept)
+
+    def _accuracy(self) -> list[float] | None:
+        """Of each layer by itself, on the first items of an even sample; None without labels."""
+        net, items = self._stage.net, self._stage.source.items
+        if not self._stage.source.negatives.labelled:
+            return None
+        step = max(1, -(-len(items) // _SAMPLE))
+        index = torch.arange(0, len(items), step, device=items.y.device)
+        learning = [net.layer(number) for number in self._stage.layers]
+        for layer in learning:
+            layer.eval()
+        depth = max(self._stage.layers) + 1
+        parts = [
+            net.label_goodness(items.at(some), depth)
+            for some in torch.split(index, net.block(net.code.classes))
+        ]
+        for layer in learning:
+            layer.train()
+        right = torch.cat(parts).argmax(1) == items.y[index].unsqueeze(1)  # [b, l]
+        shares: list[float] = right.double().mean(0).tolist()
+        return [shares[number] for number in range(depth)]

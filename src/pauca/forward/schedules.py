@@ -6,43 +6,29 @@ goodness enters the loss. The loop that all stages share is in ``training``.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from pauca.forward.net import ForwardNet, Prepared
+from pauca.forward.net import Prepared
+from pauca.forward.source import Items, Source
 from pauca.registry import Registry
 
-__all__ = ["AbstractSchedule", "AbstractStage", "EndToEnd", "Greedy", "Items", "schedules"]
+__all__ = [
+    "AbstractSchedule",
+    "AbstractStage",
+    "EndToEnd",
+    "Greedy",
+    "Items",
+    "Overlapping",
+    "Simultaneous",
+    "schedules",
+]
 
 schedules: Registry["AbstractSchedule"] = Registry("schedule", "pauca.forward", "schedules")
 """Every schedule by name."""
-
-
-@dataclass(frozen=True, eq=False)
-class Items:
-    """Labelled items in stored form, turned into flattened floats one batch at a time.
-
-    Args:
-        x: Stored items [n, ...], on the device where training runs.
-        y: Right labels, int64 [n], on the same device.
-        encode: Stored batch [b, ...] -> float [b, d_item].
-    """
-
-    x: Tensor
-    y: Tensor
-    encode: Callable[[Tensor], Tensor]
-
-    def __len__(self) -> int:
-        """Number of items."""
-        return len(self.y)
-
-    def at(self, index: Tensor) -> Tensor:
-        """Flattened items at these positions, float [b, d_item]."""
-        return self.encode(self.x[index])
 
 
 class AbstractStage(ABC):
@@ -50,27 +36,36 @@ class AbstractStage(ABC):
 
     Args:
         layers: Numbers of the layers that learn, from 0.
+        source: What is shown.
     """
 
-    def __init__(self, layers: Sequence[int]) -> None:
+    def __init__(self, layers: Sequence[int], source: Source) -> None:
         self.layers = tuple(layers)
+        self.source = source
+        self.net = source.net
 
-    @abstractmethod
     def parameters(self) -> list[nn.Parameter]:
         """What the optimiser changes."""
+        return [p for number in self.layers for p in self.net.layer(number).parameters()]
+
+    def prepared(self, index: Tensor) -> Prepared:
+        """What the first layer makes of the items at these positions, with its graph."""
+        return self.net.prepare(self.source.read(index))
 
     @abstractmethod
-    def activities(self, index: Tensor, rows: Tensor) -> list[Tensor]:
-        """Activity of each layer that learns, float [1 + r, b, u], with its graph.
+    def activities(self, prepared: Prepared, rows: Tensor, index: Tensor) -> list[Tensor]:
+        """Activity of each layer that learns, float [1 + r, b, *out], with its graph.
 
         Args:
+            prepared: Of b items.
+            rows: Rows that are really shown, int64 [1 + r, b], the right label first; [1, b] where
+                goodness is by class.
             index: int64 [b], positions of the items.
-            rows: int64 [1 + r, b], the right label first.
         """
 
-    @abstractmethod
     def objectives(self, goodness: list[Tensor]) -> list[Tensor]:
         """Goodness that enters the loss, [1 + r, b] each, from that of each layer that learns."""
+        return goodness
 
 
 class AbstractSchedule(ABC):
@@ -89,59 +84,81 @@ class AbstractSchedule(ABC):
         """Number of stages for a net of so many layers."""
 
     @abstractmethod
-    def stages(self, net: ForwardNet, items: Items) -> Iterator[AbstractStage]:
-        """The stages, each made when the one before is finished."""
+    def stage(self, number: int, source: Source, before: AbstractStage | None) -> AbstractStage:
+        """Stage ``number``, from 0, of a net whose earlier stages are finished.
+
+        Args:
+            number: Which stage.
+            source: What is shown.
+            before: The stage before, whose kept results may be used; None after a resume, where
+                the same results are computed again.
+        """
 
 
 class _FirstLayer(AbstractStage):
     """The first layer learns from the items themselves."""
 
-    def __init__(self, net: ForwardNet, items: Items) -> None:
-        super().__init__([0])
-        self._net, self._items = net, items
+    def __init__(self, source: Source) -> None:
+        super().__init__([0], source)
 
-    def parameters(self) -> list[nn.Parameter]:
-        return list(self._net.layer(0).parameters())
-
-    def activities(self, index: Tensor, rows: Tensor) -> list[Tensor]:
-        return [self._net.first(self._net.prepare(self._items.at(index)), rows)]
-
-    def objectives(self, goodness: list[Tensor]) -> list[Tensor]:
-        return goodness
+    def activities(self, prepared: Prepared, rows: Tensor, index: Tensor) -> list[Tensor]:
+        return [self.net.first(prepared, rows)]
 
 
 class _DeeperLayer(AbstractStage):
     """A layer learns from the frozen layers below it.
 
-    The layer below never changes again, so its answers to the right labels are kept, and so is the
-    first layer's product with the items. Wrong labels are new at every step: they start from that
-    product, which costs nothing but additions in the first layer.
+    The layers below never change again. Where items look the same at every step, the first layer's
+    product with them is kept, and so are the last finished layer's answers to the right labels:
+    wrong labels are new at every step and start from that product.
     """
 
-    def __init__(self, net: ForwardNet, number: int, prepared: Prepared, kept: Tensor | None):
-        super().__init__([number])
-        self._net, self._number, self._prepared, self._kept = net, number, prepared, kept
+    def __init__(self, number: int, source: Source, before: AbstractStage | None) -> None:
+        super().__init__([number], source)
+        self._number = number
+        self.kept: Prepared | None = None
+        self.right: Tensor | None = None
+        if not source.plain:
+            return
+        earlier = before if isinstance(before, _DeeperLayer) else None
+        self.kept = _keep(source) if earlier is None else earlier.kept
+        self.right = None if earlier is None else earlier.right
+        for below in range(1 if earlier is None else number - 1, number):
+            self.right = self._answers(below)
 
-    def parameters(self) -> list[nn.Parameter]:
-        return list(self._net.layer(self._number).parameters())
-
-    def activities(self, index: Tensor, rows: Tensor) -> list[Tensor]:
+    def prepared(self, index: Tensor) -> Prepared:
+        if self.kept is not None:
+            return self.kept.take(index)
         with torch.no_grad():
-            below = self._below(index, rows)
-        return [self._net.layer(self._number)(below)]
+            return super().prepared(index)
 
-    def objectives(self, goodness: list[Tensor]) -> list[Tensor]:
-        return goodness
+    def activities(self, prepared: Prepared, rows: Tensor, index: Tensor) -> list[Tensor]:
+        with torch.no_grad():
+            below = self.source.noise.on_activity(self._below(prepared, rows, index))
+        return [self.net.after(self._number, below)]
 
-    def _below(self, index: Tensor, rows: Tensor) -> Tensor:
-        """What the layer reads, float [1 + r, b, d]."""
-        prepared = self._prepared.take(index)
-        if self._kept is None:
-            return self._net.first(prepared, rows)
-        h = self._net.first(prepared, rows[1:])
+    def _below(self, prepared: Prepared, rows: Tensor, index: Tensor) -> Tensor:
+        """What the layer reads, float [1 + r, b, ...]."""
+        known = self.right is not None
+        h = self.net.first(prepared, rows[1:] if known else rows)
         for number in range(1, self._number):
-            h = self._net.layer(number)(h)
-        return torch.cat([self._kept[index].unsqueeze(0), h])
+            h = self.net.after(number, h)
+        return h if self.right is None else torch.cat([self.right[index].unsqueeze(0), h])
+
+    @torch.no_grad()
+    def _answers(self, number: int) -> Tensor:
+        """Activity of finished layer ``number`` >= 1 for every item with its right label."""
+        assert self.kept is not None
+        y, layer = self.source.items.y, self.net.layer(number)
+        everything = self.kept.squares.new_empty(len(y), *layer.out)
+        for index in _blocks(y, self.net.block()):
+            if self.right is None:
+                rows = self.net.shown(y[index].unsqueeze(0))
+                h = self.net.first(self.kept.take(index), rows)
+            else:
+                h = self.right[index].unsqueeze(0)
+            everything[index] = self.net.after(number, h)[0]
+        return everything
 
 
 @schedules.register("greedy")
@@ -155,33 +172,75 @@ class Greedy(AbstractSchedule):
         """One stage a layer."""
         return depth
 
-    def stages(self, net: ForwardNet, items: Items) -> Iterator[AbstractStage]:
-        """First layer, then each deeper one with what the finished layers say kept."""
-        yield _FirstLayer(net, items)
-        if net.depth == 1:
-            return
-        prepared, kept = _prepare_all(net, items), None
-        for number in range(1, net.depth):
-            if number > 1:
-                kept = _right_activity(net, prepared, items.y, number - 1, kept)
-            yield _DeeperLayer(net, number, prepared, kept)
+    def stage(self, number: int, source: Source, before: AbstractStage | None) -> AbstractStage:
+        """The first layer, or a deeper one with what the finished layers say kept."""
+        return _FirstLayer(source) if number == 0 else _DeeperLayer(number, source, before)
 
 
-class _AllLayers(AbstractStage):
+class _AtOnce(AbstractStage):
+    """Every layer learns at every step.
+
+    Args:
+        source: What is shown.
+        reach: Through how many layers below its own the gradient of a loss flows.
+    """
+
+    def __init__(self, source: Source, reach: int) -> None:
+        super().__init__(range(source.net.depth), source)
+        self._reach = reach
+
+    def activities(self, prepared: Prepared, rows: Tensor, index: Tensor) -> list[Tensor]:
+        local = [self.net.first(prepared, rows)]
+        found = local.copy()
+        for number in range(1, self.net.depth):
+            below = self.source.noise.on_activity(local[-1])
+            found.append(self.net.after(number, below if self._reach else below.detach()))
+            # one layer's loss reaches the layer below through ``found``, never through ``local``
+            cut = self._reach == 1 and number < self.net.depth - 1
+            local.append(self.net.after(number, below.detach()) if cut else found[-1])
+        return found
+
+
+class _Together(_AtOnce):
     """Every layer learns from the goodness summed over layers."""
 
-    def __init__(self, net: ForwardNet, items: Items) -> None:
-        super().__init__(range(net.depth))
-        self._net, self._items = net, items
-
-    def parameters(self) -> list[nn.Parameter]:
-        return list(self._net.layers.parameters())
-
-    def activities(self, index: Tensor, rows: Tensor) -> list[Tensor]:
-        return self._net.through(self._net.prepare(self._items.at(index)), rows)
+    def __init__(self, source: Source) -> None:
+        super().__init__(source, source.net.depth)
 
     def objectives(self, goodness: list[Tensor]) -> list[Tensor]:
         return [torch.stack(goodness).sum(0)]
+
+
+@schedules.register("simultaneous")
+class Simultaneous(AbstractSchedule):
+    """All layers at every step, each on its own goodness; nothing flows back out of a layer."""
+
+    name = "simultaneous"
+    reference = "Hinton, arXiv 2212.13345, 2022, section 7 (layers that learn in parallel)"
+
+    def count(self, depth: int) -> int:
+        """One stage."""
+        return 1
+
+    def stage(self, number: int, source: Source, before: AbstractStage | None) -> AbstractStage:
+        """All layers."""
+        return _AtOnce(source, 0)
+
+
+@schedules.register("overlapping")
+class Overlapping(AbstractSchedule):
+    """As simultaneous, but a layer also learns from the goodness of the layer above it."""
+
+    name = "overlapping"
+    reference = "Xiong, Ren and Urtasun, NeurIPS 2020 (LoCo: overlapping neighbours)"
+
+    def count(self, depth: int) -> int:
+        """One stage."""
+        return 1
+
+    def stage(self, number: int, source: Source, before: AbstractStage | None) -> AbstractStage:
+        """All layers."""
+        return _AtOnce(source, 1)
 
 
 @schedules.register("end-to-end")
@@ -195,34 +254,23 @@ class EndToEnd(AbstractSchedule):
         """One stage."""
         return 1
 
-    def stages(self, net: ForwardNet, items: Items) -> Iterator[AbstractStage]:
+    def stage(self, number: int, source: Source, before: AbstractStage | None) -> AbstractStage:
         """All layers."""
-        yield _AllLayers(net, items)
+        return _Together(source)
 
 
 @torch.no_grad()
-def _prepare_all(net: ForwardNet, items: Items) -> Prepared:
-    """The finished first layer's product with every item: float [n, u] and [n]."""
-    weight = next(net.layer(0).parameters())
-    everything = Prepared(weight.new_empty(len(items), net.widths[0]), weight.new_empty(len(items)))
-    for index in _blocks(items.y, net.block()):
-        everything.product[index], everything.squares[index] = net.prepare(items.at(index))
-    return everything
-
-
-@torch.no_grad()
-def _right_activity(
-    net: ForwardNet, prepared: Prepared, y: Tensor, number: int, below: Tensor | None
-) -> Tensor:
-    """Activity of finished layer ``number`` >= 1 for every item with its right label, [n, u]."""
-    everything = prepared.product.new_empty(len(y), net.widths[number])
-    for index in _blocks(y, net.block()):
-        if below is None:
-            h = net.first(prepared.take(index), y[index].unsqueeze(0))[0]
-        else:
-            h = below[index]
-        everything[index] = net.layer(number)(h)
-    return everything
+def _keep(source: Source) -> Prepared:
+    """What the finished first layer makes of every item."""
+    y, parts = source.items.y, None
+    for index in _blocks(y, source.net.block()):
+        block = source.net.prepare(source.items.at(index))
+        if parts is None:
+            parts = Prepared(*(part.new_empty(len(y), *part.shape[1:]) for part in block))
+        for whole, part in zip(parts, block, strict=True):
+            whole[index] = part
+    assert parts is not None
+    return parts
 
 
 def _blocks(y: Tensor, size: int) -> Iterator[Tensor]:

@@ -1,82 +1,30 @@
 """The loop that trains a net stage by stage, whatever the schedule, loss and negatives."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
+from copy import deepcopy
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Generator, Tensor
 
 from pauca import rng
-from pauca.checks import check_count, check_positive
-from pauca.errors import UsageError
+from pauca.errors import InputError
 from pauca.forward.losses import AbstractLoss
 from pauca.forward.negatives import AbstractNegatives
 from pauca.forward.net import ForwardNet
+from pauca.forward.noise import Noise
+from pauca.forward.plan import Plan
 from pauca.forward.recorder import Recorder
-from pauca.forward.schedules import AbstractSchedule, AbstractStage, Items
+from pauca.forward.schedules import AbstractSchedule, AbstractStage
+from pauca.forward.source import Items, Source
+from pauca.forward.step import Step
 
-__all__ = ["Plan", "Trained", "train"]
+__all__ = ["Trained", "Training", "train"]
 
 _REPORTS = 100  # reports a stage at most, however many epochs it has
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How long and how fast to train: exactly one of epochs and steps.
-
-    Args:
-        epochs: Passes over the items in each stage, or None.
-        steps: Optimiser steps of all stages together, shared equally, the first stages taking what
-            is left over; or None.
-        rate: Adam's constant rate.
-        batch: Items a step; a smaller set is one batch, and an epoch's last batch may be smaller.
-
-    Raises:
-        UsageError: both or neither of epochs and steps.
-        InputError: a number out of range.
-    """
-
-    epochs: int | None = None
-    steps: int | None = None
-    rate: float = 0.01
-    batch: int = 1024
-
-    def __post_init__(self) -> None:
-        """Check."""
-        if (self.epochs is None) == (self.steps is None):
-            raise UsageError(
-                "the length of the training is not clear",
-                expected="exactly one of epochs and steps",
-                got=f"epochs {self.epochs}, steps {self.steps}",
-            )
-        for name in ("epochs", "steps"):
-            value = getattr(self, name)
-            if value is not None:
-                check_count(value, name, least=1)
-        check_positive(self.rate, "rate")
-        check_count(self.batch, "batch", least=1)
-
-    def epoch_steps(self, n: int) -> int:
-        """Steps of one epoch over n items."""
-        return math.ceil(n / self.batch)
-
-    def stage_steps(self, n: int, stages: int) -> list[int]:
-        """Steps of each stage.
-
-        Raises:
-            UsageError: fewer steps than stages.
-        """
-        if self.steps is None:
-            return [(self.epochs or 0) * self.epoch_steps(n)] * stages
-        if self.steps < stages:
-            raise UsageError(
-                "fewer steps than layers to train one after the other",
-                expected=f"steps >= {stages}",
-                got=self.steps,
-            )
-        each, over = divmod(self.steps, stages)
-        return [each + (stage < over) for stage in range(stages)]
+_STREAMS = ("batches", "negatives", "noise")
 
 
 @dataclass(frozen=True)
@@ -87,14 +35,166 @@ class Trained:
         steps: Optimiser steps taken.
         examples: Items shown, with repetition; their negatives are not counted.
         history: One record a report and learning layer, at most 100 reports a stage: ``layer``
-            (from 1), ``epoch`` and ``steps`` of the stage so far, and over the steps since the last
-            report the mean ``loss`` of the stage, ``goodness_positive``, ``goodness_negative``, and
-            ``dead_units``: units that answered to no right label.
+            (from 1), ``epoch`` and ``steps`` of the stage so far; over the steps since the last
+            report the mean ``loss`` of the stage, ``goodness_positive``, ``goodness_negative``,
+            ``separation`` (part of the negatives whose goodness is below their positive's) and
+            ``dead_units``, units that answered to no positive; and ``accuracy`` of the layer by
+            itself on up to 1,000 training items, where labels are shown.
     """
 
     steps: int
     examples: int
     history: tuple[Mapping[str, float], ...]
+
+
+class Training:
+    """A training of ``net`` in place, that can be left and gone on with at any step.
+
+    Args:
+        net: On the device of the items.
+        items: n >= 1 labelled items.
+        schedule: Which layers learn when.
+        loss: Of positives and negatives.
+        negatives: What is wrong about a negative.
+        plan: How long and how fast.
+        generator: Source of the order of items, of what is wrong and of what is left out, in
+            independent streams.
+        dropout: Part of the activity that a deeper layer does not see while it learns.
+        item_dropout: Part of an item that the first layer does not see while it learns.
+
+    Raises:
+        UsageError: fewer steps than stages.
+        InputError: one item alone, where negatives are mixed of two.
+    """
+
+    def __init__(
+        self,
+        net: ForwardNet,
+        items: Items,
+        *,
+        schedule: AbstractSchedule,
+        loss: AbstractLoss,
+        negatives: AbstractNegatives,
+        plan: Plan,
+        generator: Generator,
+        dropout: float = 0.0,
+        item_dropout: float = 0.0,
+    ) -> None:
+        self.net, self.items, self.schedule, self.loss, self.plan = net, items, schedule, loss, plan
+        self.budgets = plan.stage_steps(len(items), schedule.count(net.depth))
+        self._streams = dict(zip(_STREAMS, rng.split(generator, *_STREAMS), strict=True))
+        noise = Noise(item_dropout, dropout, self._streams["noise"])
+        self.source = Source(items, net, negatives, noise, self._streams["negatives"])
+        self.history: list[Mapping[str, float]] = []
+        self.done, self.examples = 0, 0
+        self._number, self._at = 0, 0
+        self._order = torch.empty(0, dtype=torch.int64)
+        self._stage: AbstractStage | None = None
+        if not negatives.labelled and len(items) < 2:
+            raise InputError("one item alone has no negatives", expected="at least two items")
+
+    @property
+    def total(self) -> int:
+        """Optimiser steps of all stages."""
+        return sum(self.budgets)
+
+    @property
+    def finished(self) -> bool:
+        """Whether all steps are taken."""
+        return self._number == len(self.budgets)
+
+    def run(
+        self, progress: Callable[[float], None] | None = None, *, steps: int | None = None
+    ) -> Trained:
+        """Take so many steps, or all that are left.
+
+        Args:
+            progress: Told which fraction of all steps is done.
+            steps: At most so many.
+
+        Raises:
+            RunError: the loss is not finite any more.
+        """
+        left = self.total if steps is None else steps
+        while left > 0 and not self.finished:
+            self._one_step()
+            left -= 1
+            often = self.done % max(1, self.total // 200) == 0
+            if progress is not None and (often or self._at == 0):
+                progress(self.done / self.total)
+        return Trained(self.done, self.examples, tuple(self.history))
+
+    def state(self) -> dict[str, Any]:
+        """All that the training changed so far, as tensors and plain values, copied."""
+        learning = None
+        if self._stage is not None:
+            learning = {"step": self._step.state(), "recorder": self._recorder.state()}
+        return deepcopy(
+            {
+                "net": self.net.state_dict(),
+                "streams": {name: g.get_state() for name, g in self._streams.items()},
+                "order": self._order,
+                "at": [self._number, self._at, self.done, self.examples],
+                "history": [dict(record) for record in self.history],
+                "learning": learning,
+            }
+        )
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from what ``state`` gave, bit for bit as if nothing had happened in between."""
+        self.net.load_state_dict(state["net"])
+        for name, generator in self._streams.items():
+            generator.set_state(state["streams"][name])
+        self._order = state["order"].clone()
+        self._number, self._at, self.done, self.examples = state["at"]
+        self.history = [dict(record) for record in state["history"]]
+        self._stage = None
+        if state["learning"] is not None:
+            self._begin(None)
+            self._step.load_state(state["learning"]["step"])
+            self._recorder.load_state(state["learning"]["recorder"])
+
+    def _one_step(self) -> None:
+        if self._at == 0:
+            self._begin(self._stage)
+        budget, epoch = self.budgets[self._number], self.plan.epoch_steps(len(self.items))
+        index = self._next()
+        at = index.to(self.items.y.device)
+        self._recorder.add(*self._step(at, self.items.y[at], self._at))
+        self._at += 1
+        self.done += 1
+        self.examples += len(index)
+        if self._at % max(epoch, math.ceil(budget / _REPORTS)) == 0 or self._at == budget:
+            self.history += self._recorder.report()
+        if self._at == budget:
+            self._end()
+
+    def _begin(self, before: AbstractStage | None) -> None:
+        """Stage ``self._number``."""
+        self._stage = stage = self.schedule.stage(self._number, self.source, before)
+        for number in stage.layers:
+            self.net.layer(number).train()
+        self._step = Step(stage, self.loss, self.plan, self.budgets[self._number])
+        self._recorder = Recorder(stage, self.plan.epoch_steps(len(self.items)))
+        if self._at == 0:
+            self._order = torch.empty(0, dtype=torch.int64)
+
+    def _end(self) -> None:
+        self._step.finish()
+        self.net.eval()
+        self._number, self._at = self._number + 1, 0
+        if self.finished:
+            self._stage = None
+
+    def _next(self) -> Tensor:
+        """Positions of the next batch: a new order every epoch, cut from its start."""
+        if len(self._order) == 0:
+            self._order = torch.randperm(len(self.items), generator=self._streams["batches"])
+        size = self.plan.batch
+        if not self.source.negatives.labelled and len(self._order) == size + 1:
+            size += 1  # a last item alone could not be mixed with another
+        index, self._order = self._order[:size], self._order[size:]
+        return index
 
 
 def train(
@@ -107,79 +207,36 @@ def train(
     plan: Plan,
     generator: Generator,
     progress: Callable[[float], None] | None = None,
+    dropout: float = 0.0,
+    item_dropout: float = 0.0,
 ) -> Trained:
-    """Train ``net`` in place.
+    """Train ``net`` in place, from the first step to the last; arguments as in ``Training``.
 
     Args:
-        net: On the device of the items.
-        items: n >= 1 labelled items.
+        net: What is trained.
+        items: What it learns from.
         schedule: Which layers learn when.
         loss: Of positives and negatives.
-        negatives: Which wrong labels are shown.
+        negatives: What is wrong about a negative.
         plan: How long and how fast.
-        generator: Source of the order of items and of the wrong labels, in independent streams.
+        generator: Source of every random number.
         progress: Told which fraction of all steps is done.
+        dropout: Part of the activity that a deeper layer does not see while it learns.
+        item_dropout: Part of an item that the first layer does not see while it learns.
 
     Raises:
         UsageError: fewer steps than stages.
         RunError: the loss is not finite any more.
     """
-    budgets = plan.stage_steps(len(items), schedule.count(net.depth))
-    streams = rng.split(generator, "batches", "negatives")
-    history: list[Mapping[str, float]] = []
-    done, examples, total = 0, 0, sum(budgets)
-    for stage, budget in zip(schedule.stages(net, items), budgets, strict=True):
-        step = _Step(net, stage, loss, negatives, plan.rate, streams[1])
-        recorder = Recorder(stage, net, plan.epoch_steps(len(items)))
-        often = max(plan.epoch_steps(len(items)), math.ceil(budget / _REPORTS))
-        batches = _batches(len(items), plan.batch, streams[0])
-        for number, index in zip(range(1, budget + 1), batches, strict=False):
-            at = index.to(items.y.device)
-            recorder.add(*step(at, items.y[at]))
-            examples += len(index)
-            if number % often == 0 or number == budget:
-                history += recorder.report()
-            if progress is not None and (number % max(1, total // 200) == 0 or number == budget):
-                progress((done + number) / total)
-        done += budget
-    return Trained(done, examples, tuple(history))
-
-
-class _Step:
-    """One optimiser step of a stage: positives and negatives in one batch."""
-
-    def __init__(
-        self,
-        net: ForwardNet,
-        stage: AbstractStage,
-        loss: AbstractLoss,
-        negatives: AbstractNegatives,
-        rate: float,
-        generator: Generator,
-    ) -> None:
-        self._net, self._stage, self._loss, self._negatives = net, stage, loss, negatives
-        self._generator = generator
-        self._parameters = stage.parameters()
-        self._optimiser = torch.optim.Adam(self._parameters, lr=rate, fused=True)
-
-    def __call__(self, index: Tensor, y: Tensor) -> tuple[Tensor, list[Tensor], list[Tensor]]:
-        """The loss, each learning layer's goodness [1 + r, b] and activity [1 + r, b, u]."""
-        wrong = self._negatives.draw(y, self._net.code.classes, self._generator)
-        rows = torch.cat([y.unsqueeze(0), wrong])
-        activities = self._stage.activities(index, rows)
-        goodness = [self._net.goodness(h) for h in activities]
-        objectives = self._stage.objectives(goodness)
-        loss = torch.stack([self._loss(g[0], g[1:]) for g in objectives]).sum()
-        gradients = torch.autograd.grad(loss, self._parameters)
-        for parameter, gradient in zip(self._parameters, gradients, strict=True):
-            parameter.grad = gradient
-        self._optimiser.step()
-        return loss.detach(), [g.detach() for g in goodness], [h.detach() for h in activities]
-
-
-def _batches(n: int, size: int, generator: Generator) -> Iterator[Tensor]:
-    """Positions of items, a new order every epoch, without end."""
-    while True:
-        order = torch.randperm(n, generator=generator)
-        for start in range(0, n, size):
-            yield order[start : start + size]
+    training = Training(
+        net,
+        items,
+        schedule=schedule,
+        loss=loss,
+        negatives=negatives,
+        plan=plan,
+        generator=generator,
+        dropout=dropout,
+        item_dropout=item_dropout,
+    )
+    return training.run(progress)

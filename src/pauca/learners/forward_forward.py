@@ -1,8 +1,8 @@
-"""Forward-Forward learning and backpropagation on the same goodness, in their published form."""
+"""Forward-Forward learning and backpropagation on the same goodness."""
 
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
-from typing import Annotated, Any, ClassVar, cast
+from typing import Annotated, Any, ClassVar, Literal, cast
 
 import torch
 from pydantic import Field
@@ -10,27 +10,28 @@ from torch import Generator, Tensor
 
 from pauca import rng
 from pauca.checks import check_labels, check_size
+from pauca.data.augment import RandomCrop, ToFloat
 from pauca.data.dataset import Task
 from pauca.errors import InputError, UsageError
-from pauca.forward.goodness import L2
-from pauca.forward.labels import AbstractLabelCode, Append, Overlay
-from pauca.forward.losses import Threshold
-from pauca.forward.negatives import RandomWrong
-from pauca.forward.net import ForwardNet
-from pauca.forward.normalise import L2Scaling
-from pauca.forward.readout import readouts
-from pauca.forward.schedules import AbstractSchedule, EndToEnd, Greedy, Items
-from pauca.forward.training import Plan, train
+from pauca.forward import (
+    AbstractGoodnessReadout,
+    AbstractLabelCode,
+    ForwardNet,
+    Items,
+    LinearProbe,
+    ProbeReadout,
+    train,
+)
+from pauca.learners._forward_settings import Choice, complete, plan_from, recipe_from
 from pauca.learners.base import AbstractLearner, FitReport, LabelInput, Progress, learners
 from pauca.outputs import Outputs
 
 __all__ = ["AbstractForward", "BackpropForward", "ForwardForward"]
 
-_GIVES = frozenset({"probs", "features", "goodness"})
 _APPENDED = 0.3  # length of an appended label, in median lengths of a training item
 
-Widths = Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)]
 Count = Annotated[int, Field(ge=1)]
+Widths = Annotated[tuple[Count | dict[str, Any], ...], Field(min_length=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
@@ -46,27 +47,48 @@ class AbstractForward(AbstractLearner):
     of widths, under the neutral label (every label's place a c-th of the way on). A trained layer
     may stay silent when no label is right: its features are then zeros.
 
+    Every setting that is left out is the recipe's. An axis is chosen by name, or by name with
+    settings: ``{"name": "hard", "beta": 2.0}``.
+
     Args:
-        widths: Units of each layer, input side first.
+        recipe: ``published`` (Tosato et al.), or ``quick`` (mean of squares, pairs, hard negatives,
+            both layers at once).
+        widths: Units of each layer, input side first, or a layer with settings, such as
+            ``{"name": "conv2d", "channels": 32, "pool": 2}``.
+        goodness: Of a layer's activity.
+        loss: Of the goodness of positives and negatives.
+        label: How a label is written into an item; ``auto`` is overlay for images, append for
+            tables and embeddings, and none where goodness is by class or negatives mix items.
+        negatives: What is wrong about a negative.
+        normalisation: Of what a layer reads.
+        schedule: Which layers learn when.
+        readout: How a label is decided.
         epochs: Passes over the items; of each layer, where layers learn one after the other.
-        steps: Optimiser steps of all layers together; either this or epochs. With neither, 30
-            epochs of each layer for forward-forward, 10 for bp-ff.
-        rate: Adam's constant rate; if left out, .01 for forward-forward, .001 for bp-ff.
+        steps: Optimiser steps of all layers together; either this or epochs. With neither, the
+            recipe's epochs.
+        rate: Adam's rate at its highest.
         batch: Items a step.
-        theta: Threshold of goodness, > 0.
-        readout: ``softmax-sum`` (published) or ``sum``.
+        decay: ``constant``, ``linear`` or ``cosine``.
+        warmup: Part of the steps in which the rate rises.
+        weight_decay: Decoupled decay of the weights.
+        average: Decay a step of the running mean of the weights that predicts; 0 for none.
+        dropout: Part of the activity that a deeper layer does not see while it learns.
+        item_dropout: Part of an item that the first layer does not see while it learns.
+        peer: Weight of peer normalisation.
+        shift: Pixels by which images are moved at random while learning, in each direction.
+        pixels: ``task`` for the task's own transform, ``unit`` for grey levels in [0, 1].
         task: What is learned.
         device: Where.
 
     Raises:
         UsageError: both epochs and steps; fewer steps than layers that learn in turn; an unknown
-            readout.
+            name; choices that make no sense together.
         InputError: a number out of range; fewer than 2 classes; images too small for their label.
     """
 
-    schedule: ClassVar[AbstractSchedule]
-    default_epochs: ClassVar[int]
-    default_rate: ClassVar[float]
+    fixed_schedule: ClassVar[str | None] = None
+    own: ClassVar[Mapping[str, Any]]
+    """Defaults of this learner, where the recipe leaves them open."""
     quick: ClassVar[Mapping[str, Any]] = MappingProxyType(
         {"widths": (24, 16), "steps": 40, "batch": 32}
     )
@@ -74,60 +96,63 @@ class AbstractForward(AbstractLearner):
     def __init__(
         self,
         *,
-        widths: Widths = (784, 784, 784),
+        recipe: str = "published",
+        widths: Widths | None = None,
+        goodness: Choice | None = None,
+        loss: Choice | None = None,
+        label: Choice | None = None,
+        negatives: Choice | None = None,
+        normalisation: Choice | None = None,
+        schedule: Choice | None = None,
+        readout: Choice | None = None,
         epochs: Count | None = None,
         steps: Count | None = None,
         rate: Positive | None = None,
-        batch: Count = 1024,
-        theta: Positive = 3.0,
-        readout: str = "softmax-sum",
+        batch: Count | None = None,
+        decay: Literal["constant", "linear", "cosine"] | None = None,
+        warmup: float | None = None,
+        weight_decay: float | None = None,
+        average: float | None = None,
+        dropout: float | None = None,
+        item_dropout: float | None = None,
+        peer: float | None = None,
+        shift: int | None = None,
+        pixels: Literal["task", "unit"] | None = None,
         task: Task,
         device: str = "cpu",
     ) -> None:
+        given = {k: v for k, v in locals().items() if k not in ("self", "task", "device")}
+        given.pop("__class__", None)
         super().__init__(task=task, device=device)
-        given = {"widths": widths, "epochs": epochs, "steps": steps, "rate": rate}
         whole = self.complete(given)
-        self.widths = tuple(widths)
-        self.plan = Plan(whole["epochs"], steps, rate=whole["rate"], batch=batch)
-        self.loss = Threshold(theta)
-        self.readout = readouts.make(readout, {})
+        self.settings: Mapping[str, Any] = MappingProxyType(whole)
+        self.widths = tuple(whole["widths"])
+        self.recipe = recipe_from(whole, image=len(task.shape) == 3)
+        self.plan = plan_from(whole)
+        if whole["shift"] and len(task.shape) != 3:
+            raise UsageError(
+                "only images can be moved", expected="shift = 0", got=f"shift = {whole['shift']}"
+            )
         self._code(1.0)  # an item that cannot carry its label is refused now, not after hours
         self._net: ForwardNet | None = None
+        self._probe: LinearProbe | None = None
 
     @classmethod
     def complete(cls, settings: dict[str, Any]) -> dict[str, Any]:
-        """The number of epochs where neither it nor steps is given, and the rate.
+        """What the recipe says where a setting is left out, and the settings of every choice.
 
         Raises:
-            UsageError: both steps and epochs; no layer; fewer steps than layers that learn in turn.
+            UsageError: both steps and epochs; no layer; fewer steps than layers that learn in turn;
+                a schedule that is another learner's; an unknown name.
         """
-        steps, epochs, widths = settings["steps"], settings["epochs"], settings["widths"]
-        where = f"learner {cls.name!r}"
-        if steps is not None and epochs is not None:
-            raise UsageError(
-                "the length of training is given twice",
-                expected="either steps or epochs",
-                got=f"steps = {steps} and epochs = {epochs}",
-                where=where,
-                todo="leave one of them out",
-            )
-        stages = cls.schedule.count(len(widths))
-        if not widths or (steps is not None and steps < stages):
-            raise UsageError(
-                "a layer would not learn",
-                expected="at least one layer, and a step for each that learns in turn",
-                got=f"widths = {list(widths)} and steps = {steps}",
-                where=where,
-                todo="allow more steps",
-            )
-        fixed = cls.default_epochs if steps is None and epochs is None else epochs
-        rate = cls.default_rate if settings["rate"] is None else settings["rate"]
-        return {**settings, "epochs": fixed, "rate": rate}
+        return complete(settings, cls.name, cls.own, cls.fixed_schedule)
 
     @property
     def gives(self) -> frozenset[str]:
-        """Probabilities, features, and the goodness of every label in every layer."""
-        return _GIVES
+        """Probabilities, features, and the goodness of every label where labels are learned."""
+        return frozenset({"probs", "features"}) | (
+            {"goodness"} if self.recipe.negatives.labelled else frozenset()
+        )
 
     @property
     def fitted(self) -> bool:
@@ -161,20 +186,32 @@ class AbstractForward(AbstractLearner):
         """
         self.check_fit(x, y)
         weights, training = rng.split(generator, "weights", "training")
-        items = Items(x.to(self.device), y.to(self.device), self._encode)
+        whole = self.settings
+        shift = RandomCrop(whole["shift"]).draw if whole["shift"] else None
+        items = Items(x.to(self.device), y.to(self.device), self._encode, shift, self.task.shape)
         net = self._build(self._code(self._appended_length(items.x)), weights)
         trained = train(
             net,
             items,
-            schedule=self.schedule,
-            loss=self.loss,
-            negatives=RandomWrong(),
+            schedule=self.recipe.schedule,
+            loss=self.recipe.loss,
+            negatives=self.recipe.negatives,
             plan=self.plan,
             generator=training,
             progress=progress,
+            dropout=whole["dropout"],
+            item_dropout=whole["item_dropout"],
         )
-        self._net = net
+        self._net, self._probe = net, self._fitted_probe(net, items)
         return FitReport(trained.steps, trained.examples, history=trained.history)
+
+    def _fitted_probe(self, net: ForwardNet, items: Items) -> LinearProbe | None:
+        readout = self.recipe.readout
+        if not isinstance(readout, ProbeReadout):
+            return None
+        probe = readout.probe(sum(net.widths), self.task.c).to(self.device)
+        probe.fit(self._features(net, items.x), items.y)
+        return probe
 
     def outputs(
         self,
@@ -188,20 +225,39 @@ class AbstractForward(AbstractLearner):
         self.check_gives(needs)
         self.check_items(x)
         check_size(ids, len(x), "ids")
-        net = self.net
-        blocks = _blocks(x, net.block(net.code.classes))
-        goodness = torch.cat([net.label_goodness(self._encode(block)) for block in blocks])
-        features = None
-        if "features" in needs:
-            features = torch.cat(list(self.activations(x).values()), dim=1)
+        net, features, goodness = self.net, None, None
+        if "features" in needs or self._probe is not None:
+            features = self._features(net, x)
+        if "goodness" in needs or self._probe is None:
+            blocks = _blocks(x, net.block(net.code.classes))
+            goodness = torch.cat([net.label_goodness(self._encode(block)) for block in blocks])
         return Outputs(
             ids=ids,
-            probs=self.readout.probs(goodness).unsqueeze(0),
-            features=features,
+            probs=self._probs(goodness, features).unsqueeze(0),
+            features=features if "features" in needs else None,
             goodness=goodness if "goodness" in needs else None,
         )
 
     @torch.no_grad()
+    def _probs(self, goodness: Tensor | None, features: Tensor | None) -> Tensor:
+        """By the readout, float [n, c]."""
+        if self._probe is not None:
+            logits: Tensor = self._probe(cast(Tensor, features))
+            return logits.softmax(-1)
+        readout = cast(AbstractGoodnessReadout, self.recipe.readout)
+        return readout.probs(cast(Tensor, goodness))
+
+    def _features(self, net: ForwardNet, x: Tensor) -> Tensor:
+        """Activity of all layers side by side while the neutral label is shown, float [n, d]."""
+        rows = torch.full((len(x),), net.code.neutral, device=self.device)
+        return torch.cat(self._activities(net, x, rows), dim=1)
+
+    @torch.no_grad()
+    def _activities(self, net: ForwardNet, x: Tensor, rows: Tensor) -> list[Tensor]:
+        pairs = zip(_blocks(x, net.block()), _blocks(rows, net.block()), strict=True)
+        blocks = [net(self._encode(block), shown) for block, shown in pairs]
+        return [torch.cat(parts) for parts in zip(*blocks, strict=True)]
+
     def activations(self, x: Tensor, *, label: LabelInput = "neutral") -> dict[str, Tensor]:
         """Activity of every layer: {"layer1": float [n, u], ...}, input side first.
 
@@ -214,17 +270,13 @@ class AbstractForward(AbstractLearner):
             InputError: not trained yet; labels outside the task, or not one for each item.
         """
         self.check_items(x)
-        rows = self._rows(label, len(x))
-        net = self.net
-        pairs = zip(_blocks(x, net.block()), _blocks(rows, net.block()), strict=True)
-        blocks = [net(self._encode(block), shown) for block, shown in pairs]
-        layers = zip(*blocks, strict=True)
-        return {f"layer{at}": torch.cat(parts) for at, parts in enumerate(layers, start=1)}
+        found = self._activities(self.net, x, self._rows(label, len(x)))
+        return {f"layer{at}": h for at, h in enumerate(found, start=1)}
 
     def state(self) -> dict[str, Any]:
-        """Weights of every layer and the label code's constants."""
-        weights = self.net.state_dict()
-        return {"net": {name: value.detach().clone().cpu() for name, value in weights.items()}}
+        """Weights of every layer, the label code's constants, and the probe if there is one."""
+        found = {"net": _copied(self.net)}
+        return found if self._probe is None else {**found, "probe": _copied(self._probe)}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Put back what ``state`` gave.
@@ -232,9 +284,14 @@ class AbstractForward(AbstractLearner):
         Raises:
             InputError: it comes from a net of another form.
         """
-        net = self._build(self._code(1.0), rng.generator_from(0))
+        net, readout = self._build(self._code(1.0), rng.generator_from(0)), self.recipe.readout
+        probe = None
+        if isinstance(readout, ProbeReadout):
+            probe = readout.probe(sum(net.widths), self.task.c).requires_grad_(False)
         try:
             net.load_state_dict(state["net"])
+            if probe is not None:
+                probe.load_state_dict(state["probe"])
         except (KeyError, RuntimeError) as error:
             raise InputError(
                 "this state belongs to another net",
@@ -242,29 +299,27 @@ class AbstractForward(AbstractLearner):
                 got=str(error).replace("\n", " "),
                 todo="make the learner with the settings it was trained with",
             ) from None
-        self._net = net
+        self._net, self._probe = net, None if probe is None else probe.to(self.device)
 
     def _build(self, code: AbstractLabelCode, generator: Generator) -> ForwardNet:
-        net = ForwardNet(
-            code, self.widths, goodness=L2(), normalisation=L2Scaling(), generator=generator
-        )
-        return net.to(self.device)
+        return self.recipe.build(code, generator).to(self.device)
 
     def _encode(self, x: Tensor) -> Tensor:
         """Stored items [b, ...] -> flattened floats [b, d]."""
-        return self.task.evaluate(x.to(self.device), None).flatten(1)
+        x = x.to(self.device)
+        if self.settings["pixels"] == "unit" and x.dtype == torch.uint8:
+            return ToFloat().apply(x, None).flatten(1)
+        return self.task.evaluate(x, None).flatten(1)
 
     def _code(self, appended: float) -> AbstractLabelCode:
         """The label code for this task; ``appended`` is the length of a label outside images."""
         shape, c = self.task.shape, self.task.c
         if len(shape) != 3:
-            return Append(shape=shape, classes=c, on=[appended], off=[0.0])
-        black, white = (
-            self.task.evaluate(torch.full((1, *shape), level, dtype=torch.uint8), None)[0]
-            for level in (0, 255)
-        )
-        on = white.flatten(1).amax(1).tolist()
-        return Overlay(shape=black.shape, classes=c, on=on, off=black.flatten(1).amin(1).tolist())
+            return self.recipe.code(shape, c, [appended], [0.0])
+        # [2, channels], black and white
+        levels = torch.tensor([0, 255], dtype=torch.uint8)[:, None, None, None].expand(2, *shape)
+        seen = self._encode(levels).cpu().view(2, shape[0], -1)
+        return self.recipe.code(shape, c, seen[1].amax(1).tolist(), seen[0].amin(1).tolist())
 
     def _appended_length(self, x: Tensor) -> float:
         """Length of an appended label, from the training items; 1 if they are all zero."""
@@ -287,6 +342,10 @@ class AbstractForward(AbstractLearner):
         return torch.full((n,), rows[label], device=self.device)
 
 
+def _copied(module: torch.nn.Module) -> dict[str, Tensor]:
+    return {name: value.detach().clone().cpu() for name, value in module.state_dict().items()}
+
+
 def _blocks(x: Tensor, size: int) -> Iterator[Tensor]:
     """Slices of ``x``, at least one even where it is empty."""
     for start in range(0, max(1, len(x)), size):
@@ -295,14 +354,12 @@ def _blocks(x: Tensor, size: int) -> Iterator[Tensor]:
 
 @learners.register("forward-forward")
 class ForwardForward(AbstractForward):
-    """Each layer learns from its own goodness, one after the other; nothing flows back."""
+    """Each layer learns from its own goodness; nothing flows back out of a layer."""
 
     name = "forward-forward"
-    summary = "layers that learn one after the other from their own goodness, no backpropagation"
+    summary = "layers that learn from their own goodness, no backpropagation"
     reference = "Hinton, arXiv 2212.13345, 2022; Tosato et al., TMLR 2025 (FF)"
-    schedule = Greedy()
-    default_epochs = 30
-    default_rate = 0.01
+    own = MappingProxyType({"schedule": "greedy", "epochs": 30, "rate": 0.01})
 
 
 @learners.register("bp-ff")
@@ -312,6 +369,5 @@ class BackpropForward(AbstractForward):
     name = "bp-ff"
     summary = "the same net and goodness as forward-forward, trained end to end by backpropagation"
     reference = "Tosato et al., TMLR 2025 (BP/FF)"
-    schedule = EndToEnd()
-    default_epochs = 10
-    default_rate = 0.001
+    fixed_schedule = "end-to-end"
+    own = MappingProxyType({"schedule": "end-to-end", "epochs": 10, "rate": 0.001})

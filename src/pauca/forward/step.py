@@ -1,0 +1,118 @@
+"""One optimiser step of a stage: positives and negatives in one batch."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pauca.forward.losses import AbstractLoss
+from pauca.forward.plan import Plan
+from pauca.forward.schedules import AbstractStage
+
+__all__ = ["Step", "peer_term"]
+
+_PEERS = 0.9  # weight of the past in a unit's mean activity
+
+
+class Step:
+    """The optimiser of a stage, what it remembers, and the mean of the weights.
+
+    Args:
+        stage: Whose parameters change.
+        loss: Of positives and negatives.
+        plan: How fast.
+        steps: How many there will be.
+    """
+
+    def __init__(self, stage: AbstractStage, loss: AbstractLoss, plan: Plan, steps: int) -> None:
+        self._stage, self._loss, self._plan, self._steps = stage, loss, plan, steps
+        self._parameters = stage.parameters()
+        self._optimiser = torch.optim.AdamW(
+            self._parameters, lr=plan.rate, weight_decay=plan.weight_decay, fused=True
+        )
+        self._mean = [p.detach().clone() for p in self._parameters] if plan.average else []
+        self._peers = [
+            p.new_zeros(stage.net.layer(number).units)
+            for number, p in zip(stage.layers, self._parameters, strict=False)
+        ]
+
+    def __call__(self, index: Tensor, y: Tensor, number: int) -> tuple[Tensor, list[Tensor], Any]:
+        """Take step ``number``, from 0.
+
+        Args:
+            index: Positions of the items, int64 [b].
+            y: Their labels, int64 [b].
+            number: Of the step.
+
+        Returns:
+            The loss; each learning layer's goodness [1 + r, b]; and its activity [r, b, *out].
+        """
+        stage, net = self._stage, self._stage.net
+        prepared = stage.prepared(index)
+        rows = stage.source.rows(y, prepared)
+        activities = stage.activities(prepared, net.shown(rows), index)
+        goodness = [net.judge(h, rows) for h in activities]
+        loss = torch.stack([self._loss(g[0], g[1:]) for g in stage.objectives(goodness)]).sum()
+        gradients = torch.autograd.grad(self._with_peers(loss, activities), self._parameters)
+        for group in self._optimiser.param_groups:
+            group["lr"] = self._plan.rate_at(number, self._steps)
+        for parameter, gradient in zip(self._parameters, gradients, strict=True):
+            parameter.grad = gradient
+        self._optimiser.step()
+        self._follow(number)
+        return loss.detach(), [g.detach() for g in goodness], [h.detach() for h in activities]
+
+    @torch.no_grad()
+    def finish(self) -> None:
+        """Put the mean of the weights in their place, and let go of the gradients."""
+        for parameter, mean in zip(self._parameters, self._mean, strict=False):
+            parameter.copy_(mean)
+        for parameter in self._parameters:
+            parameter.grad = None
+
+    def state(self) -> dict[str, Any]:
+        """All that it remembers."""
+        return {
+            "optimiser": self._optimiser.state_dict(),
+            "mean": self._mean,
+            "peers": self._peers,
+        }
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Put back what ``state`` gave."""
+        self._optimiser.load_state_dict(state["optimiser"])
+        for name, own in (("mean", self._mean), ("peers", self._peers)):
+            for tensor, kept in zip(own, state[name], strict=True):
+                tensor.copy_(kept)
+
+    @torch.no_grad()
+    def _follow(self, number: int) -> None:
+        """Move the mean of the weights; a short past at first, so that the start is forgotten."""
+        if self._mean:
+            decay = min(self._plan.average, (1 + number) / (10 + number))
+            torch._foreach_lerp_(self._mean, [p.detach() for p in self._parameters], 1 - decay)
+
+    def _with_peers(self, loss: Tensor, activities: list[Tensor]) -> Tensor:
+        if self._plan.peer == 0:
+            return loss
+        for at, h in enumerate(activities):
+            term, self._peers[at] = peer_term(h[0].flatten(1), self._peers[at])
+            loss = loss + self._plan.peer * term
+        return loss
+
+
+def peer_term(h: Tensor, past: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean squared difference of the units' mean activities from their common mean.
+
+    Args:
+        h: Activity under the right label, float [b, u].
+        past: Mean activity of each unit so far, float [u].
+
+    Returns:
+        A scalar with its graph, and the new mean activities without.
+
+    Reference: Hinton, arXiv 2212.13345, 2022, section 5.1 (peer normalisation).
+    """
+    mean = _PEERS * past + (1 - _PEERS) * h.mean(0)
+    return (mean - mean.mean()).square().mean(), mean.detach()
