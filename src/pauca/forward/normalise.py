@@ -94,7 +94,7 @@ class AbstractScaling(AbstractNormalisation):
         d = prod(x.shape[axis] for axis in axes)
         sums = x.sum(axes, keepdim=True) if self.centred else x.new_zeros(())
         factor = self.factor(Moments(sums, x.square().sum(axes, keepdim=True)), d)
-        centred = x - sums / d if self.centred else x
+        centred: Tensor = x - sums / d if self.centred else x
         return centred * factor
 
 
