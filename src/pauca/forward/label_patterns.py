@@ -103,11 +103,11 @@ def _with_neutral(patterns: Tensor, off: float) -> Tensor:
 
 
 def _different_bits(classes: int, size: int, seed: int) -> Tensor:
-    """Bits 0 and 1, float [c, size], no two rows alike; drawn again until it is so."""
+    """Bits 0 and 1, float [c, size], no two rows alike and none all 0; drawn again until so."""
     generator = rng.generator_from(seed)
     while True:
         bits = torch.randint(2, (classes, size), generator=generator)
-        if len(torch.unique(bits, dim=0)) == classes:
+        if len(torch.unique(bits, dim=0)) == classes and bool(bits.any(1).all()):
             return bits.float()
 
 

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from math import prod
+from math import prod, sqrt
 from typing import ClassVar, NamedTuple, final
 
 import torch
@@ -53,6 +53,9 @@ class AbstractNormalisation(nn.Module, ABC):
 
     name: ClassVar[str]
     reference: ClassVar[str]
+
+    follows: bool = False
+    """Whether running values follow what is read while learning."""
 
     @abstractmethod
     def sized(self, shape: Sequence[int]) -> "AbstractNormalisation":
@@ -119,7 +122,7 @@ class RMSScaling(AbstractScaling):
 
     def factor(self, moments: Moments, d: int) -> Tensor:
         """sqrt(d) / max(||x||_2, 1e-8)."""
-        return moments.squares.clamp_min(1e-16).rsqrt() * d**0.5
+        return moments.squares.clamp_min(1e-16).rsqrt() * sqrt(d)
 
 
 @normalisations.register("layer")
@@ -153,8 +156,8 @@ class BatchNorm(AbstractNormalisation):
     """(x - mean) / sqrt(variance + 1e-5) of each feature (channel, in an image), without gain.
 
     While its layer learns, mean and variance are those of the batch, positives and negatives
-    together, and running values are kept; ever after, the running values are used, so a prediction
-    does not depend on what else is predicted.
+    together, and running values follow, once a step; ever after, the running values are used, so a
+    prediction does not depend on what else is predicted.
 
     Args:
         momentum: Weight of a new batch in the running values, in [0, 1].
@@ -170,6 +173,7 @@ class BatchNorm(AbstractNormalisation):
         super().__init__()
         self.momentum = check_fraction(momentum, "momentum")
         self.shape = tuple(shape)
+        self.follows = True
         # one number a channel, or a feature: [channels, 1, 1] or [d]
         own = (self.shape[0], *[1] * (len(self.shape) - 1))
         self.register_buffer("mean", torch.zeros(own))
@@ -191,6 +195,7 @@ class BatchNorm(AbstractNormalisation):
         axes = (*range(x.ndim - len(self.shape)), *inner)
         variance, mean = torch.var_mean(x, axes, correction=0, keepdim=True)
         mean, variance = mean.view(self.mean.shape), variance.view(self.mean.shape)
-        self.mean.lerp_(mean.detach(), self.momentum)
-        self.variance.lerp_(variance.detach(), self.momentum)
+        if self.follows and torch.is_grad_enabled():  # else it is looked at, not learned from
+            self.mean.lerp_(mean.detach(), self.momentum)
+            self.variance.lerp_(variance.detach(), self.momentum)
         return mean, variance

@@ -197,8 +197,17 @@ class _AtOnce(AbstractStage):
             found.append(self.net.after(number, below if self._reach else below.detach()))
             # one layer's loss reaches the layer below through ``found``, never through ``local``
             cut = self._reach == 1 and number < self.net.depth - 1
-            local.append(self.net.after(number, below.detach()) if cut else found[-1])
+            local.append(self._again(number, below.detach()) if cut else found[-1])
         return found
+
+    def _again(self, number: int, below: Tensor) -> Tensor:
+        """A layer's activity a second time in one step; running values follow the first alone."""
+        normalisation = self.net.layer(number).normalisation
+        normalisation.follows, follows = False, normalisation.follows
+        try:
+            return self.net.after(number, below)
+        finally:
+            normalisation.follows = follows
 
 
 class _Together(_AtOnce):

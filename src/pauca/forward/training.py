@@ -11,6 +11,7 @@ from torch import Generator, Tensor
 
 from pauca import rng
 from pauca.errors import InputError
+from pauca.forward.goodness import AbstractGoodness
 from pauca.forward.losses import AbstractLoss
 from pauca.forward.negatives import AbstractNegatives
 from pauca.forward.net import ForwardNet
@@ -90,8 +91,12 @@ class Training:
         self._number, self._at = 0, 0
         self._order = torch.empty(0, dtype=torch.int64)
         self._stage: AbstractStage | None = None
-        if not negatives.labelled and len(items) < 2:
-            raise InputError("one item alone has no negatives", expected="at least two items")
+        if not negatives.labelled and min(len(items), plan.batch) < 2:
+            raise InputError(
+                "one item alone has no negatives",
+                expected="at least two items, and a batch of at least two",
+                got=f"{len(items)} items, batch {plan.batch}",
+            )
 
     @property
     def total(self) -> int:
@@ -104,13 +109,18 @@ class Training:
         return self._number == len(self.budgets)
 
     def run(
-        self, progress: Callable[[float], None] | None = None, *, steps: int | None = None
+        self,
+        progress: Callable[[float], None] | None = None,
+        *,
+        steps: int | None = None,
+        after: Callable[[], None] | None = None,
     ) -> Trained:
         """Take so many steps, or all that are left.
 
         Args:
             progress: Told which fraction of all steps is done.
             steps: At most so many.
+            after: Called after every step, when ``state`` and ``history`` may be read.
 
         Raises:
             RunError: the loss is not finite any more.
@@ -122,15 +132,18 @@ class Training:
             often = self.done % max(1, self.total // 200) == 0
             if progress is not None and (often or self._at == 0):
                 progress(self.done / self.total)
+            if after is not None:
+                after()
         return Trained(self.done, self.examples, tuple(self.history))
 
     def state(self) -> dict[str, Any]:
-        """All that the training changed so far, as tensors and plain values, copied."""
+        """What is trained how, and all that changed so far, as tensors and plain values, copied."""
         learning = None
-        if self._stage is not None:
+        if self._at > 0:  # between stages nothing but the net goes on
             learning = {"step": self._step.state(), "recorder": self._recorder.state()}
         return deepcopy(
             {
+                "training": self._described(),
                 "net": self.net.state_dict(),
                 "streams": {name: g.get_state() for name, g in self._streams.items()},
                 "order": self._order,
@@ -141,8 +154,14 @@ class Training:
         )
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        """Go on from what ``state`` gave, bit for bit as if nothing had happened in between."""
+        """Go on from what ``state`` gave, bit for bit as if nothing had happened in between.
+
+        Raises:
+            InputError: it comes from another training.
+        """
+        self._check_same(state)
         self.net.load_state_dict(state["net"])
+        self.net.eval()
         for name, generator in self._streams.items():
             generator.set_state(state["streams"][name])
         self._order = state["order"].clone()
@@ -153,6 +172,30 @@ class Training:
             self._begin(None)
             self._step.load_state(state["learning"]["step"])
             self._recorder.load_state(state["learning"]["recorder"])
+
+    def _described(self) -> dict[str, str]:
+        """What decides the result, in words, but for weights and random numbers."""
+        noise, shapes = self.source.noise, [list(p.shape) for p in self.net.parameters()]
+        return {
+            "items": str(len(self.items)),
+            "net": f"{_named(self.net.goodness)}, parameters {shapes}",
+            "schedule": self.schedule.name,
+            "loss": _named(self.loss),
+            "negatives": _named(self.source.negatives),
+            "plan": str(self.plan),
+            "dropout": f"{noise.hidden}, of items {noise.item}",
+        }
+
+    def _check_same(self, state: Mapping[str, Any]) -> None:
+        then, now = state.get("training") or {}, self._described()
+        for key, value in now.items():
+            if then.get(key) != value:
+                raise InputError(
+                    "this state belongs to another training",
+                    expected=f"{key} {value}",
+                    got=then.get(key),
+                    todo="make the training as it was when the state was kept",
+                )
 
     def _one_step(self) -> None:
         if self._at == 0:
@@ -192,9 +235,15 @@ class Training:
             self._order = torch.randperm(len(self.items), generator=self._streams["batches"])
         size = self.plan.batch
         if not self.source.negatives.labelled and len(self._order) == size + 1:
-            size += 1  # a last item alone could not be mixed with another
+            # a last item alone could not be mixed with another
+            size += -1 if size > 2 else 1
         index, self._order = self._order[:size], self._order[size:]
         return index
+
+
+def _named(part: AbstractGoodness | AbstractLoss | AbstractNegatives) -> str:
+    """A choice with its settings, the same in every process."""
+    return f"{part.name} {vars(part)}"
 
 
 def train(

@@ -1,5 +1,19 @@
 """Learners: train on labelled items, and say what they think of others."""
 
-from pauca.learners.base import AbstractLearner, FitReport, LabelInput, learners, make_learner
+from pauca.learners.base import (
+    AbstractLearner,
+    Checkpoint,
+    FitReport,
+    LabelInput,
+    learners,
+    make_learner,
+)
 
-__all__ = ["AbstractLearner", "FitReport", "LabelInput", "learners", "make_learner"]
+__all__ = [
+    "AbstractLearner",
+    "Checkpoint",
+    "FitReport",
+    "LabelInput",
+    "learners",
+    "make_learner",
+]

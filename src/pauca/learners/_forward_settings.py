@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from pauca.errors import UsageError
+from pauca.errors import InputError, UsageError
 from pauca.forward import (
     Plan,
     Recipe,
@@ -20,7 +20,7 @@ from pauca.forward import (
 from pauca.learners._recipes import recipe_of
 from pauca.registry import Registry
 
-__all__ = ["Choice", "complete", "plan_from", "recipe_from"]
+__all__ = ["Choice", "check_same", "complete", "plan_from", "recipe_from"]
 
 Choice = str | dict[str, Any]
 """A name, or a name with settings: ``{"name": "hard", "beta": 2.0}``."""
@@ -109,6 +109,27 @@ def recipe_from(whole: Mapping[str, Any], *, image: bool) -> Recipe:
         label = {"name": "none" if bare else "overlay" if image else "append"}
     params = {key: value for key, value in label.items() if key != "name"}
     return Recipe(widths=tuple(whole["widths"]), label=label["name"], label_params=params, **made)
+
+
+def check_same(state: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
+    """Refuse a state that learned by other choices than these; how long and how fast may differ.
+
+    Args:
+        state: Of a learner.
+        settings: Complete and plain.
+
+    Raises:
+        InputError: another choice, named.
+    """
+    then = state.get("settings")
+    for key in (*_AXES, "label", "widths", "pixels"):
+        if then is None or then.get(key) != settings[key]:
+            raise InputError(
+                "this state belongs to another net",
+                expected=f"{key} = {settings[key]}",
+                got="no settings" if then is None else f"{key} = {then.get(key)}",
+                todo="make the learner with the settings it was trained with",
+            )
 
 
 def _schedule(given: Choice | None, chosen: Choice, where: str, fixed: str | None) -> Choice:

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, ClassVar, Literal, final
+from typing import Any, ClassVar, Literal, Protocol, final
 
 import torch
 from torch import Generator, Tensor
@@ -15,7 +15,16 @@ from pauca.errors import CapabilityError, InputError, UsageError
 from pauca.outputs import Outputs
 from pauca.registry import Registry
 
-__all__ = ["AbstractLearner", "FitReport", "LabelInput", "Progress", "learners", "make_learner"]
+__all__ = [
+    "AbstractLearner",
+    "Checkpoint",
+    "FitReport",
+    "LabelInput",
+    "Progress",
+    "Told",
+    "learners",
+    "make_learner",
+]
 
 
 def _complete(maker: Callable[..., "AbstractLearner"], settings: dict[str, Any]) -> dict[str, Any]:
@@ -38,6 +47,22 @@ LabelInput = Tensor | Literal["neutral", "absent"]
 
 Progress = Callable[[float], None]
 """Told, from time to time, which fraction of the training is done (0 to 1)."""
+
+Told = Callable[[Mapping[str, float]], None]
+"""Told each record of a training's history as soon as it is made."""
+
+
+class Checkpoint(Protocol):
+    """Where a training leaves how far it came, and finds it after it was cut off."""
+
+    def load(self) -> Mapping[str, Any] | None:
+        """What was saved last, or None."""
+
+    def due(self) -> bool:
+        """Whether it is time to save; asked after every step, so it has to be cheap."""
+
+    def save(self, state: Mapping[str, Any]) -> None:
+        """Keep this state, tensors and plain values (``torch.save`` can hold it)."""
 
 
 @dataclass(frozen=True)
@@ -139,6 +164,36 @@ class AbstractLearner(ABC):
         Raises:
             InputError: no items, labels outside the task, sizes that differ.
         """
+
+    def fit_long(
+        self,
+        x: Tensor,
+        y: Tensor,
+        *,
+        generator: Generator,
+        checkpoint: Checkpoint | None = None,
+        told: Told | None = None,
+        progress: Progress | None = None,
+        unlabelled: Tensor | None = None,
+    ) -> FitReport:
+        """As ``fit``, for a training that takes long: cut off, it goes on where it was.
+
+        Called again with the same arguments, the result is bit for bit that of a training left
+        alone. A learner that cannot do so, which is the default, begins anew and tells nothing.
+
+        Args:
+            x: As in ``fit``.
+            y: As in ``fit``.
+            generator: As in ``fit``.
+            checkpoint: Where the training leaves how far it came.
+            told: Told each record of the history as soon as it is made.
+            progress: As in ``fit``.
+            unlabelled: As in ``fit``.
+
+        Raises:
+            InputError: as ``fit``; the checkpoint belongs to another training.
+        """
+        return self.fit(x, y, generator=generator, progress=progress, unlabelled=unlabelled)
 
     def fit_more(
         self,

@@ -1,5 +1,6 @@
 """Forward-Forward learning and backpropagation on the same goodness."""
 
+import json
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, Literal, cast
@@ -10,7 +11,7 @@ from torch import Generator, Tensor
 
 from pauca import rng
 from pauca.checks import check_labels, check_size
-from pauca.data.augment import RandomCrop, ToFloat
+from pauca.data.augment import RandomCrop
 from pauca.data.dataset import Task
 from pauca.errors import InputError, UsageError
 from pauca.forward import (
@@ -20,15 +21,29 @@ from pauca.forward import (
     Items,
     LinearProbe,
     ProbeReadout,
-    train,
+    Training,
 )
-from pauca.learners._forward_settings import Choice, complete, plan_from, recipe_from
-from pauca.learners.base import AbstractLearner, FitReport, LabelInput, Progress, learners
+from pauca.learners._encoding import Encoding
+from pauca.learners._forward_settings import (
+    Choice,
+    check_same,
+    complete,
+    plan_from,
+    recipe_from,
+)
+from pauca.learners._long import run_long
+from pauca.learners.base import (
+    AbstractLearner,
+    Checkpoint,
+    FitReport,
+    LabelInput,
+    Progress,
+    Told,
+    learners,
+)
 from pauca.outputs import Outputs
 
 __all__ = ["AbstractForward", "BackpropForward", "ForwardForward"]
-
-_APPENDED = 0.3  # length of an appended label, in median lengths of a training item
 
 Count = Annotated[int, Field(ge=1)]
 Widths = Annotated[tuple[Count | dict[str, Any], ...], Field(min_length=1)]
@@ -133,7 +148,10 @@ class AbstractForward(AbstractLearner):
             raise UsageError(
                 "only images can be moved", expected="shift = 0", got=f"shift = {whole['shift']}"
             )
-        self._code(1.0)  # an item that cannot carry its label is refused now, not after hours
+        self._encoding = Encoding(task, whole["pixels"], self.device)
+        self._encoding.code(
+            self.recipe, 1.0
+        )  # an item that cannot carry its label is refused now, not after hours
         self._net: ForwardNet | None = None
         self._probe: LinearProbe | None = None
 
@@ -184,24 +202,45 @@ class AbstractForward(AbstractLearner):
             InputError: no items, labels outside the task, sizes that differ.
             RunError: the training diverged.
         """
+        return self.fit_long(x, y, generator=generator, progress=progress)
+
+    def fit_long(
+        self,
+        x: Tensor,
+        y: Tensor,
+        *,
+        generator: Generator,
+        checkpoint: Checkpoint | None = None,
+        told: Told | None = None,
+        progress: Progress | None = None,
+        unlabelled: Tensor | None = None,
+    ) -> FitReport:
+        """As ``fit``, and goes on in the middle of a layer; arguments as in the base class.
+
+        Raises:
+            InputError: as ``fit``; the checkpoint belongs to another training.
+            RunError: the training diverged.
+        """
         self.check_fit(x, y)
-        weights, training = rng.split(generator, "weights", "training")
+        weights, stream = rng.split(generator, "weights", "training")
         whole = self.settings
         shift = RandomCrop(whole["shift"]).draw if whole["shift"] else None
-        items = Items(x.to(self.device), y.to(self.device), self._encode, shift, self.task.shape)
-        net = self._build(self._code(self._appended_length(items.x)), weights)
-        trained = train(
+        items = Items(x.to(self.device), y.to(self.device), self._encoding, shift, self.task.shape)
+        net = self._build(
+            self._encoding.code(self.recipe, self._encoding.appended(items.x)), weights
+        )
+        training = Training(
             net,
             items,
             schedule=self.recipe.schedule,
             loss=self.recipe.loss,
             negatives=self.recipe.negatives,
             plan=self.plan,
-            generator=training,
-            progress=progress,
+            generator=stream,
             dropout=whole["dropout"],
             item_dropout=whole["item_dropout"],
         )
+        trained = run_long(training, self._plain(), checkpoint, told, progress)
         self._net, self._probe = net, self._fitted_probe(net, items)
         return FitReport(trained.steps, trained.examples, history=trained.history)
 
@@ -230,7 +269,7 @@ class AbstractForward(AbstractLearner):
             features = self._features(net, x)
         if "goodness" in needs or self._probe is None:
             blocks = _blocks(x, net.block(net.code.classes))
-            goodness = torch.cat([net.label_goodness(self._encode(block)) for block in blocks])
+            goodness = torch.cat([net.label_goodness(self._encoding(block)) for block in blocks])
         return Outputs(
             ids=ids,
             probs=self._probs(goodness, features).unsqueeze(0),
@@ -255,7 +294,7 @@ class AbstractForward(AbstractLearner):
     @torch.no_grad()
     def _activities(self, net: ForwardNet, x: Tensor, rows: Tensor) -> list[Tensor]:
         pairs = zip(_blocks(x, net.block()), _blocks(rows, net.block()), strict=True)
-        blocks = [net(self._encode(block), shown) for block, shown in pairs]
+        blocks = [net(self._encoding(block), shown) for block, shown in pairs]
         return [torch.cat(parts) for parts in zip(*blocks, strict=True)]
 
     def activations(self, x: Tensor, *, label: LabelInput = "neutral") -> dict[str, Tensor]:
@@ -274,17 +313,21 @@ class AbstractForward(AbstractLearner):
         return {f"layer{at}": h for at, h in enumerate(found, start=1)}
 
     def state(self) -> dict[str, Any]:
-        """Weights of every layer, the label code's constants, and the probe if there is one."""
-        found = {"net": _copied(self.net)}
+        """Settings, weights of every layer, the label's constants, and the probe if there."""
+        found = {"settings": self._plain(), "net": _copied(self.net)}
         return found if self._probe is None else {**found, "probe": _copied(self._probe)}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Put back what ``state`` gave.
 
         Raises:
-            InputError: it comes from a net of another form.
+            InputError: it comes from a net of another form, or learned by other choices.
         """
-        net, readout = self._build(self._code(1.0), rng.generator_from(0)), self.recipe.readout
+        check_same(state, self._plain())
+        net, readout = (
+            self._build(self._encoding.code(self.recipe, 1.0), rng.generator_from(0)),
+            self.recipe.readout,
+        )
         probe = None
         if isinstance(readout, ProbeReadout):
             probe = readout.probe(sum(net.widths), self.task.c).requires_grad_(False)
@@ -301,32 +344,13 @@ class AbstractForward(AbstractLearner):
             ) from None
         self._net, self._probe = net, None if probe is None else probe.to(self.device)
 
+    def _plain(self) -> dict[str, Any]:
+        """The settings as plain values, lists for tuples."""
+        found: dict[str, Any] = json.loads(json.dumps(dict(self.settings)))
+        return found
+
     def _build(self, code: AbstractLabelCode, generator: Generator) -> ForwardNet:
         return self.recipe.build(code, generator).to(self.device)
-
-    def _encode(self, x: Tensor) -> Tensor:
-        """Stored items [b, ...] -> flattened floats [b, d]."""
-        x = x.to(self.device)
-        if self.settings["pixels"] == "unit" and x.dtype == torch.uint8:
-            return ToFloat().apply(x, None).flatten(1)
-        return self.task.evaluate(x, None).flatten(1)
-
-    def _code(self, appended: float) -> AbstractLabelCode:
-        """The label code for this task; ``appended`` is the length of a label outside images."""
-        shape, c = self.task.shape, self.task.c
-        if len(shape) != 3:
-            return self.recipe.code(shape, c, [appended], [0.0])
-        # [2, channels], black and white
-        levels = torch.tensor([0, 255], dtype=torch.uint8)[:, None, None, None].expand(2, *shape)
-        seen = self._encode(levels).cpu().view(2, shape[0], -1)
-        return self.recipe.code(shape, c, seen[1].amax(1).tolist(), seen[0].amin(1).tolist())
-
-    def _appended_length(self, x: Tensor) -> float:
-        """Length of an appended label, from the training items; 1 if they are all zero."""
-        if len(self.task.shape) == 3:
-            return 1.0
-        length = float(self._encode(x).norm(dim=1).median())
-        return _APPENDED * length if length > 0 else 1.0
 
     def _rows(self, label: LabelInput, n: int) -> Tensor:
         """Rows of the label code, int64 [n]."""
