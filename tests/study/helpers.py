@@ -25,6 +25,13 @@ COMMAND = f"""if True:
     run_study(study(**changes), sys.argv[1], workers=workers, imports=[{NAME!r}])
 """
 
+OFTEN = """if True:
+    import json, signal, sys
+    from pauca.study import run_study
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    run_study(json.loads(sys.argv[2]), sys.argv[1], workers=1, imports=["tests.study.often"])
+"""
+
 
 class Lines(AbstractDisplay):
     """Keeps what is shown."""
@@ -56,10 +63,16 @@ def numbers(runs: Iterable[Run]) -> dict[str, Any]:
 
 
 @contextmanager
-def started(folder: Path, changes: str, workers: int = 1) -> Iterator["subprocess.Popen[bytes]"]:
-    """The study in a process group of its own; nothing of it is left at the end."""
+def started(
+    folder: Path, changes: str, workers: int = 1, *, often: bool = False
+) -> Iterator["subprocess.Popen[bytes]"]:
+    """The study in a process group of its own; nothing of it is left at the end.
+
+    With ``often`` the text is the whole study, and every step of a training is kept.
+    """
+    command = OFTEN if often else COMMAND
     process = subprocess.Popen(
-        [sys.executable, "-c", COMMAND, str(folder), changes, str(workers)],
+        [sys.executable, "-c", command, str(folder), changes, str(workers)],
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar, Self
 
@@ -23,6 +24,11 @@ class AbstractStore(ABC):
     """
 
     shared: ClassVar[bool] = False
+
+    @property
+    def folder(self) -> Path | None:
+        """Where files that are needed for a while may lie beside the account, if anywhere."""
+        return None
 
     @abstractmethod
     def put_meta(self, key: str, value: Any) -> None:

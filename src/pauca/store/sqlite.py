@@ -59,6 +59,11 @@ class SqliteStore(AbstractStore):
         with told(self.path):
             self._open = connect(self.path, readonly=readonly, timeout=timeout)
 
+    @property
+    def folder(self) -> Path | None:
+        """The one that holds the file."""
+        return self.path.parent
+
     def __reduce__(self) -> tuple[object, ...]:
         """A pickled store opens the same file again."""
         return _reopen, (self.path, self._readonly, self._timeout)

@@ -21,6 +21,11 @@ class _Followed:
     fraction: float
     before: float  # seconds of its rounds that were done when it was claimed
     since: float = 0.0
+    how: str = ""
+
+    @property
+    def part(self) -> Part:
+        return Part(f"{self.label} ({self.how})" if self.how else self.label, self.fraction)
 
     def work(self, now: float) -> Work:
         spent = self.before + (now - self.since if self.state == "running" else 0.0)
@@ -55,7 +60,7 @@ class Watch:
         elif event in ("done", "failed"):
             run.before += now - run.since
             run.state = "done" if event == "done" else "failed"
-        run.fraction = fraction
+        run.fraction, run.how = fraction, what if event == "part" else ""
         if event == "failed":
             self._display.say(f"failed: {run.label}: {what}")
         self.tick()
@@ -79,7 +84,7 @@ class Watch:
             total=len(runs),
             done=sum(run.state == "done" for run in runs),
             failed=sum(run.state == "failed" for run in runs),
-            running=tuple(Part(r.label, r.fraction) for r in runs if r.state == "running"),
+            running=tuple(run.part for run in runs if run.state == "running"),
             elapsed=now - self._began,
             left=time_left([run.work(now) for run in runs], self._workers),
         )

@@ -17,7 +17,7 @@ __all__ = ["Announce", "Event", "work_through"]
 Event = Literal["claimed", "part", "done", "failed"]
 
 Announce = Callable[[Event, str, float, str], None]
-"""Told what happened: the event, the run, the fraction done, and what went wrong."""
+"""Told what happened: the event, the run, the fraction done, and what went wrong or how it goes."""
 
 
 def work_through(store: AbstractStore, owner: str, announce: Announce) -> None:
@@ -45,8 +45,8 @@ def work_through(store: AbstractStore, owner: str, announce: Announce) -> None:
             announce("done", run_id, 1.0, "")
 
 
-def _part(announce: Announce, run_id: str, fraction: float) -> None:
-    announce("part", run_id, fraction, "")
+def _part(announce: Announce, run_id: str, fraction: float, how: str) -> None:
+    announce("part", run_id, fraction, how)
 
 
 def _keeper() -> Callable[[Mapping[str, Any]], Dataset]:

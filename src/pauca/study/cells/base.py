@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from pauca.data import Dataset
 from pauca.registry import Registry
 from pauca.store import AbstractStore, Run
+from pauca.study.checkpoint import FileCheckpoint
 
 __all__ = ["AbstractCell", "Desk", "cells"]
 
@@ -22,7 +23,7 @@ class Desk:
         owner: Who claimed it.
         store: Where its rounds go.
         load: Gives the data set of these settings.
-        report: Told which fraction of the cell is done.
+        report: Told which fraction of the cell is done, and in a few words how it goes.
     """
 
     def __init__(
@@ -31,13 +32,20 @@ class Desk:
         owner: str,
         store: AbstractStore,
         load: Callable[[Mapping[str, Any]], Dataset],
-        report: Callable[[float], None],
+        report: Callable[[float, str], None],
     ) -> None:
         self.run = run
-        self.report = report
+        self._report = report
         self._owner = owner
         self._store = store
         self._load = load
+        folder = None if store.folder is None else store.folder / "checkpoints"
+        self.checkpoint = FileCheckpoint(None if folder is None else folder / f"{run.spec.id}.pt")
+        """Where a long training leaves how far it came, until its round is kept."""
+
+    def report(self, fraction: float, how: str = "") -> None:
+        """Tell which fraction of the cell is done, and in a few words how it goes."""
+        self._report(fraction, how)
 
     @property
     def settings(self) -> Mapping[str, Any]:

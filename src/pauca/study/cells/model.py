@@ -31,8 +31,9 @@ class Model(AbstractCell):
         return str(settings["learner"]["name"])
 
     def work(self, desk: Desk) -> None:
-        """Unless it was kept already: train, measure, keep."""
+        """Unless it was kept already: train, or go on with it, measure, keep."""
         if desk.run.rounds:
+            desk.checkpoint.remove()
             return
         settings = desk.settings
         dataset = desk.dataset()
@@ -40,11 +41,14 @@ class Model(AbstractCell):
         train = _part(dataset.train, settings.get("train_size"), streams)
         learner = learner_of(settings["learner"], dataset, settings["device"])
         began = perf_counter()
-        report = learner.fit(
+        course = _Course(desk)
+        report = learner.fit_long(
             train.x,
             _labels(train, dataset.name),
             generator=streams.generator("model"),
-            progress=lambda part: desk.report(0.95 * part),
+            checkpoint=desk.checkpoint,
+            told=course.told,
+            progress=course.progress,
             unlabelled=train.x[:0],
         )
         trained = perf_counter()
@@ -60,9 +64,34 @@ class Model(AbstractCell):
             "history": [dict(stage) for stage in report.history],
         }
         picture = walls(learner, test, labels, streams.generator("analysis", 1))
-        seconds = {"train": trained - began, "evaluate": perf_counter() - trained}
+        seconds = {
+            "train": desk.checkpoint.before + trained - began,
+            "evaluate": perf_counter() - trained,
+        }
         desk.keep({**record, "seconds": seconds}, {"walls.npz": picture})
+        desk.checkpoint.remove()
         desk.report(1.0)
+
+
+class _Course:
+    """How a training goes, for those who watch."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk, self._how = desk, ""
+
+    def told(self, record: Mapping[str, float]) -> None:
+        """The newest record of the history, in a few words."""
+        words = [f"layer {record['layer']:.0f}"] if "layer" in record else []
+        words += [
+            f"{name} {100 * record[name]:.1f} %"
+            for name in ("accuracy", "separation")
+            if name in record
+        ]
+        self._how = ", ".join(words)
+
+    def progress(self, part: float) -> None:
+        """Which part of the training is done."""
+        self._desk.report(0.95 * part, self._how)
 
 
 def _part(split: Split, size: int | None, streams: Streams) -> Split:

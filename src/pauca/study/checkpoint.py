@@ -1,0 +1,108 @@
+"""How far a long training came, in a file beside the study, until the training is done."""
+
+import os
+import pickle
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import pauca
+from pauca.errors import StoreError
+
+__all__ = ["EVERY", "FileCheckpoint"]
+
+EVERY = 60.0
+"""Seconds between two savings."""
+
+
+class FileCheckpoint:
+    """A file that is whole at any moment: a new one takes the place of the old one at once.
+
+    A file that another version of pauca or torch wrote is left alone and written anew, since no two
+    versions promise the same numbers.
+
+    Args:
+        path: The file; its folder is made when it is needed. None: nothing is kept.
+        every: Seconds between two savings.
+    """
+
+    def __init__(self, path: Path | None, every: float | None = None) -> None:
+        self._path = path
+        self._every = EVERY if every is None else every
+        self._began = self._last = time.monotonic()
+        self.before = 0.0
+        """Seconds of the work that was cut off and is gone on with."""
+
+    def load(self) -> Mapping[str, Any] | None:
+        """What was saved last, or None.
+
+        Raises:
+            StoreError: the file is damaged.
+        """
+        self._began = self._last = time.monotonic()
+        if self._path is None or not self._path.exists():
+            return None
+        try:
+            found = torch.load(self._path, weights_only=True, map_location="cpu")
+            self.before = 0.0 if found["versions"] != _versions() else found["seconds"]
+            state: Mapping[str, Any] = found["state"]
+        except (OSError, RuntimeError, KeyError, TypeError, EOFError, pickle.PickleError) as error:
+            raise StoreError(
+                "what was kept of a training is damaged",
+                got=str(error).splitlines()[0] if str(error) else type(error).__name__,
+                where=self._path,
+                todo="remove the file; the training then begins anew",
+            ) from None
+        return None if found["versions"] != _versions() else state
+
+    def due(self) -> bool:
+        """Whether the last saving is long enough ago."""
+        return self._path is not None and time.monotonic() - self._last >= self._every
+
+    def save(self, state: Mapping[str, Any]) -> None:
+        """Keep this state; after a kill the file holds it whole, or the one before.
+
+        Raises:
+            StoreError: it cannot be written.
+        """
+        if self._path is None:
+            return
+        now = time.monotonic()
+        kept = {
+            "versions": _versions(),
+            "seconds": self.before + now - self._began,
+            "state": dict(state),
+        }
+        draft = self._path.with_suffix(f".{os.getpid()}.part")
+        try:
+            self._path.parent.mkdir(exist_ok=True)
+            with draft.open("wb") as file:
+                torch.save(kept, file)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(draft, self._path)
+        except OSError as error:
+            raise StoreError(
+                "what a training did so far cannot be kept", got=error.strerror, where=self._path
+            ) from None
+        self._last = time.monotonic()
+
+    def remove(self) -> None:
+        """Remove the file and what a kill left beside it, and the folder if nothing else is there.
+
+        An empty folder may be gone already, by another worker's hand.
+        """
+        if self._path is None or not self._path.parent.exists():
+            return
+        for left in (self._path, *self._path.parent.glob(f"{self._path.stem}.*.part")):
+            left.unlink(missing_ok=True)
+        with suppress(OSError):
+            self._path.parent.rmdir()
+
+
+def _versions() -> dict[str, str]:
+    return {"pauca": pauca.__version__, "torch": str(torch.__version__)}
