@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pauca.data import Dataset, Split, Task, load_dataset
     from pauca.errors import PaucaError
     from pauca.learners import AbstractLearner, make_learner
+    from pauca.learners._estimator import ForwardForwardClassifier
     from pauca.oracle import AbstractOracle, VaultOracle
     from pauca.outputs import Outputs
     from pauca.rng import Streams
@@ -25,6 +26,7 @@ _HOMES = {
     "AbstractOracle": "pauca.oracle",
     "AbstractStrategy": "pauca.strategies",
     "Dataset": "pauca.data",
+    "ForwardForwardClassifier": "pauca.learners._estimator",
     "Outputs": "pauca.outputs",
     "PaucaError": "pauca.errors",
     "Session": "pauca.session",
@@ -43,6 +45,7 @@ __all__ = [
     "AbstractOracle",
     "AbstractStrategy",
     "Dataset",
+    "ForwardForwardClassifier",
     "Outputs",
     "PaucaError",
     "Session",
