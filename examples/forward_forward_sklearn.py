@@ -13,9 +13,8 @@ from sklearn.preprocessing import StandardScaler
 import pauca
 
 x, y = load_digits(return_X_y=True)
-names = np.array(["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"])[
-    y
-]
+words = "zero one two three four five six seven eight nine"
+names = np.array(words.split())[y]
 train, test, named, expected = train_test_split(x, names, test_size=0.3, random_state=0)
 
 models = {

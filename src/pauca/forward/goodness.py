@@ -74,7 +74,7 @@ class AbstractGoodness(ABC):
         """Refuse a layer that it does not fit; by default it fits every one.
 
         Args:
-            units: Units of the layer; channels, where it has such.
+            units: Units of the layer; where goodness is by class, its channels if it has such.
             classes: Number of classes.
 
         Raises:

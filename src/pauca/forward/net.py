@@ -84,7 +84,7 @@ class ForwardNet(nn.Module):
             kind = str(settings.pop("name", "linear"))
             context = {"shape": shape, "normalisation": normalisation, "generator": generator}
             layer = layers.make(kind, settings, **context)
-            goodness.check(layer.groups, code.classes)
+            goodness.check(layer.groups if goodness.by_class else layer.units, code.classes)
             self.layers.append(layer)
             shape = self.layer(number).out
         self.factorised = factorise and isinstance(self.layer(0).normalisation, AbstractScaling)
