@@ -1,4 +1,4 @@
-"""Write the generated pages of docs/, or with --check say which are out of date.
+"""Write the generated pages and tables of docs/, or with --check say which are out of date.
 
 Also checked: every relative link in README.md and docs/ leads somewhere.
 """
@@ -9,12 +9,15 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from typer.models import CommandInfo
 
+    from pauca.registry import Registry
+
 ROOT = Path(__file__).resolve().parent.parent
+_GIVEN = {"shape", "classes", "on", "off", "normalisation", "generator"}  # by the program
 NOTE = "<!-- Generated from the code by `make write-docs`; do not edit. -->\n\n"
 
 
@@ -113,6 +116,69 @@ def cli_page() -> str:
     return "\n".join(lines)
 
 
+def forward_tables() -> dict[str, str]:
+    """The tables of docs/forward-forward.md by axis: every entry of every registry."""
+    from pauca import forward
+    from pauca.learners._recipes import RECIPES
+
+    axes = {
+        "goodness": forward.goodnesses,
+        "loss": forward.losses,
+        "label": forward.label_codes,
+        "negatives": forward.negatives,
+        "normalisation": forward.normalisations,
+        "schedule": forward.schedules,
+        "readout": forward.readouts,
+        "layers": forward.layers,
+    }
+    tables = {axis: _axis_table(registry) for axis, registry in axes.items()}
+    keys = list(next(iter(RECIPES.values())))
+    keys += [key for recipe in RECIPES.values() for key in recipe if key not in keys]
+    lines = [f"| setting | {' | '.join(f'`{name}`' for name in RECIPES)} |"]
+    lines.append("|---" * (1 + len(RECIPES)) + "|")
+    for key in dict.fromkeys(keys):
+        told = [_told(recipe.get(key, "the learner's")) for recipe in RECIPES.values()]
+        lines.append(f"| `{key}` | {' | '.join(told)} |")
+    return {**tables, "recipes": "\n".join(lines)}
+
+
+def _axis_table(registry: "Registry[Any]") -> str:
+    lines = ["| name | settings | what | source |", "|---|---|---|---|"]
+    for name in registry.names():
+        maker = registry.get(name)
+        settings = [
+            key if parameter.default is parameter.empty else f"{key} = {parameter.default}"
+            for key, parameter in inspect.signature(maker).parameters.items()
+            if key not in _GIVEN
+        ]
+        shown = ", ".join(f"`{setting}`" for setting in settings)
+        what = _first_paragraph(maker).replace("|", "\\|")
+        lines.append(f"| `{name}` | {shown} | {what} | {getattr(maker, 'reference', '')} |")
+    return "\n".join(lines)
+
+
+def _told(value: object) -> str:
+    if isinstance(value, dict):
+        rest = ", ".join(f"{key} {number}" for key, number in value.items() if key != "name")
+        return f"{value['name']} ({rest})" if rest else str(value["name"])
+    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def filled(text: str, tables: dict[str, str]) -> str:
+    """A page with every table between its marks put in anew.
+
+    Raises:
+        SystemExit: a table has no place on the page.
+    """
+    for name, table in tables.items():
+        begin, end = f"<!-- table: {name} -->", "<!-- end of table -->"
+        head, mark, rest = text.partition(begin)
+        if not mark or end not in rest:
+            raise SystemExit(f"docs/forward-forward.md: no place for the table {name!r}")
+        text = f"{head}{begin}\n{table}\n{end}{rest.partition(end)[2]}"
+    return text
+
+
 def _called(command: "CommandInfo") -> str:
     return getattr(command.callback, "__name__", "").strip("_")
 
@@ -149,6 +215,13 @@ def main() -> int:
             wrong.append(f"{path} is out of date; what to do: make write-docs")
         if not check:
             file.write_text(text, encoding="utf-8")
+    page = ROOT / "docs/forward-forward.md"
+    before = page.read_text(encoding="utf-8")
+    after = filled(before, forward_tables())
+    if check and before != after:
+        wrong.append("docs/forward-forward.md is out of date; what to do: make write-docs")
+    if not check:
+        page.write_text(after, encoding="utf-8")
     wrong += dead_links()
     for line in wrong:
         print(line, file=sys.stderr)

@@ -7,13 +7,21 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from pauca.report.areas import AreasRecord, areas_record, draw_areas
+from pauca.report.courses import Course, courses, draw_goodness, draw_told
 from pauca.report.curves import curves_record, draw_curves
 from pauca.report.models import ModelsRecord, draw_accuracy, draw_hoyer, models_record
 from pauca.report.style import to_svg
 from pauca.report.tables import Table, areas_table, cost_table, layers_table, measures_table
 from pauca.report.view import Group, StudyView
 from pauca.report.walls import Wall, draw_wall, read_walls
-from pauca.report.words import accuracy_words, area_words, curve_words, hoyer_words, wall_words
+from pauca.report.words import (
+    accuracy_words,
+    area_words,
+    course_words,
+    curve_words,
+    hoyer_words,
+    wall_words,
+)
 from pauca.store.base import AbstractStore
 
 __all__ = ["Picture", "Section", "sections"]
@@ -124,6 +132,14 @@ def _models(
         tuple(_model_pictures(record, group, key)) if drawn else (),
         tuple(table for table in tables if table is not None),
     )
+    learned = courses(group)[:_WALLS] if drawn else ()
+    if learned:
+        yield Section(
+            f"Training of Forward-Forward layers: {group.title}",
+            _COURSES_LEAD,
+            tuple(_course_picture(course, f"{key}t{at}") for at, course in enumerate(learned)),
+            (),
+        )
     if walls:
         yield Section(
             f"Activation walls: {group.title}",
@@ -139,6 +155,22 @@ def _models_lead(group: Group, record: ModelsRecord) -> str:
     if record.labels is None:
         return f"{models}, {each}."
     return f"{models}, {each}, trained on {record.labels:,} labels."
+
+
+_COURSES_LEAD = (
+    "What each layer did while it learned, on training items. Left: mean goodness under the right"
+    " label (positives) and under what is wrong (negatives). Right: how often a layer by itself"
+    " names the right label, and the separation: how often a positive's goodness is above its"
+    " negative's. Bands: 95\u202f% intervals over repetitions."
+)
+
+
+def _course_picture(course: Course, key: str) -> Picture:
+    says = course_words(course)
+    alt = " ".join(says)
+    svgs = (_svg(draw_goodness(course), f"{key}g", alt), _svg(draw_told(course), f"{key}s", alt))
+    how = f"{_counted(course.repetitions, 'repetition', 'repetitions')}."
+    return Picture(course.label, svgs, how, says)
 
 
 def _walls_lead(drawn: int, models: int) -> str:

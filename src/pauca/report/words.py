@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from pauca.report.areas import AreaRow, AreasRecord
+from pauca.report.courses import Course, LayerCourse
 from pauca.report.curves import CurvesRecord
 from pauca.report.estimates import Estimate
 from pauca.report.models import ModelRow, ModelsRecord
@@ -18,6 +19,7 @@ __all__ = [
     "area_words",
     "caution",
     "comparison",
+    "course_words",
     "curve_words",
     "hoyer_words",
     "join",
@@ -170,6 +172,22 @@ def hoyer_words(record: ModelsRecord) -> tuple[str, ...]:
     top, next_one = rows[0], rows[1]
     second = _apart(top.label, _first_hoyer(top), next_one.label, _first_hoyer(next_one))
     return first, second
+
+
+def course_words(course: Course) -> tuple[str, ...]:
+    """What the figure of a training shows at its end, layer by layer."""
+    found = [_layer_words(layer) for layer in course.layers]
+    return (f"At the end: {'; '.join(found)}.",)
+
+
+def _layer_words(layer: LayerCourse) -> str:
+    up, down = layer.positive[-1].mean, layer.negative[-1].mean
+    words = f"layer {layer.layer} goodness {up:.2f} and {down:.2f}"
+    words += f", separation {share(layer.separation[-1].mean)}\u202f%"
+    if layer.accuracy[-1].n:
+        words += f", accuracy {share(layer.accuracy[-1].mean)}\u202f%"
+    dead = layer.dead[-1]
+    return words + (f", {dead.mean:.0f} units silent" if dead.n and dead.mean >= 0.5 else "")
 
 
 def models_summary(record: ModelsRecord) -> str:
