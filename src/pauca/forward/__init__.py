@@ -66,6 +66,7 @@ from pauca.forward.schedules import (
     schedules,
 )
 from pauca.forward.source import Items, Source
+from pauca.forward.speed import Speed
 from pauca.forward.training import Trained, Training, train
 
 __all__ = [
@@ -123,6 +124,7 @@ __all__ = [
     "SoftmaxSum",
     "Source",
     "Spatial",
+    "Speed",
     "SumOfSquares",
     "Threshold",
     "TopK",

@@ -19,6 +19,7 @@ from pauca.forward.plan import Plan
 from pauca.forward.recorder import Recorder
 from pauca.forward.schedules import AbstractSchedule, AbstractStage
 from pauca.forward.source import Items, Source
+from pauca.forward.speed import Speed
 from pauca.forward.step import Step
 
 __all__ = ["Trained", "Training", "train"]
@@ -61,6 +62,7 @@ class Training:
             independent streams.
         dropout: Part of the activity that a deeper layer does not see while it learns.
         item_dropout: Part of an item that the first layer does not see while it learns.
+        speed: Which short cuts are taken.
 
     Raises:
         UsageError: fewer steps than stages.
@@ -79,12 +81,13 @@ class Training:
         generator: Generator,
         dropout: float = 0.0,
         item_dropout: float = 0.0,
+        speed: Speed = Speed(),  # noqa: B008 - frozen
     ) -> None:
         self.net, self.items, self.schedule, self.loss, self.plan = net, items, schedule, loss, plan
         self.budgets = plan.stage_steps(len(items), schedule.count(net.depth))
         self._streams = dict(zip(_STREAMS, rng.split(generator, *_STREAMS), strict=True))
         noise = Noise(item_dropout, dropout, self._streams["noise"])
-        self.source = Source(items, net, negatives, noise, self._streams["negatives"])
+        self.source = Source(items, net, negatives, noise, self._streams["negatives"], speed)
         self.history: list[Mapping[str, float]] = []
         self.done, self.examples = 0, 0
         self._number, self._at = 0, 0
@@ -209,6 +212,7 @@ def train(
     progress: Callable[[float], None] | None = None,
     dropout: float = 0.0,
     item_dropout: float = 0.0,
+    speed: Speed = Speed(),  # noqa: B008 - frozen
 ) -> Trained:
     """Train ``net`` in place, from the first step to the last; arguments as in ``Training``.
 
@@ -223,6 +227,7 @@ def train(
         progress: Told which fraction of all steps is done.
         dropout: Part of the activity that a deeper layer does not see while it learns.
         item_dropout: Part of an item that the first layer does not see while it learns.
+        speed: Which short cuts are taken.
 
     Raises:
         UsageError: fewer steps than stages.
@@ -238,5 +243,6 @@ def train(
         generator=generator,
         dropout=dropout,
         item_dropout=item_dropout,
+        speed=speed,
     )
     return training.run(progress)
