@@ -65,6 +65,8 @@ from pauca.forward.schedules import (
     Simultaneous,
     schedules,
 )
+from pauca.forward.seeds import train_seeds
+from pauca.forward.shortlist import agreement, shortlist_goodness
 from pauca.forward.source import Items, Source
 from pauca.forward.speed import Speed
 from pauca.forward.training import Trained, Training, train
@@ -130,6 +132,7 @@ __all__ = [
     "TopK",
     "Trained",
     "Training",
+    "agreement",
     "goodnesses",
     "label_codes",
     "layers",
@@ -138,5 +141,7 @@ __all__ = [
     "normalisations",
     "readouts",
     "schedules",
+    "shortlist_goodness",
     "train",
+    "train_seeds",
 ]

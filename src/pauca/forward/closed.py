@@ -159,7 +159,8 @@ class ClosedForm:
 
     def _slopes(self, goodness: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
         """The loss of each net, summed over layers, and dL/dG of each layer."""
-        total, slopes = goodness[0].new_zeros(len(goodness[0])), []
+        total = goodness[0].new_zeros(len(goodness[0]))
+        slopes: list[Tensor] = []
         for g in goodness:
             with torch.enable_grad():
                 leaf = g.detach().requires_grad_()

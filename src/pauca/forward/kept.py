@@ -12,6 +12,8 @@ from pauca.forward.source import Source
 
 __all__ = ["Kept", "keep_finished", "keep_items"]
 
+_BLOCK = 1024  # items looked at together while the whole set is gone through
+
 
 @dataclass(eq=False)
 class Kept:
@@ -95,7 +97,7 @@ def _budget(source: Source) -> int:
 def _for_all(source: Source, make: Callable[[Tensor], Prepared]) -> Prepared:
     """What ``make`` makes of every item, block by block."""
     y, parts = source.items.y, None
-    for index in _blocks(y, source.net.block()):
+    for index in _blocks(y):
         block = make(source.items.at(index))
         if parts is None:
             parts = Prepared(*(part.new_empty(len(y), *part.shape[1:]) for part in block))
@@ -109,7 +111,7 @@ def _right(source: Source, number: int, first: Prepared | None) -> Tensor:
     """Activity of finished layer ``number`` for every item with its right label."""
     net, y = source.net, source.items.y
     everything = net.code.patterns.new_empty(len(y), *net.layer(number).out)
-    for index in _blocks(y, net.block()):
+    for index in _blocks(y):
         prepared = net.prepare(source.items.at(index)) if first is None else first.take(index)
         h = net.first(prepared, net.shown(y[index].unsqueeze(0)))
         for above in range(1, number + 1):
@@ -118,6 +120,6 @@ def _right(source: Source, number: int, first: Prepared | None) -> Tensor:
     return everything
 
 
-def _blocks(y: Tensor, size: int) -> Iterator[Tensor]:
-    for start in range(0, len(y), size):
-        yield torch.arange(start, min(start + size, len(y)), device=y.device)
+def _blocks(y: Tensor) -> Iterator[Tensor]:
+    for start in range(0, len(y), _BLOCK):
+        yield torch.arange(start, min(start + _BLOCK, len(y)), device=y.device)

@@ -102,7 +102,8 @@ def goodness_of(labelled: Labelled, factor: Tensor, bias: Tensor, shift: Shift |
 
 def sums(weights: Tensor, h: Tensor) -> Tensor:
     """Weighted sums of activity over rows and items, float [s, k, r, b] -> [s, k, u]."""
-    return torch.bmm(weights.flatten(2), h.flatten(1, 2))
+    a, b = weights.flatten(2), h.flatten(1, 2)
+    return torch.mm(a[0], b[0]).unsqueeze(0) if len(a) == 1 else torch.bmm(a, b)
 
 
 def scale_(h: Tensor, weights: Tensor) -> Tensor:

@@ -35,7 +35,7 @@ class Prepared(NamedTuple):
 
     def take(self, index: Tensor) -> "Prepared":
         """The items at these positions."""
-        return Prepared(*(part[index] for part in self))
+        return Prepared(*(torch.index_select(part, 0, index) for part in self))
 
 
 class ForwardNet(nn.Module):

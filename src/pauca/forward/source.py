@@ -1,7 +1,7 @@
 """What a training step reads: items, their right and wrong labels or wrong items, and noise."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Generator, Tensor
@@ -66,7 +66,7 @@ class Source:
     negatives: AbstractNegatives
     noise: Noise
     generator: Generator
-    speed: Speed = Speed()
+    speed: Speed = field(default_factory=Speed)
 
     @property
     def plain(self) -> bool:

@@ -93,6 +93,7 @@ class Training:
         self._number, self._at = 0, 0
         self._order = torch.empty(0, dtype=torch.int64)
         self._stage: AbstractStage | None = None
+        self._step: Step | None = None
         if not negatives.labelled and len(items) < 2:
             raise InputError("one item alone has no negatives", expected="at least two items")
 
@@ -130,7 +131,7 @@ class Training:
     def state(self) -> dict[str, Any]:
         """All that the training changed so far, as tensors and plain values, copied."""
         learning = None
-        if self._stage is not None:
+        if self._stage is not None and self._step is not None:
             learning = {"step": self._step.state(), "recorder": self._recorder.state()}
         return deepcopy(
             {
@@ -153,41 +154,71 @@ class Training:
         self.history = [dict(record) for record in state["history"]]
         self._stage = None
         if state["learning"] is not None:
-            self._begin(None)
+            self.begin(resumed=True)
+            assert self._step is not None
             self._step.load_state(state["learning"]["step"])
             self._recorder.load_state(state["learning"]["recorder"])
 
+    @property
+    def stage_steps(self) -> int:
+        """Steps of the stage that is due."""
+        return self.budgets[self._number]
+
     def _one_step(self) -> None:
         if self._at == 0:
-            self._begin(self._stage)
-        budget, epoch = self.budgets[self._number], self.plan.epoch_steps(len(self.items))
-        index = self._next()
-        at = index.to(self.items.y.device)
-        self._recorder.add(*self._step(at, self.items.y[at], self._at))
+            self.begin()
+        index, y = self.next_batch()
+        assert self._step is not None
+        self.took(len(index), *self._step(index, y, self._at))
+
+    def next_batch(self) -> tuple[Tensor, Tensor]:
+        """Positions of the next items and their labels, int64 [b], on the device of the items."""
+        index = self._next().to(self.items.y.device)
+        return index, self.items.y[index]
+
+    def took(self, shown: int, loss: Tensor, goodness: list[Tensor], answers: list[Tensor]) -> None:
+        """Note a step that was taken, report where a report is due, and end a finished stage.
+
+        Args:
+            shown: Items of the step.
+            loss: Of the step, a scalar.
+            goodness: Of each learning layer, float [1 + r, b].
+            answers: Of each such layer, its activity summed over the positives, float [u].
+        """
+        budget, epoch = self.stage_steps, self.plan.epoch_steps(len(self.items))
+        self._recorder.add(loss, goodness, answers)
         self._at += 1
         self.done += 1
-        self.examples += len(index)
+        self.examples += shown
         if self._at % max(epoch, math.ceil(budget / _REPORTS)) == 0 or self._at == budget:
             self.history += self._recorder.report()
         if self._at == budget:
             self._end()
 
-    def _begin(self, before: AbstractStage | None) -> None:
-        """Stage ``self._number``."""
+    def begin(self, *, alone: bool = True, resumed: bool = False) -> AbstractStage:
+        """The stage that is due.
+
+        Args:
+            alone: Whether it takes its own steps; otherwise somebody else changes the weights.
+            resumed: Whether nothing is there that the stage before has kept.
+        """
+        before = None if resumed else self._stage
         self._stage = stage = self.schedule.stage(self._number, self.source, before)
         for number in stage.layers:
             self.net.layer(number).train()
-        self._step = Step(stage, self.loss, self.plan, self.budgets[self._number])
+        self._step = Step(stage, self.loss, self.plan, self.stage_steps) if alone else None
         self._recorder = Recorder(stage, self.plan.epoch_steps(len(self.items)))
         if self._at == 0:
             self._order = torch.empty(0, dtype=torch.int64)
+        return stage
 
     def _end(self) -> None:
-        self._step.finish()
+        if self._step is not None:
+            self._step.finish()
         self.net.eval()
         self._number, self._at = self._number + 1, 0
         if self.finished:
-            self._stage = None
+            self._stage = self._step = None
 
     def _next(self) -> Tensor:
         """Positions of the next batch: a new order every epoch, cut from its start."""
