@@ -112,7 +112,7 @@ def test_bfloat16_is_as_accurate_within_the_noise_of_a_seed(
             speed,
             items=items,
             schedule=schedule,
-            steps=120,
+            steps=40,
             batch=50,
             seed=seed,
             loss=Difference(),
@@ -120,8 +120,8 @@ def test_bfloat16_is_as_accurate_within_the_noise_of_a_seed(
         scores = net.label_goodness(x[held]).sum(-1)
         return float((scores.argmax(1) == y[held]).double().mean())
 
-    full = torch.tensor([accuracy(Speed(), seed) for seed in range(4)])
-    low = torch.tensor([accuracy(Speed(precision="bfloat16"), seed) for seed in range(4)])
+    full = torch.tensor([accuracy(Speed(), seed) for seed in range(3)])
+    low = torch.tensor([accuracy(Speed(precision="bfloat16"), seed) for seed in range(3)])
     assert float(full.mean()) > 0.6
     noise = float(full.std() + low.std()) / 2
     assert abs(float(low.mean() - full.mean())) < max(2 * noise, 0.03)

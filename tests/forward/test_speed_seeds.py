@@ -25,7 +25,7 @@ from pauca.forward import (
 )
 from pauca.forward.speed import Speed
 from pauca.rng import generator_from
-from tests.forward.fast import LOCAL, N, a_net, same, trained
+from tests.forward.fast import LOCAL, N, a_net, same, same_history, trained
 from tests.forward.plain import a_code, some_items
 
 
@@ -60,8 +60,7 @@ def test_seeds_at_once_equal_one_after_the_other(
     assert not torch.equal(next(together[0].parameters()), next(together[1].parameters()))
     for mine, theirs in zip(many, one, strict=True):
         assert (mine.steps, mine.examples) == (theirs.steps, theirs.examples)
-        for a, b in zip(mine.history, theirs.history, strict=True):  # type: ignore[assignment]
-            assert dict(a) == pytest.approx(dict(b), rel=1e-6)  # type: ignore[call-overload]
+        same_history(mine, theirs)
 
 
 def test_after_seeds_every_net_has_memory_of_its_own() -> None:

@@ -196,7 +196,8 @@ class ClosedForm:
             gradient.index_add_(2, self._stack.spots, columns)
         if seen.read.mean is not None:
             gradient -= added[:, _FIXED].unsqueeze(-1)
-        return added[:, 0], gradient, added[:, 1]
+        # the fused optimiser reads memory in order, whatever the strides say
+        return added[:, 0], gradient, added[:, 1].contiguous()
 
 
 _FIXED = 2  # weighted sums that every layer has: over positives, and for the bias

@@ -20,9 +20,10 @@ from pauca.forward import (
     Items,
     LinearProbe,
     ProbeReadout,
+    shortlist_goodness,
     train,
 )
-from pauca.learners._forward_settings import Choice, complete, plan_from, recipe_from
+from pauca.learners._forward_settings import Choice, complete, plan_from, recipe_from, speed_from
 from pauca.learners.base import AbstractLearner, FitReport, LabelInput, Progress, learners
 from pauca.outputs import Outputs
 
@@ -77,6 +78,10 @@ class AbstractForward(AbstractLearner):
         peer: Weight of peer normalisation.
         shift: Pixels by which images are moved at random while learning, in each direction.
         pixels: ``task`` for the task's own transform, ``unit`` for grey levels in [0, 1].
+        shortlist: Deeper layers answer to this many labels of the first layer alone; others share
+            the lowest answer among them. None for all: the exact rule.
+        speed: Which short cuts the training takes, none of which changes what is learned:
+            ``closed_form``, ``factorise``, ``keep``, ``precision`` (see pauca.forward.Speed).
         task: What is learned.
         device: Where.
 
@@ -118,6 +123,8 @@ class AbstractForward(AbstractLearner):
         peer: float | None = None,
         shift: int | None = None,
         pixels: Literal["task", "unit"] | None = None,
+        shortlist: Count | None = None,
+        speed: dict[str, Any] | None = None,
         task: Task,
         device: str = "cpu",
     ) -> None:
@@ -128,7 +135,7 @@ class AbstractForward(AbstractLearner):
         self.settings: Mapping[str, Any] = MappingProxyType(whole)
         self.widths = tuple(whole["widths"])
         self.recipe = recipe_from(whole, image=len(task.shape) == 3)
-        self.plan = plan_from(whole)
+        self.plan, self.speed = plan_from(whole), speed_from(whole)
         if whole["shift"] and len(task.shape) != 3:
             raise UsageError(
                 "only images can be moved", expected="shift = 0", got=f"shift = {whole['shift']}"
@@ -201,6 +208,7 @@ class AbstractForward(AbstractLearner):
             progress=progress,
             dropout=whole["dropout"],
             item_dropout=whole["item_dropout"],
+            speed=self.speed,
         )
         self._net, self._probe = net, self._fitted_probe(net, items)
         return FitReport(trained.steps, trained.examples, history=trained.history)
@@ -230,13 +238,18 @@ class AbstractForward(AbstractLearner):
             features = self._features(net, x)
         if "goodness" in needs or self._probe is None:
             blocks = _blocks(x, net.block(net.code.classes))
-            goodness = torch.cat([net.label_goodness(self._encode(block)) for block in blocks])
+            goodness = torch.cat([self._goodness(net, self._encode(block)) for block in blocks])
         return Outputs(
             ids=ids,
             probs=self._probs(goodness, features).unsqueeze(0),
             features=features if "features" in needs else None,
             goodness=goodness if "goodness" in needs else None,
         )
+
+    def _goodness(self, net: ForwardNet, x: Tensor) -> Tensor:
+        """Of every label, float [b, c, l]."""
+        best = self.settings["shortlist"]
+        return net.label_goodness(x) if best is None else shortlist_goodness(net, x, best)
 
     @torch.no_grad()
     def _probs(self, goodness: Tensor | None, features: Tensor | None) -> Tensor:
@@ -302,7 +315,8 @@ class AbstractForward(AbstractLearner):
         self._net, self._probe = net, None if probe is None else probe.to(self.device)
 
     def _build(self, code: AbstractLabelCode, generator: Generator) -> ForwardNet:
-        return self.recipe.build(code, generator).to(self.device)
+        built = self.recipe.build(code, generator, factorise=self.speed.factorise)
+        return built.to(self.device)
 
     def _encode(self, x: Tensor) -> Tensor:
         """Stored items [b, ...] -> flattened floats [b, d]."""
