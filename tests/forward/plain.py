@@ -18,6 +18,7 @@ from pauca.forward import (
     Overlay,
     Plan,
     RandomWrong,
+    Speed,
     Threshold,
     Trained,
     train,
@@ -123,6 +124,7 @@ def a_training(
     schedule: AbstractSchedule | None = None,
     seed: int = 5,
     generator: Generator | None = None,
+    speed: Speed | None = None,
     **plan: float | int,
 ) -> Trained:
     settings = {"steps": 12, "rate": 0.02, "batch": 16, **plan}
@@ -134,4 +136,5 @@ def a_training(
         negatives=RandomWrong(),
         plan=Plan(**settings),  # type: ignore[arg-type]
         generator=generator or rng.generator_from(seed),
+        speed=speed or Speed(),
     )

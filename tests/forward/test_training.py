@@ -14,6 +14,7 @@ from pauca.forward import (
     Items,
     Plan,
     RandomWrong,
+    Speed,
     Threshold,
     train,
 )
@@ -84,20 +85,21 @@ def test_negatives_are_drawn_afresh_for_every_step_and_are_never_right(
 
 
 def test_no_labelled_copy_of_the_data_is_ever_made() -> None:
-    """Of whole-set size are the first layer's product and one finished layer, nothing else."""
-    n, u = 60_000, 8
-    net, items = a_net((u, u, u), code=a_code((1, 3, 4))), some_items(n, d=12)
+    """Of whole-set size are encoded items and one finished product, one after the other."""
+    n, u, d = 60_000, 8, 12
+    net, items = a_net((u, u, u), code=a_code((1, 3, 4))), some_items(n, d=d)
     with Allocations(least=n * u) as made:
         a_training(net, items, steps=6, batch=100)
-    assert len(made.held) == 2
-    assert made.largest == n * u
+    assert sorted(tensor.numel() for tensor in made.held.values()) == [n * u, n * d]
+    assert made.largest == n * d
 
 
-def test_end_to_end_training_keeps_nothing_of_whole_set_size() -> None:
+@BOTH
+def test_without_a_budget_nothing_of_whole_set_size_is_kept(schedule: AbstractSchedule) -> None:
     n, u = 20_000, 8
     net, items = a_net((u, u), code=a_code((1, 3, 4))), some_items(n, d=12)
     with Allocations(least=n * u) as made:
-        a_training(net, items, schedule=EndToEnd(), steps=3, batch=100)
+        a_training(net, items, schedule=schedule, steps=3, batch=100, speed=Speed(keep=0))
     assert made.held == {}
 
 

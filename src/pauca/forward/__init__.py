@@ -65,7 +65,10 @@ from pauca.forward.schedules import (
     Simultaneous,
     schedules,
 )
+from pauca.forward.seeds import train_seeds
+from pauca.forward.shortlist import agreement, shortlist_goodness
 from pauca.forward.source import Items, Source
+from pauca.forward.speed import Speed
 from pauca.forward.training import Trained, Training, train
 
 __all__ = [
@@ -123,11 +126,13 @@ __all__ = [
     "SoftmaxSum",
     "Source",
     "Spatial",
+    "Speed",
     "SumOfSquares",
     "Threshold",
     "TopK",
     "Trained",
     "Training",
+    "agreement",
     "goodnesses",
     "label_codes",
     "layers",
@@ -136,5 +141,7 @@ __all__ = [
     "normalisations",
     "readouts",
     "schedules",
+    "shortlist_goodness",
     "train",
+    "train_seeds",
 ]

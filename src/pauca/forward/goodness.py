@@ -70,6 +70,15 @@ class AbstractGoodness(ABC):
         """
         return None
 
+    def of_squares(self, squares: Tensor, units: int) -> Tensor | None:
+        """Goodness from the squared length alone, or None where it depends on more.
+
+        Args:
+            squares: sum_i h_i^2, float [...].
+            units: u.
+        """
+        return None
+
     def check(self, units: int, classes: int) -> None:  # noqa: B027
         """Refuse a layer that it does not fit; by default it fits every one.
 
@@ -93,6 +102,10 @@ class L2(AbstractGoodness):
         """sqrt(sum_i h_i^2)."""
         norm: Tensor = torch.linalg.vector_norm(h, dim=-1)
         return norm
+
+    def of_squares(self, squares: Tensor, units: int) -> Tensor:
+        """sqrt(sum_i h_i^2)."""
+        return squares.sqrt()
 
     def slope(self, h: Tensor, goodness: Tensor) -> Tensor:
         """1 / ||h||_2, and 0 for a silent row."""
@@ -134,6 +147,10 @@ class SumOfSquares(AbstractGoodness):
         """sum_i h_i^2."""
         return h.square().sum(-1)
 
+    def of_squares(self, squares: Tensor, units: int) -> Tensor:
+        """As it is."""
+        return squares
+
     def slope(self, h: Tensor, goodness: Tensor) -> Tensor:
         """2."""
         return torch.full_like(goodness, 2.0)
@@ -149,6 +166,10 @@ class MeanOfSquares(AbstractGoodness):
     def __call__(self, h: Tensor) -> Tensor:
         """sum_i h_i^2 / u."""
         return h.square().mean(-1)
+
+    def of_squares(self, squares: Tensor, units: int) -> Tensor:
+        """sum_i h_i^2 / u."""
+        return squares / units
 
     def slope(self, h: Tensor, goodness: Tensor) -> Tensor:
         """2 / u."""

@@ -1,6 +1,6 @@
 """A stack of layers that reads items with their label, the label written on the fly."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
 import torch
@@ -12,6 +12,7 @@ from pauca.forward.goodness import AbstractGoodness
 from pauca.forward.labels import AbstractLabelCode
 from pauca.forward.layers import AbstractLayer, layers
 from pauca.forward.normalise import AbstractNormalisation, AbstractScaling, Moments
+from pauca.forward.stack import Stack
 
 __all__ = ["ForwardNet", "Prepared"]
 
@@ -34,7 +35,7 @@ class Prepared(NamedTuple):
 
     def take(self, index: Tensor) -> "Prepared":
         """The items at these positions."""
-        return Prepared(*(part[index] for part in self))
+        return Prepared(*(torch.index_select(part, 0, index) for part in self))
 
 
 class ForwardNet(nn.Module):
@@ -104,18 +105,37 @@ class ForwardNet(nn.Module):
         """Layer ``number``, from 0."""
         return cast(AbstractLayer, self.layers[number])
 
+    @property
+    def direct(self) -> bool:
+        """Whether activity and goodness need neither autograd nor more than a product a layer.
+
+        Goodness of linear layers behind a scaling depends on squared lengths alone; labels share
+        the first product.
+        """
+        lengths = self.goodness.of_squares(torch.ones(1), 1) is not None
+        linear = all(Stack.fits(self.layer(number)) for number in range(self.depth))
+        return lengths and linear and self.factorised and self.code.labels
+
     def prepare(self, x: Tensor) -> Prepared:
         """The part of the first layer that is the same for every label.
 
         Args:
             x: Flattened items, float [b, d_item]; [r, b, d_item] where each row is an item.
         """
+        return self.multiplied(self.alone(x))
+
+    def alone(self, x: Tensor) -> Prepared:
+        """Items before any product: what depends on no weight; arguments as in ``prepare``."""
         base = self.code.base(x)
-        moments = base.sum(-1), base.square().sum(-1)
+        return Prepared(base, base.sum(-1), torch.linalg.vector_norm(base, dim=-1).square())
+
+    def multiplied(self, alone: Prepared) -> Prepared:
+        """What the first layer makes of items alone, float [..., d] -> [..., ...]."""
         if not self.factorised:
-            return Prepared(base, *moments)
+            return alone
+        base = alone.product
         product = self.layer(0).multiply(base.view(-1, *self.code.shape))
-        return Prepared(product.view(*x.shape[:-1], *product.shape[1:]), *moments)
+        return Prepared(product.view(*base.shape[:-1], *product.shape[1:]), *alone[1:])
 
     def shown(self, rows: Tensor) -> Tensor:
         """The rows that are really shown: the absent one alone where goodness is by class.
@@ -207,13 +227,35 @@ class ForwardNet(nn.Module):
             float [b, c, l].
         """
         rows = torch.arange(self.code.classes, device=x.device).unsqueeze(-1)  # [c, 1]
-        h = self.first(self.prepare(x), self.shown(rows))
-        found = [self.judge(h, rows)]
-        for number in range(1, self.depth if depth is None else depth):
-            h = self.after(number, h)
-            found.append(self.judge(h, rows))
+        found = list(self.goodness_of_rows(self.prepare(x), rows, depth))
         # l times [c, b] -> [b, c, l]
         return torch.stack(found, dim=-1).transpose(0, 1)
+
+    @torch.no_grad()
+    def goodness_of_rows(
+        self, prepared: Prepared, rows: Tensor, depth: int | None = None
+    ) -> Iterator[Tensor]:
+        """Goodness in the first ``depth`` layers, one after the other, each float [r, b].
+
+        Args:
+            prepared: Of b items.
+            rows: int64 [r, b] or [r, 1].
+            depth: How many layers; all by default.
+        """
+        depth = self.depth if depth is None else depth
+        if self.direct:
+            yield from Stack.of(self).goodness(prepared, rows.expand(-1, len(prepared.sums)), depth)
+            return
+        h = self.first(prepared, self.shown(rows))
+        yield self.judge(h, rows)
+        for number in range(1, depth):
+            h = self.after(number, h)
+            yield self.judge(h, rows)
+
+    def first_goodness(self, prepared: Prepared) -> Tensor:
+        """The first layer's goodness of every label, float [b, c], no autograd."""
+        rows = torch.arange(self.code.classes, device=prepared.squares.device).unsqueeze(1)
+        return next(iter(self.goodness_of_rows(prepared, rows, 1))).T
 
     def block(self, labels: int = 1) -> int:
         """How many items to look at together when each is shown so many labels."""

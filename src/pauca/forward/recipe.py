@@ -107,8 +107,15 @@ class Recipe:
         context = {"shape": shape, "classes": classes, "on": on, "off": off}
         return label_codes.make(self.label, self.label_params, **context)
 
-    def build(self, code: AbstractLabelCode, generator: Generator) -> ForwardNet:
+    def build(
+        self, code: AbstractLabelCode, generator: Generator, *, factorise: bool = True
+    ) -> ForwardNet:
         """A fresh net.
+
+        Args:
+            code: How labels are written.
+            generator: Source of the weights, on the CPU.
+            factorise: Whether to share the first product among labels.
 
         Raises:
             InputError: a layer that does not fit what it reads.
@@ -119,6 +126,7 @@ class Recipe:
             goodness=self.goodness,
             normalisation=self.normalisation,
             generator=generator,
+            factorise=factorise,
         )
         self.readout.check(net.depth)
         return net

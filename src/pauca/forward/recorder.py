@@ -32,14 +32,18 @@ class Recorder:
         self._alive = [torch.zeros(a.units, dtype=torch.bool, device=device) for a in layers]
         self._steps, self._since = 0, 0
 
-    def add(self, loss: Tensor, goodness: list[Tensor], activities: list[Tensor]) -> None:
-        """One step: its loss, each layer's goodness [1 + r, b] and activity [r, b, *out]."""
+    def add(self, loss: Tensor, goodness: list[Tensor], answers: list[Tensor]) -> None:
+        """One step: its loss, each layer's goodness [1 + r, b] and summed answers [u].
+
+        Activity is never negative, so a unit's sum over positives is above 0 if and only if it
+        answered to one of them.
+        """
         self._steps += 1
         self._since += 1
-        for layer, (g, h) in enumerate(zip(goodness, activities, strict=True)):
+        for layer, (g, h) in enumerate(zip(goodness, answers, strict=True)):
             better = (g[0] > g[1:]).to(g.dtype).mean()
             self._sums[layer] += torch.stack([loss, g[0].mean(), g[1:].mean(), better])
-            self._alive[layer] |= h[0].flatten(1).amax(0) > 0
+            self._alive[layer] |= h > 0
 
     def report(self) -> list[Mapping[str, float]]:
         """One record a layer, and start afresh.

@@ -6,12 +6,13 @@ goodness enters the loss. The loop that all stages share is in ``training``.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
+from pauca.forward.kept import Kept, keep_finished, keep_items
 from pauca.forward.net import Prepared
 from pauca.forward.source import Items, Source
 from pauca.registry import Registry
@@ -34,12 +35,19 @@ schedules: Registry["AbstractSchedule"] = Registry("schedule", "pauca.forward", 
 class AbstractStage(ABC):
     """A part of a training in which the same layers learn.
 
+    Class attributes:
+        local: Whether every layer learns from its own goodness alone, and nothing flows back
+            through what it reads.
+
     Args:
         layers: Numbers of the layers that learn, from 0.
         source: What is shown.
     """
 
+    local: ClassVar[bool] = False
+
     def __init__(self, layers: Sequence[int], source: Source) -> None:
+        self.kept = Kept()
         self.layers = tuple(layers)
         self.source = source
         self.net = source.net
@@ -50,7 +58,17 @@ class AbstractStage(ABC):
 
     def prepared(self, index: Tensor) -> Prepared:
         """What the first layer makes of the items at these positions, with its graph."""
-        return self.net.prepare(self.source.read(index))
+        known = self.known(index)
+        return self.net.multiplied(self.alone(index)) if known is None else known
+
+    def known(self, index: Tensor) -> Prepared | None:
+        """What a finished first layer makes of the items at these positions, if it is kept."""
+        return None
+
+    def alone(self, index: Tensor) -> Prepared:
+        """The items at these positions, encoded."""
+        kept = self.kept.alone
+        return self.net.alone(self.source.read(index)) if kept is None else kept.take(index)
 
     @abstractmethod
     def activities(self, prepared: Prepared, rows: Tensor, index: Tensor) -> list[Tensor]:
@@ -98,8 +116,11 @@ class AbstractSchedule(ABC):
 class _FirstLayer(AbstractStage):
     """The first layer learns from the items themselves."""
 
+    local = True
+
     def __init__(self, source: Source) -> None:
         super().__init__([0], source)
+        self.kept = keep_items(source)
 
     def activities(self, prepared: Prepared, rows: Tensor, index: Tensor) -> list[Tensor]:
         return [self.net.first(prepared, rows)]
@@ -109,26 +130,21 @@ class _DeeperLayer(AbstractStage):
     """A layer learns from the frozen layers below it.
 
     The layers below never change again. Where items look the same at every step, the first layer's
-    product with them is kept, and so are the last finished layer's answers to the right labels:
-    wrong labels are new at every step and start from that product.
+    product with them and the last finished layer's answers to the right labels are kept as far as
+    there is room: wrong labels are new at every step and start from that product.
     """
+
+    local = True
 
     def __init__(self, number: int, source: Source, before: AbstractStage | None) -> None:
         super().__init__([number], source)
         self._number = number
-        self.kept: Prepared | None = None
-        self.right: Tensor | None = None
-        if not source.plain:
-            return
-        earlier = before if isinstance(before, _DeeperLayer) else None
-        self.kept = _keep(source) if earlier is None else earlier.kept
-        self.right = None if earlier is None else earlier.right
-        for below in range(1 if earlier is None else number - 1, number):
-            self.right = self._answers(below)
+        self.kept = keep_finished(source, number, None if before is None else before.kept)
+
+    def known(self, index: Tensor) -> Prepared | None:
+        return None if self.kept.first is None else self.kept.first.take(index)
 
     def prepared(self, index: Tensor) -> Prepared:
-        if self.kept is not None:
-            return self.kept.take(index)
         with torch.no_grad():
             return super().prepared(index)
 
@@ -139,26 +155,11 @@ class _DeeperLayer(AbstractStage):
 
     def _below(self, prepared: Prepared, rows: Tensor, index: Tensor) -> Tensor:
         """What the layer reads, float [1 + r, b, ...]."""
-        known = self.right is not None
-        h = self.net.first(prepared, rows[1:] if known else rows)
+        right = self.kept.right
+        h = self.net.first(prepared, rows if right is None else rows[1:])
         for number in range(1, self._number):
             h = self.net.after(number, h)
-        return h if self.right is None else torch.cat([self.right[index].unsqueeze(0), h])
-
-    @torch.no_grad()
-    def _answers(self, number: int) -> Tensor:
-        """Activity of finished layer ``number`` >= 1 for every item with its right label."""
-        assert self.kept is not None
-        y, layer = self.source.items.y, self.net.layer(number)
-        everything = self.kept.squares.new_empty(len(y), *layer.out)
-        for index in _blocks(y, self.net.block()):
-            if self.right is None:
-                rows = self.net.shown(y[index].unsqueeze(0))
-                h = self.net.first(self.kept.take(index), rows)
-            else:
-                h = self.right[index].unsqueeze(0)
-            everything[index] = self.net.after(number, h)[0]
-        return everything
+        return h if right is None else torch.cat([right[index].unsqueeze(0), h])
 
 
 @schedules.register("greedy")
@@ -188,6 +189,7 @@ class _AtOnce(AbstractStage):
     def __init__(self, source: Source, reach: int) -> None:
         super().__init__(range(source.net.depth), source)
         self._reach = reach
+        self.kept = keep_items(source)
 
     def activities(self, prepared: Prepared, rows: Tensor, index: Tensor) -> list[Tensor]:
         local = [self.net.first(prepared, rows)]
@@ -208,6 +210,15 @@ class _AtOnce(AbstractStage):
             return self.net.after(number, below)
         finally:
             normalisation.follows = follows
+
+
+class _Apart(_AtOnce):
+    """Every layer learns from its own goodness."""
+
+    local = True
+
+    def __init__(self, source: Source) -> None:
+        super().__init__(source, 0)
 
 
 class _Together(_AtOnce):
@@ -233,7 +244,7 @@ class Simultaneous(AbstractSchedule):
 
     def stage(self, number: int, source: Source, before: AbstractStage | None) -> AbstractStage:
         """All layers."""
-        return _AtOnce(source, 0)
+        return _Apart(source)
 
 
 @schedules.register("overlapping")
@@ -266,22 +277,3 @@ class EndToEnd(AbstractSchedule):
     def stage(self, number: int, source: Source, before: AbstractStage | None) -> AbstractStage:
         """All layers."""
         return _Together(source)
-
-
-@torch.no_grad()
-def _keep(source: Source) -> Prepared:
-    """What the finished first layer makes of every item."""
-    y, parts = source.items.y, None
-    for index in _blocks(y, source.net.block()):
-        block = source.net.prepare(source.items.at(index))
-        if parts is None:
-            parts = Prepared(*(part.new_empty(len(y), *part.shape[1:]) for part in block))
-        for whole, part in zip(parts, block, strict=True):
-            whole[index] = part
-    assert parts is not None
-    return parts
-
-
-def _blocks(y: Tensor, size: int) -> Iterator[Tensor]:
-    for start in range(0, len(y), size):
-        yield torch.arange(start, min(start + size, len(y)), device=y.device)

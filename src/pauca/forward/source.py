@@ -1,7 +1,7 @@
 """What a training step reads: items, their right and wrong labels or wrong items, and noise."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Generator, Tensor
@@ -9,6 +9,7 @@ from torch import Generator, Tensor
 from pauca.forward.negatives import AbstractNegatives, AbstractWrongItems, AbstractWrongLabels
 from pauca.forward.net import ForwardNet, Prepared
 from pauca.forward.noise import Noise
+from pauca.forward.speed import Speed
 
 __all__ = ["Items", "Source"]
 
@@ -57,6 +58,7 @@ class Source:
         negatives: What is wrong about the negatives.
         noise: What is left out.
         generator: Source of wrong labels or items and of random changes, on the CPU.
+        speed: Which short cuts are taken.
     """
 
     items: Items
@@ -64,6 +66,7 @@ class Source:
     negatives: AbstractNegatives
     noise: Noise
     generator: Generator
+    speed: Speed = field(default_factory=Speed)
 
     @property
     def plain(self) -> bool:
@@ -88,12 +91,7 @@ class Source:
         code = self.net.code
         if not isinstance(self.negatives, AbstractWrongLabels):
             return y.new_full(prepared.squares.shape, code.absent)
-        goodness = self._goodness(prepared) if self.negatives.wants_goodness else None
+        wanted = self.negatives.wants_goodness
+        goodness = self.net.first_goodness(prepared) if wanted else None
         wrong = self.negatives.draw(y, code.classes, self.generator, goodness)
         return torch.cat([y.unsqueeze(0), wrong])
-
-    @torch.no_grad()
-    def _goodness(self, prepared: Prepared) -> Tensor:
-        """The first layer's goodness of every label, float [b, c]."""
-        rows = torch.arange(self.net.code.classes, device=prepared.squares.device).unsqueeze(1)
-        return self.net.judge(self.net.first(prepared, self.net.shown(rows)), rows).T

@@ -20,6 +20,7 @@ from pauca.forward.plan import Plan
 from pauca.forward.recorder import Recorder
 from pauca.forward.schedules import AbstractSchedule, AbstractStage
 from pauca.forward.source import Items, Source
+from pauca.forward.speed import Speed
 from pauca.forward.step import Step
 
 __all__ = ["Trained", "Training", "train"]
@@ -62,6 +63,7 @@ class Training:
             independent streams.
         dropout: Part of the activity that a deeper layer does not see while it learns.
         item_dropout: Part of an item that the first layer does not see while it learns.
+        speed: Which short cuts are taken.
 
     Raises:
         UsageError: fewer steps than stages.
@@ -80,17 +82,19 @@ class Training:
         generator: Generator,
         dropout: float = 0.0,
         item_dropout: float = 0.0,
+        speed: Speed = Speed(),  # noqa: B008 - frozen
     ) -> None:
         self.net, self.items, self.schedule, self.loss, self.plan = net, items, schedule, loss, plan
         self.budgets = plan.stage_steps(len(items), schedule.count(net.depth))
         self._streams = dict(zip(_STREAMS, rng.split(generator, *_STREAMS), strict=True))
         noise = Noise(item_dropout, dropout, self._streams["noise"])
-        self.source = Source(items, net, negatives, noise, self._streams["negatives"])
+        self.source = Source(items, net, negatives, noise, self._streams["negatives"], speed)
         self.history: list[Mapping[str, float]] = []
         self.done, self.examples = 0, 0
         self._number, self._at = 0, 0
         self._order = torch.empty(0, dtype=torch.int64)
         self._stage: AbstractStage | None = None
+        self._step: Step | None = None
         if not negatives.labelled and min(len(items), plan.batch) < 2:
             raise InputError(
                 "one item alone has no negatives",
@@ -139,7 +143,7 @@ class Training:
     def state(self) -> dict[str, Any]:
         """What is trained how, and all that changed so far, as tensors and plain values, copied."""
         learning = None
-        if self._at > 0:  # between stages nothing but the net goes on
+        if self._at > 0 and self._step is not None:  # between stages only the net goes on
             learning = {"step": self._step.state(), "recorder": self._recorder.state()}
         return deepcopy(
             {
@@ -169,9 +173,15 @@ class Training:
         self.history = [dict(record) for record in state["history"]]
         self._stage = None
         if state["learning"] is not None:
-            self._begin(None)
+            self.begin(resumed=True)
+            assert self._step is not None
             self._step.load_state(state["learning"]["step"])
             self._recorder.load_state(state["learning"]["recorder"])
+
+    @property
+    def stage_steps(self) -> int:
+        """Steps of the stage that is due."""
+        return self.budgets[self._number]
 
     def _described(self) -> dict[str, str]:
         """What decides the result, in words, but for weights and random numbers."""
@@ -199,35 +209,59 @@ class Training:
 
     def _one_step(self) -> None:
         if self._at == 0:
-            self._begin(self._stage)
-        budget, epoch = self.budgets[self._number], self.plan.epoch_steps(len(self.items))
-        index = self._next()
-        at = index.to(self.items.y.device)
-        self._recorder.add(*self._step(at, self.items.y[at], self._at))
+            self.begin()
+        index, y = self.next_batch()
+        assert self._step is not None
+        self.took(len(index), *self._step(index, y, self._at))
+
+    def next_batch(self) -> tuple[Tensor, Tensor]:
+        """Positions of the next items and their labels, int64 [b], on the device of the items."""
+        index = self._next().to(self.items.y.device)
+        return index, self.items.y[index]
+
+    def took(self, shown: int, loss: Tensor, goodness: list[Tensor], answers: list[Tensor]) -> None:
+        """Note a step that was taken, report where a report is due, and end a finished stage.
+
+        Args:
+            shown: Items of the step.
+            loss: Of the step, a scalar.
+            goodness: Of each learning layer, float [1 + r, b].
+            answers: Of each such layer, its activity summed over the positives, float [u].
+        """
+        budget, epoch = self.stage_steps, self.plan.epoch_steps(len(self.items))
+        self._recorder.add(loss, goodness, answers)
         self._at += 1
         self.done += 1
-        self.examples += len(index)
+        self.examples += shown
         if self._at % max(epoch, math.ceil(budget / _REPORTS)) == 0 or self._at == budget:
             self.history += self._recorder.report()
         if self._at == budget:
             self._end()
 
-    def _begin(self, before: AbstractStage | None) -> None:
-        """Stage ``self._number``."""
+    def begin(self, *, alone: bool = True, resumed: bool = False) -> AbstractStage:
+        """The stage that is due.
+
+        Args:
+            alone: Whether it takes its own steps; otherwise somebody else changes the weights.
+            resumed: Whether nothing is there that the stage before has kept.
+        """
+        before = None if resumed else self._stage
         self._stage = stage = self.schedule.stage(self._number, self.source, before)
         for number in stage.layers:
             self.net.layer(number).train()
-        self._step = Step(stage, self.loss, self.plan, self.budgets[self._number])
+        self._step = Step(stage, self.loss, self.plan, self.stage_steps) if alone else None
         self._recorder = Recorder(stage, self.plan.epoch_steps(len(self.items)))
         if self._at == 0:
             self._order = torch.empty(0, dtype=torch.int64)
+        return stage
 
     def _end(self) -> None:
-        self._step.finish()
+        if self._step is not None:
+            self._step.finish()
         self.net.eval()
         self._number, self._at = self._number + 1, 0
         if self.finished:
-            self._stage = None
+            self._stage = self._step = None
 
     def _next(self) -> Tensor:
         """Positions of the next batch: a new order every epoch, cut from its start."""
@@ -258,6 +292,7 @@ def train(
     progress: Callable[[float], None] | None = None,
     dropout: float = 0.0,
     item_dropout: float = 0.0,
+    speed: Speed = Speed(),  # noqa: B008 - frozen
 ) -> Trained:
     """Train ``net`` in place, from the first step to the last; arguments as in ``Training``.
 
@@ -272,6 +307,7 @@ def train(
         progress: Told which fraction of all steps is done.
         dropout: Part of the activity that a deeper layer does not see while it learns.
         item_dropout: Part of an item that the first layer does not see while it learns.
+        speed: Which short cuts are taken.
 
     Raises:
         UsageError: fewer steps than stages.
@@ -287,5 +323,6 @@ def train(
         generator=generator,
         dropout=dropout,
         item_dropout=item_dropout,
+        speed=speed,
     )
     return training.run(progress)

@@ -1,6 +1,7 @@
 """Settings of the Forward-Forward learners: completed by a recipe, turned into a recipe's parts."""
 
 from collections.abc import Mapping
+from dataclasses import fields
 from types import MappingProxyType
 from typing import Any
 
@@ -8,6 +9,7 @@ from pauca.errors import InputError, UsageError
 from pauca.forward import (
     Plan,
     Recipe,
+    Speed,
     goodnesses,
     label_codes,
     layers,
@@ -20,7 +22,7 @@ from pauca.forward import (
 from pauca.learners._recipes import recipe_of
 from pauca.registry import Registry
 
-__all__ = ["Choice", "check_same", "complete", "plan_from", "recipe_from"]
+__all__ = ["Choice", "check_same", "complete", "plan_from", "recipe_from", "speed_from"]
 
 Choice = str | dict[str, Any]
 """A name, or a name with settings: ``{"name": "hard", "beta": 2.0}``."""
@@ -89,6 +91,21 @@ def complete(
 def plan_from(whole: Mapping[str, Any]) -> Plan:
     """How long and how fast, from complete settings."""
     return Plan(whole["epochs"], whole["steps"], **{name: whole[name] for name in _PLAN})
+
+
+def speed_from(whole: Mapping[str, Any]) -> Speed:
+    """Which short cuts are taken, from complete settings.
+
+    Raises:
+        UsageError: an unknown short cut.
+    """
+    given = whole["speed"] or {}
+    known = [field.name for field in fields(Speed)]
+    if unknown := [name for name in given if name not in known]:
+        raise UsageError(
+            "unknown short cut of a training", expected=", ".join(known), got=", ".join(unknown)
+        )
+    return Speed(**given)
 
 
 def recipe_from(whole: Mapping[str, Any], *, image: bool) -> Recipe:

@@ -22,6 +22,7 @@ from pauca.forward import (
     LinearProbe,
     ProbeReadout,
     Training,
+    shortlist_goodness,
 )
 from pauca.learners._encoding import Encoding
 from pauca.learners._forward_settings import (
@@ -30,6 +31,7 @@ from pauca.learners._forward_settings import (
     complete,
     plan_from,
     recipe_from,
+    speed_from,
 )
 from pauca.learners._long import run_long
 from pauca.learners.base import (
@@ -92,6 +94,10 @@ class AbstractForward(AbstractLearner):
         peer: Weight of peer normalisation.
         shift: Pixels by which images are moved at random while learning, in each direction.
         pixels: ``task`` for the task's own transform, ``unit`` for grey levels in [0, 1].
+        shortlist: Deeper layers answer to this many labels of the first layer alone; others share
+            the lowest answer among them. None for all: the exact rule.
+        speed: Which short cuts the training takes, none of which changes what is learned:
+            ``closed_form``, ``factorise``, ``keep``, ``precision`` (see pauca.forward.Speed).
         task: What is learned.
         device: Where.
 
@@ -133,6 +139,8 @@ class AbstractForward(AbstractLearner):
         peer: float | None = None,
         shift: int | None = None,
         pixels: Literal["task", "unit"] | None = None,
+        shortlist: Count | None = None,
+        speed: dict[str, Any] | None = None,
         task: Task,
         device: str = "cpu",
     ) -> None:
@@ -143,7 +151,7 @@ class AbstractForward(AbstractLearner):
         self.settings: Mapping[str, Any] = MappingProxyType(whole)
         self.widths = tuple(whole["widths"])
         self.recipe = recipe_from(whole, image=len(task.shape) == 3)
-        self.plan = plan_from(whole)
+        self.plan, self.speed = plan_from(whole), speed_from(whole)
         if whole["shift"] and len(task.shape) != 3:
             raise UsageError(
                 "only images can be moved", expected="shift = 0", got=f"shift = {whole['shift']}"
@@ -239,6 +247,7 @@ class AbstractForward(AbstractLearner):
             generator=stream,
             dropout=whole["dropout"],
             item_dropout=whole["item_dropout"],
+            speed=self.speed,
         )
         trained = run_long(training, self._plain(), checkpoint, told, progress)
         self._net, self._probe = net, self._fitted_probe(net, items)
@@ -269,13 +278,18 @@ class AbstractForward(AbstractLearner):
             features = self._features(net, x)
         if "goodness" in needs or self._probe is None:
             blocks = _blocks(x, net.block(net.code.classes))
-            goodness = torch.cat([net.label_goodness(self._encoding(block)) for block in blocks])
+            goodness = torch.cat([self._goodness(net, self._encoding(block)) for block in blocks])
         return Outputs(
             ids=ids,
             probs=self._probs(goodness, features).unsqueeze(0),
             features=features if "features" in needs else None,
             goodness=goodness if "goodness" in needs else None,
         )
+
+    def _goodness(self, net: ForwardNet, x: Tensor) -> Tensor:
+        """Of every label, float [b, c, l]."""
+        best = self.settings["shortlist"]
+        return net.label_goodness(x) if best is None else shortlist_goodness(net, x, best)
 
     @torch.no_grad()
     def _probs(self, goodness: Tensor | None, features: Tensor | None) -> Tensor:
@@ -350,7 +364,8 @@ class AbstractForward(AbstractLearner):
         return found
 
     def _build(self, code: AbstractLabelCode, generator: Generator) -> ForwardNet:
-        return self.recipe.build(code, generator).to(self.device)
+        built = self.recipe.build(code, generator, factorise=self.speed.factorise)
+        return built.to(self.device)
 
     def _rows(self, label: LabelInput, n: int) -> Tensor:
         """Rows of the label code, int64 [n]."""
