@@ -56,7 +56,24 @@ def close(found: Tensor, expected: Tensor) -> None:
     torch.testing.assert_close(found, expected, rtol=1e-8, atol=1e-10)
 
 
+FEW_CHANNELS = Choice(
+    shape=(1, 6, 6),
+    classes=3,
+    layers=({"name": "conv2d", "channels": 2, "kernel": 3, "stride": 1, "padding": 1, "pool": 1},),
+    goodness={"name": "top-k", "k": 50},
+    loss={"name": "difference"},
+    label={"name": "overlay"},
+    negatives={"name": "all"},
+    normalisation={"name": "l2"},
+    schedule="greedy",
+    readout={"name": "sum"},
+    seed=0,
+)
+"""72 units in 2 channels: the 50 strongest may be counted."""
+
+
 @many
+@example(FEW_CHANNELS)
 @given(choices())
 def test_what_makes_no_sense_is_refused_with_the_reason(choice: Choice) -> None:
     wrong = reasons(choice)
