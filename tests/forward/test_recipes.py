@@ -1,13 +1,13 @@
 """What must hold for every combination of choices, over combinations of every kind."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import product
 
 import pytest
 import torch
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, assume, example, given, settings
 from torch import Tensor
 
 from pauca.errors import InputError, UsageError
@@ -56,7 +56,24 @@ def close(found: Tensor, expected: Tensor) -> None:
     torch.testing.assert_close(found, expected, rtol=1e-8, atol=1e-10)
 
 
+FEW_CHANNELS = Choice(
+    shape=(1, 6, 6),
+    classes=3,
+    layers=({"name": "conv2d", "channels": 2, "kernel": 3, "stride": 1, "padding": 1, "pool": 1},),
+    goodness={"name": "top-k", "k": 50},
+    loss={"name": "difference"},
+    label={"name": "overlay"},
+    negatives={"name": "all"},
+    normalisation={"name": "l2"},
+    schedule="greedy",
+    readout={"name": "sum"},
+    seed=0,
+)
+"""72 units in 2 channels: the 50 strongest may be counted."""
+
+
 @many
+@example(FEW_CHANNELS)
 @given(choices())
 def test_what_makes_no_sense_is_refused_with_the_reason(choice: Choice) -> None:
     wrong = reasons(choice)
@@ -157,6 +174,20 @@ def test_the_same_seed_gives_the_same_weights(choice: Choice) -> None:
 
 # --- what flows where
 
+BATCH_IN_TURN = Choice(
+    shape=(6,),
+    classes=2,
+    layers=({"name": "linear", "units": 2},) * 3,
+    goodness={"name": "l1"},
+    loss={"name": "threshold", "theta": 1.0},
+    label={"name": "append"},
+    negatives={"name": "all"},
+    normalisation={"name": "batch"},
+    schedule="greedy",
+    readout={"name": "sum"},
+    seed=0,
+)
+
 
 def reached(choice: Choice, number: int, depth: int) -> set[int]:
     """The layers that the loss of layer ``number`` may change."""
@@ -166,15 +197,16 @@ def reached(choice: Choice, number: int, depth: int) -> set[int]:
     return {number - 1, number} if below else {number}
 
 
-def stages_of(choice: Choice, net: ForwardNet) -> Sequence[AbstractStage]:
-    """Every stage, its layers learning."""
-    training, found = training_of(choice, net), []
+def stages_of(choice: Choice, net: ForwardNet) -> Iterator[AbstractStage]:
+    """Every stage, made when those before it are over, its layers learning."""
+    training = training_of(choice, net)
     before: AbstractStage | None = None
     for number in range(training.schedule.count(net.depth)):
         net.eval()
         before = training.schedule.stage(number, training.source, before)
-        found.append(before)
-    return found
+        for layer in before.layers:
+            net.layer(layer).train()
+        yield before
 
 
 def slow_losses(
@@ -207,6 +239,7 @@ def slow_losses(
 
 
 @settings(some, max_examples=60)
+@example(BATCH_IN_TURN)
 @given(sensible())
 def test_a_layers_loss_changes_the_layers_that_it_may_and_as_autograd_says(
     choice: Choice,
@@ -215,9 +248,6 @@ def test_a_layers_loss_changes_the_layers_that_it_may_and_as_autograd_says(
     net = net_of(choice)
     index = torch.arange(6)
     for stage in stages_of(choice, net):
-        net.eval()
-        for number in stage.layers:
-            net.layer(number).train()
         source = stage.source
         x = source.read(index)  # once: mixed items are drawn at random
         prepared = net.prepare(x)
