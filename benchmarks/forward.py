@@ -209,7 +209,6 @@ def emulated() -> float:
 
 def layers(s: Setting, repeats: int, force: bool) -> None:
     """Print seconds per layer-epoch of every form."""
-    torch.set_flush_denormal(True)
     slow = emulated()
     forms: dict[str, Callable[[], Plain | Pauca | Bare]] = {
         "plain loop": lambda: Plain(s),
@@ -242,7 +241,10 @@ def layers(s: Setting, repeats: int, force: bool) -> None:
 
 
 def memory(s: Setting) -> None:
-    """Print how much memory a training of all layers adds to what holds the stored items."""
+    """Print how much memory a training of all layers adds to what holds the stored items.
+
+    Should come first in a process: the largest resident memory never falls.
+    """
     size = len(s.items) * s.d * 4 / MB
     start = peak()
     a_training(s, a_net(s, 0), Speed(), 3).run()
@@ -279,7 +281,7 @@ def inference(s: Setting, repeats: int, n: int) -> None:
 def seeds(s: Setting, repeats: int, count: int, width: int, batch: int) -> None:
     """Print what many seeds at once cost beside one, and their bare first products."""
     small = Setting(s.items, width, batch, s.steps)
-    plan = Plan(steps=2 * s.steps, batch=batch)
+    plan = Plan(steps=s.steps, batch=batch)
     a, w = torch.randn(count, batch, s.d), torch.randn(count, width, s.d)
     ratios, bare = [], []
     for _ in range(repeats):
