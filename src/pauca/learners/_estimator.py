@@ -67,6 +67,8 @@ class ForwardForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[
         peer: Weight of peer normalisation.
         shift: Pixels by which images are moved at random while learning.
         pixels: ``task`` for normalised channels, ``unit`` for grey levels in [0, 1].
+        shortlist: As the learner's.
+        speed: As the learner's: short cuts, none of which changes what is learned.
         device: Where to compute.
         random_state: Seed, a NumPy generator, or None for numpy's own.
     """
@@ -97,6 +99,8 @@ class ForwardForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[
         peer: float | None = None,
         shift: int | None = None,
         pixels: str | None = None,
+        shortlist: int | None = None,
+        speed: Any = None,
         device: str = "cpu",
         random_state: Any = None,
     ) -> None:
