@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from math import prod
+from math import prod, sqrt
 from typing import ClassVar, NamedTuple, final
 
 import torch
@@ -119,7 +119,7 @@ class RMSScaling(AbstractScaling):
 
     def factor(self, moments: Moments, d: int) -> Tensor:
         """sqrt(d) / max(||x||_2, 1e-8)."""
-        return moments.squares.clamp_min(1e-16).rsqrt() * d**0.5
+        return moments.squares.clamp_min(1e-16).rsqrt() * sqrt(d)
 
 
 @normalisations.register("layer")
