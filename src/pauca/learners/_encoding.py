@@ -9,6 +9,7 @@ from pauca.forward import AbstractLabelCode, Recipe
 
 __all__ = ["Encoding"]
 
+_BLOCK = 8192
 _APPENDED = 0.3  # length of an appended label, in median lengths of a training item
 
 
@@ -17,17 +18,34 @@ class Encoding:
 
     Args:
         task: What is learned.
-        pixels: ``task`` for the task's own transform, ``unit`` for grey levels in [0, 1].
+        pixels: ``task`` for the task's own transform, ``unit`` for grey levels in [0, 1],
+            ``centred`` for these less the mean training item.
         device: Where.
     """
 
     def __init__(self, task: Task, pixels: str, device: torch.device) -> None:
         self._task, self._pixels, self._device = task, pixels, device
+        self.centre: Tensor | None = None
+        """The mean training item, float [d], where it is taken off; a constant of the model."""
 
     def __call__(self, x: Tensor) -> Tensor:
         """Flattened items, float [b, d]."""
+        seen = self._levels(x)
+        return seen if self.centre is None else seen - self.centre
+
+    def learn(self, x: Tensor) -> None:
+        """Take what depends on the training items from them, [n, ...]."""
+        self.centre = None
+        if self._pixels == "centred":
+            parts = [
+                self._levels(part).sum(0, dtype=torch.float64) for part in torch.split(x, _BLOCK)
+            ]
+            self.centre = (torch.stack(parts).sum(0) / len(x)).float()
+
+    def _levels(self, x: Tensor) -> Tensor:
+        """Before anything is taken off, float [b, d]."""
         x = x.to(self._device)
-        if self._pixels == "unit" and x.dtype == torch.uint8:
+        if self._pixels != "task" and x.dtype == torch.uint8:
             return ToFloat().apply(x, None).flatten(1)
         return self._task.evaluate(x, None).flatten(1)
 
@@ -42,7 +60,7 @@ class Encoding:
             return recipe.code(shape, c, [appended], [0.0])
         # [2, channels], black and white
         levels = torch.tensor([0, 255], dtype=torch.uint8)[:, None, None, None].expand(2, *shape)
-        seen = self(levels).cpu().view(2, shape[0], -1)
+        seen = self._levels(levels).cpu().view(2, shape[0], -1)
         return recipe.code(shape, c, seen[1].amax(1).tolist(), seen[0].amin(1).tolist())
 
     def appended(self, x: Tensor) -> float:

@@ -30,17 +30,17 @@ _PUBLISHED: dict[str, Any] = {
 
 _QUICK: dict[str, Any] = {
     **_PUBLISHED,
-    "widths": (784, 784),
+    "widths": (1200,),
     "goodness": "mean-of-squares",
-    "loss": {"name": "difference", "scale": 4.0},
-    "negatives": {"name": "hard", "beta": 2.0},
+    "loss": {"name": "cross-entropy", "scale": 64.0},
+    "negatives": "all",
     "normalisation": "rms",
     "readout": "sum",
-    "schedule": "simultaneous",
-    "epochs": 10,
-    "rate": 0.003,
+    "epochs": 8,
+    "rate": 0.01,
     "batch": 256,
     "decay": "linear",
+    "item_dropout": 0.2,
     "pixels": "unit",
 }
 

@@ -68,8 +68,8 @@ class AbstractForward(AbstractLearner):
     settings: ``{"name": "hard", "beta": 2.0}``.
 
     Args:
-        recipe: ``published`` (Tosato et al.), or ``quick`` (mean of squares, pairs, hard negatives,
-            both layers at once).
+        recipe: ``published`` (Tosato et al.), or ``quick``: one layer that learns the label by
+            cross-entropy over the goodness of all labels.
         widths: Units of each layer, input side first, or a layer with settings, such as
             ``{"name": "conv2d", "channels": 32, "pool": 2}``.
         goodness: Of a layer's activity.
@@ -93,7 +93,8 @@ class AbstractForward(AbstractLearner):
         item_dropout: Part of an item that the first layer does not see while it learns.
         peer: Weight of peer normalisation.
         shift: Pixels by which images are moved at random while learning, in each direction.
-        pixels: ``task`` for the task's own transform, ``unit`` for grey levels in [0, 1].
+        pixels: ``task`` for the task's own transform, ``unit`` for grey levels in [0, 1],
+            ``centred`` for these less the mean training image.
         shortlist: Deeper layers answer to this many labels of the first layer alone; others share
             the lowest answer among them. None for all: the exact rule.
         speed: Which short cuts the training takes, none of which changes what is learned:
@@ -138,7 +139,7 @@ class AbstractForward(AbstractLearner):
         item_dropout: float | None = None,
         peer: float | None = None,
         shift: int | None = None,
-        pixels: Literal["task", "unit"] | None = None,
+        pixels: Literal["task", "unit", "centred"] | None = None,
         shortlist: Count | None = None,
         speed: dict[str, Any] | None = None,
         task: Task,
@@ -157,9 +158,8 @@ class AbstractForward(AbstractLearner):
                 "only images can be moved", expected="shift = 0", got=f"shift = {whole['shift']}"
             )
         self._encoding = Encoding(task, whole["pixels"], self.device)
-        self._encoding.code(
-            self.recipe, 1.0
-        )  # an item that cannot carry its label is refused now, not after hours
+        # an item that cannot carry its label is refused now, not after hours
+        self._encoding.code(self.recipe, 1.0)
         self._net: ForwardNet | None = None
         self._probe: LinearProbe | None = None
 
@@ -234,9 +234,9 @@ class AbstractForward(AbstractLearner):
         whole = self.settings
         shift = RandomCrop(whole["shift"]).draw if whole["shift"] else None
         items = Items(x.to(self.device), y.to(self.device), self._encoding, shift, self.task.shape)
-        net = self._build(
-            self._encoding.code(self.recipe, self._encoding.appended(items.x)), weights
-        )
+        self._encoding.learn(items.x)
+        code = self._encoding.code(self.recipe, self._encoding.appended(items.x))
+        net = self._build(code, weights)
         training = Training(
             net,
             items,
@@ -329,6 +329,8 @@ class AbstractForward(AbstractLearner):
     def state(self) -> dict[str, Any]:
         """Settings, weights of every layer, the label's constants, and the probe if there."""
         found = {"settings": self._plain(), "net": _copied(self.net)}
+        if self._encoding.centre is not None:
+            found["centre"] = self._encoding.centre.cpu()
         return found if self._probe is None else {**found, "probe": _copied(self._probe)}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
@@ -338,11 +340,8 @@ class AbstractForward(AbstractLearner):
             InputError: it comes from a net of another form, or learned by other choices.
         """
         check_same(state, self._plain())
-        net, readout = (
-            self._build(self._encoding.code(self.recipe, 1.0), rng.generator_from(0)),
-            self.recipe.readout,
-        )
-        probe = None
+        net = self._build(self._encoding.code(self.recipe, 1.0), rng.generator_from(0))
+        readout, probe = self.recipe.readout, None
         if isinstance(readout, ProbeReadout):
             probe = readout.probe(sum(net.widths), self.task.c).requires_grad_(False)
         try:
@@ -357,6 +356,8 @@ class AbstractForward(AbstractLearner):
                 todo="make the learner with the settings it was trained with",
             ) from None
         self._net, self._probe = net, None if probe is None else probe.to(self.device)
+        centre = state.get("centre")
+        self._encoding.centre = None if centre is None else centre.to(self.device)
 
     def _plain(self) -> dict[str, Any]:
         """The settings as plain values, lists for tuples."""
