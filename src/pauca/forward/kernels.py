@@ -12,7 +12,7 @@ from torch import Tensor
 
 __all__ = ["Buffers", "Labelled", "Shift", "answer_", "fold_", "goodness_of", "scale_", "sums"]
 
-_CACHE = 1 << 17  # numbers looked at together: what one operation writes, the next finds there
+_CACHE = 1 << 18  # numbers looked at together: what one operation writes, the next finds there
 
 
 class Labelled(NamedTuple):
