@@ -45,7 +45,7 @@ from pauca.learners.base import (
 )
 from pauca.outputs import Outputs
 
-__all__ = ["AbstractForward", "BackpropForward", "ForwardForward"]
+__all__ = ["AbstractForward", "ForwardForward"]
 
 Count = Annotated[int, Field(ge=1)]
 Widths = Annotated[tuple[Count | dict[str, Any], ...], Field(min_length=1)]
@@ -400,14 +400,3 @@ class ForwardForward(AbstractForward):
     summary = "layers that learn from their own goodness, no backpropagation"
     reference = "Hinton, arXiv 2212.13345, 2022; Tosato et al., TMLR 2025 (FF)"
     own = MappingProxyType({"schedule": "greedy", "epochs": 30, "rate": 0.01})
-
-
-@learners.register("bp-ff")
-class BackpropForward(AbstractForward):
-    """All layers learn together by backpropagation of the goodness summed over layers."""
-
-    name = "bp-ff"
-    summary = "the same net and goodness as forward-forward, trained end to end by backpropagation"
-    reference = "Tosato et al., TMLR 2025 (BP/FF)"
-    fixed_schedule = "end-to-end"
-    own = MappingProxyType({"schedule": "end-to-end", "epochs": 10, "rate": 0.001})
