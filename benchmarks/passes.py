@@ -4,7 +4,8 @@ Members: s passes in which the part before the first dropout runs once, against 
 as the learner computes them, in whole batches, against one image at a time (timed on fewer images,
 per image): the papers' loops, one autograd call per class and step, on the net as it is; and
 pauca's own kernel on batches of one, on the same folded net. MNIST, the default convnet, 300 steps
-on 1,000 labels. Ratios are of times taken in turn in one process.
+on 1,000 labels. Ratios are of times taken in turn in one process; one image at a time has one
+thread, which is faster for it.
 
     PAUCA_DATA=... python benchmarks/passes.py --threads 2
 """
@@ -94,11 +95,13 @@ def compare(
     whole: Callable[[], Tensor],
 ) -> None:
     """Take the forms in turn and print their ratios, per image."""
-    images = inputs[:few]
+    images, threads = inputs[:few], torch.get_num_threads()
     times, papers, ones = [], [], []
     for _ in range(repeats):
+        torch.set_num_threads(1)  # one image is slower on more
         paper = seconds(lambda: [loop(image) for image in images]) / few
         one = seconds(lambda: [kernel(image[None]) for image in images]) / few
+        torch.set_num_threads(threads)
         times.append(seconds(whole))
         papers.append(paper * len(inputs) / times[-1])
         ones.append(one * len(inputs) / times[-1])

@@ -1,6 +1,7 @@
 """The same net at less cost where it is only evaluated: for many passes, forward and backward."""
 
 from copy import deepcopy
+from typing import TypeGuard
 
 import torch
 import torch.nn.functional as F
@@ -27,19 +28,24 @@ def folded(net: nn.Module) -> nn.Module:
             if _strided_on_few(part):
                 setattr(whole, name, _Stacked(part))
     device = next((p.device for p in copy.parameters()), torch.device("cpu"))
-    return copy.to(memory_format=torch.channels_last) if device.type == "cpu" else copy
+    if device.type == "cpu":
+        for weight in copy.parameters():
+            if weight.ndim == 4:
+                weight.data = weight.data.contiguous(memory_format=torch.channels_last)
+    return copy
 
 
 def _fold_norms(row: nn.Sequential) -> None:
     """Conv2d, BatchNorm2d -> one Conv2d, Identity."""
     for i in range(len(row) - 1):
         before, after = row[i], row[i + 1]
-        plain = type(before) is nn.Conv2d and type(after) is nn.BatchNorm2d
-        if plain and after.running_mean is not None:
+        if not (isinstance(before, nn.Conv2d) and isinstance(after, nn.BatchNorm2d)):
+            continue
+        if after.running_mean is not None:
             row[i], row[i + 1] = fuse_conv_bn_eval(before, after), nn.Identity()
 
 
-def _strided_on_few(part: nn.Module) -> bool:
+def _strided_on_few(part: nn.Module) -> TypeGuard[nn.Conv2d]:
     return (
         type(part) is nn.Conv2d
         and part.in_channels < _FEW
