@@ -31,7 +31,7 @@ class AdversarialDeepfool(AbstractScore):
     name = "adversarial-deepfool"
     family = "adversarial"
     needs = frozenset({"probs", "adversarial_deepfool"})
-    cost = "O(n log n) on top of a few passes an item, with min(c, 10) gradients each"
+    cost = "O(n log n) on top of a few steps an item: two passes and min(c, 10) - 1 gradients each"
     reference = "Moosavi-Dezfooli, Fawzi and Frossard, CVPR 2016; Ducoffe and Precioso, 2018"
     when = "as adversarial-bim, with fewer steps and a finer distance"
 
