@@ -34,7 +34,7 @@ def test_columns_are_the_kernels_on_the_net_input_and_change_nothing() -> None:
 def test_small_parts_are_attacked_together(monkeypatch: pytest.MonkeyPatch) -> None:
     """A batch runs empty at the end of a part; the rows and their order stay the same."""
     monkeypatch.setattr(attack, "_NUMBERS", 20)
-    parts = torch.arange(36.0).view(9, 4).split(2)
+    parts = torch.split(torch.arange(36.0).view(9, 4), 2)
     larger = list(attack._larger(parts))
     assert [len(part) for part in larger] == [6, 3]
     assert torch.equal(torch.cat(larger), torch.cat(parts))
