@@ -3,6 +3,7 @@
 from torch import Tensor
 
 from pauca.outputs import Outputs
+from pauca.strategies._common import column_of
 from pauca.strategies.base import AbstractScore, strategies
 
 __all__ = ["AdversarialBim", "AdversarialDeepfool"]
@@ -21,7 +22,7 @@ class AdversarialBim(AbstractScore):
 
     def score(self, pool: Outputs) -> Tensor:
         """-distance, float [n]; an item that never flips is minus infinity, last."""
-        return -pool.extras["adversarial_bim"]
+        return -column_of(pool, "adversarial_bim")
 
 
 @strategies.register("adversarial-deepfool")
@@ -37,4 +38,4 @@ class AdversarialDeepfool(AbstractScore):
 
     def score(self, pool: Outputs) -> Tensor:
         """-distance, float [n]; an item that never flips is minus infinity, last."""
-        return -pool.extras["adversarial_deepfool"]
+        return -column_of(pool, "adversarial_deepfool")

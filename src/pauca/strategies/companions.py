@@ -9,6 +9,7 @@ from torch import Generator, Tensor
 from pauca.checks import check_fraction, check_nonnegative, check_positive, shapes
 from pauca.errors import UsageError
 from pauca.outputs import Outputs
+from pauca.strategies._common import column_of
 from pauca.strategies.base import AbstractScore, AbstractStrategy, make_strategy, strategies
 
 __all__ = ["Ceal", "LossPrediction", "Vaal", "Waal", "label_agnostic_bound"]
@@ -117,7 +118,7 @@ class LossPrediction(AbstractScore):
 
     def score(self, pool: Outputs) -> Tensor:
         """Predicted loss up to scale and shift (only its order is learned), float [n]."""
-        return pool.extras["predicted_loss"]
+        return column_of(pool, "predicted_loss")
 
 
 @strategies.register("vaal")
@@ -170,7 +171,7 @@ class Vaal(AbstractScore):
 
     def score(self, pool: Outputs) -> Tensor:
         """-log-odds of looking labelled, float [n]."""
-        return -pool.extras["labelled_looking"]
+        return -column_of(pool, "labelled_looking")
 
 
 @strategies.register("waal")
@@ -223,7 +224,7 @@ class Waal(AbstractScore):
 
     def score(self, pool: Outputs) -> Tensor:
         """Diversity g - (|log p|_1 + |log p|_2) / 2, float [n]."""
-        return self.diversity * pool.extras["critic"] - label_agnostic_bound(pool.mean_probs)
+        return self.diversity * column_of(pool, "critic") - label_agnostic_bound(pool.mean_probs)
 
 
 @shapes("n", probs="n c")

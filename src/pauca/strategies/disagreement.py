@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from pauca.outputs import Outputs
+from pauca.outputs import Outputs, widened
 from pauca.strategies.base import AbstractScore, strategies
 from pauca.strategies.uncertainty import Entropy, LeastConfidence, Margin
 
@@ -70,8 +70,9 @@ class MeanStd(AbstractScore):
 
     def score(self, pool: Outputs) -> Tensor:
         """(1/c) sum_y sqrt(mean_s p_s^2 - (mean_s p_s)^2), float [n]."""
-        centre = _centred_mean(pool.probs)
-        return (pool.probs - centre).square().mean(0).sqrt().mean(-1)
+        probs = widened(pool.probs)
+        centre = _centred_mean(probs)
+        return (probs - centre).square().mean(0).sqrt().mean(-1)
 
 
 @strategies.register("var-ratio")

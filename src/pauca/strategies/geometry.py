@@ -2,7 +2,6 @@
 
 from typing import Annotated
 
-import torch
 from pydantic import Field
 from torch import Generator, Tensor
 
@@ -65,9 +64,7 @@ class KCenterPca(AbstractStrategy):
     ) -> Tensor:
         """Positions of the k farthest points among the projections."""
         x, known = features_of(pool), labelled_features(labelled)
-        if known is None:
-            return k_center(principal_components(x, self.components), k)
-        low = principal_components(torch.cat([x, known]), self.components)
+        low = principal_components(x, self.components, further=known)
         return k_center(low[: len(x)], k, low[len(x) :])
 
 

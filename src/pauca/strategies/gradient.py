@@ -5,6 +5,7 @@ from torch.nn.functional import one_hot
 
 from pauca.outputs import Outputs
 from pauca.select.kmeanspp import badge_seeding
+from pauca.select.points import work_dtype
 from pauca.strategies._common import features_of
 from pauca.strategies.base import AbstractStrategy, strategies
 
@@ -31,7 +32,7 @@ class Badge(AbstractStrategy):
     ) -> Tensor:
         """Positions of k distinct items, however many embeddings are alike."""
         h = features_of(pool)
-        q = gradient_factor(pool.mean_probs).to(h.dtype)
+        q = gradient_factor(pool.mean_probs).to(work_dtype(h))
         return badge_seeding(q, h, k, generator)
 
 
