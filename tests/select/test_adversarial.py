@@ -50,9 +50,9 @@ def slow_deepfool(net: nn.Module, x: Tensor, cap: int, overshoot: float) -> floa
             return float(total.norm())
         best, move = math.inf, torch.zeros_like(x)
         for k in range(len(z)):
-            if k == y:
-                continue
             (w,) = torch.autograd.grad(z[k] - z[y], point, retain_graph=True)
+            if k == y or not w.any():
+                continue
             f = float((z[k] - z[y]).detach())
             if abs(f) / float(w.norm()) < best:
                 best = abs(f) / float(w.norm())

@@ -56,24 +56,23 @@ def strategy(request: pytest.FixtureRequest) -> AbstractStrategy:
     return make_strategy(request.param)
 
 
-@pytest.mark.parametrize(
-    "layout",
-    [
-        np.asfortranarray,
-        lambda x: np.repeat(x, 2, axis=-1)[..., ::2],
-        lambda x: x[..., ::-1].copy()[..., ::-1],
-        lambda x: x.astype(x.dtype.newbyteorder(">")),
-        lambda x: x.astype(np.longdouble),
-        lambda x: x.tolist(),
-        lambda x: torch.tensor(x, requires_grad=True),
-    ],
-    ids=["fortran", "strided", "reversed", "big-endian", "long double", "lists", "with gradient"],
-)
-def test_how_the_numbers_lie_in_memory_changes_nothing(
-    strategy: AbstractStrategy, layout: Any
-) -> None:
+LAYOUTS: dict[str, Any] = {
+    "fortran": np.asfortranarray,
+    "strided": lambda x: np.repeat(x, 2, axis=-1)[..., ::2],
+    "reversed": lambda x: x[..., ::-1].copy()[..., ::-1],
+    "big-endian": lambda x: x.astype(x.dtype.newbyteorder(">")),
+    "long double": lambda x: x.astype(np.longdouble),
+    "lists": lambda x: x.tolist(),
+    "with gradient": lambda x: torch.tensor(x, requires_grad=True),
+}
+
+
+def test_how_the_numbers_lie_in_memory_changes_nothing(strategy: AbstractStrategy) -> None:
     given = arrays(strategy)
-    assert ask(strategy, changed(given, layout)) == ask(strategy, given)
+    wanted = ask(strategy, given)
+    assert {name: ask(strategy, changed(given, layout)) for name, layout in LAYOUTS.items()} == (
+        dict.fromkeys(LAYOUTS, wanted)
+    )
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
@@ -87,31 +86,33 @@ def test_short_floats_are_read_as_the_float32_they_stand_for(
     assert ask(strategy, short) == ask(strategy, changed(short, Tensor.float))
 
 
-@pytest.mark.parametrize("c", [1, 2, 1000])
-def test_any_number_of_classes(strategy: AbstractStrategy, c: int) -> None:
-    assert len(set(ask(strategy, arrays(strategy, c)))) == 7
-    assert ask(strategy, arrays(strategy, c, n=1), 1) == [0]
+def test_any_number_of_classes(strategy: AbstractStrategy) -> None:
+    for c in (1, 2, 1000):
+        assert len(set(ask(strategy, arrays(strategy, c)))) == 7
+        assert ask(strategy, arrays(strategy, c, n=1), 1) == [0]
 
 
-@pytest.mark.parametrize("k", [np.int64(7), np.int32(7), np.uint8(7)])
-def test_whole_numbers_of_numpy_are_whole_numbers(strategy: AbstractStrategy, k: Any) -> None:
-    assert ask(strategy, arrays(strategy), k) == ask(strategy, arrays(strategy), 7)
+def test_whole_numbers_of_numpy_are_whole_numbers(strategy: AbstractStrategy) -> None:
+    given = arrays(strategy)
+    wanted = ask(strategy, given, 7)
+    assert all(ask(strategy, given, k) == wanted for k in (np.int64(7), np.int32(7), np.uint8(7)))
 
 
-@pytest.mark.parametrize("k", [2.0, 2.5, True, np.True_, "2", None, -1, 21, float("nan")])
-def test_what_is_no_number_of_picks_is_refused(strategy: AbstractStrategy, k: Any) -> None:
-    with pytest.raises(InputError, match=r"k is out of range|more items asked for"):
-        ask(strategy, arrays(strategy), k)
+def test_what_is_no_number_of_picks_is_refused(strategy: AbstractStrategy) -> None:
+    given = arrays(strategy)
+    for k in (2.0, 2.5, True, np.True_, "2", None, -1, 21, float("nan")):
+        with pytest.raises(InputError, match=r"k is out of range|more items asked for"):
+            ask(strategy, given, k)
 
 
-@pytest.mark.parametrize("generator", [None, 3, np.random.default_rng(0)])
-def test_only_a_torch_generator_is_a_source_of_randomness(
-    strategy: AbstractStrategy, generator: Any
-) -> None:
+def test_only_a_torch_generator_is_a_source_of_randomness(strategy: AbstractStrategy) -> None:
     pool = Outputs.from_arrays(**arrays(strategy))
-    for choose in (strategy.select, lambda pool, *rest: strategy.select_from_blocks([pool], *rest)):
+    wrong: list[Any] = [None, 3, np.random.default_rng(0)]
+    for generator in wrong:
         with pytest.raises(InputError, match=r"torch\.Generator"):
-            choose(pool, None, 3, generator)
+            strategy.select(pool, None, 3, generator)
+        with pytest.raises(InputError, match=r"torch\.Generator"):
+            strategy.select_from_blocks([pool], None, 3, generator)
 
 
 def test_bare_arrays_are_told_how_to_become_outputs(strategy: AbstractStrategy) -> None:
@@ -178,7 +179,7 @@ def test_a_score_with_more_numbers_an_item_is_refused(monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize("name", ["k-center", "k-center-pca", "k-means", "badge", "margin"])
-@pytest.mark.parametrize("mode", ["r", "r+", "c"])
+@pytest.mark.parametrize("mode", ["r", "c"])
 def test_memory_mapped_arrays_are_read_in_place(
     name: str, mode: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -189,7 +190,8 @@ def test_memory_mapped_arrays_are_read_in_place(
     np.save(tmp_path / "x.npy", g.normal(size=(n, d)).astype(np.float32))
     probs = g.dirichlet(np.ones(3), n).astype(np.float32)
     mapped = np.load(tmp_path / "x.npy", mmap_mode=mode)
-    strategy, found = make_strategy(name), list[Tensor]()
+    strategy = make_strategy(name, **({"rounds": 2} if name == "k-means" else {}))
+    found = list[Tensor]()
 
     def choose() -> None:
         pool = Outputs.from_arrays(probs, features=mapped)
