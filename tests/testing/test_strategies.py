@@ -182,8 +182,11 @@ def test_an_answer_that_depends_on_the_device_is_caught(monkeypatch: pytest.Monk
     margin = make_strategy("margin")
     monkeypatch.setattr(Outputs, "to", lambda outputs, _: outputs)
     checks.check_devices(margin, "elsewhere")
-    equal = {"cpu": lambda outputs: outputs, "elsewhere": lambda outputs: repeated(outputs, 0)}
-    monkeypatch.setattr(Outputs, "to", lambda outputs, device: equal[device](outputs))
+
+    def moved(outputs: Outputs, device: str) -> Outputs:
+        return outputs if device == "cpu" else repeated(outputs, 0)
+
+    monkeypatch.setattr(Outputs, "to", moved)
     with pytest.raises(AssertionError, match="differently on elsewhere"):
         checks.check_devices(margin, "elsewhere")
 
