@@ -39,7 +39,8 @@ def strategies_page() -> str:
 
 def _strategy(cls: type) -> Iterator[str]:
     yield f"### `{cls.name}`\n"
-    yield f"{_first_paragraph(cls)}\n"
+    for paragraph in _description(cls):
+        yield f"{paragraph}\n"
     yield f"- **When**: {cls.when}."
     yield f"- **Needs**: {', '.join(sorted(cls.needs)) or 'nothing'}" + (
         ", and the labelled items" if cls.reads_labelled else ""
@@ -50,8 +51,10 @@ def _strategy(cls: type) -> Iterator[str]:
     yield f"- **Source**: {cls.reference}\n"
 
 
-def _first_paragraph(cls: type) -> str:
-    return " ".join((cls.__doc__ or "").split("\n\n")[0].split())
+def _description(cls: type) -> Iterator[str]:
+    """The paragraphs of the class's docstring in front of its settings."""
+    for paragraph in inspect.cleandoc(cls.__doc__ or "").partition("\n\nArgs:")[0].split("\n\n"):
+        yield " ".join(paragraph.split())
 
 
 def learners_page() -> str:

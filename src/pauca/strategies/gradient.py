@@ -17,7 +17,9 @@ class Badge(AbstractStrategy):
     """k-means++ seeding on last-layer gradients g = (p - onehot(argmax p)) x h, never formed.
 
     Uncertain items have long gradients and unlike items have unlike ones, so a batch is both
-    uncertain and diverse. The first item is the one with the longest gradient.
+    uncertain and diverse. The first item is the one with the longest gradient. Where one pass
+    and k looks at the pool are affordable it is the safe choice for batches: it has no setting,
+    behaves like an uncertainty for small k, and survives duplicates.
     """
 
     name = "badge"
