@@ -25,6 +25,7 @@ __all__ = [
     "check_nonnegative",
     "check_positive",
     "check_probabilities",
+    "check_share",
     "check_size",
     "shapes",
 ]
@@ -48,6 +49,13 @@ def check_fraction(value: float, where: str, *, open_end: bool = False) -> float
     if not inside:
         span = "a number in [0, 1)" if open_end else "a number in [0, 1]"
         raise InputError(f"{where} is out of range", expected=span, got=repr(value))
+    return value
+
+
+def check_share(value: float, where: str) -> float:
+    """A number in (0, 1]."""
+    if not 0 < value <= 1:
+        raise InputError(f"{where} is out of range", expected="a number in (0, 1]", got=repr(value))
     return value
 
 
