@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from pauca.report import write_report
 from pauca.strategies import strategies
 from pauca.study import run_study
 
@@ -28,14 +29,15 @@ def test_every_method_of_the_survey_runs_for_two_rounds(tmp_path: Path) -> None:
         "vaal": {200},  # the autoencoder's and the discriminator's
         "waal": {100},  # the critic's
     }
-    table = pd.read_csv(tmp_path / "out" / "results.csv")
+    page = write_report(tmp_path / "out")
+    table = pd.read_csv(page.with_name("results.csv"))
     table = table[table.metric == "companion_steps"]
     written = {name: set(part.value.astype(int)) for name, part in table.groupby("series")}
     assert {name: steps for name, steps in written.items() if steps != {0}} == {
         "vaal": {200},
         "waal": {100},
     }
-    assert "Steps of the companion" in (tmp_path / "out" / "report.html").read_text("utf-8")
+    assert "Steps of the companion" in page.read_text(encoding="utf-8")
 
 
 def _is_own(name: str) -> bool:

@@ -101,12 +101,12 @@ class Ceal(AbstractStrategy):
 class LossPrediction(AbstractStrategy):
     """The loss that a head on the block outputs predicts; highest first.
 
-    Items of high predicted loss are alike (often of one or two classes): the paper draws a part of
-    the pool at random and asks within it. That part is drawn by ``subset``.
+    Items of high predicted loss are alike, often of one or two classes; so, as in the paper, a part
+    of the pool is drawn at random and the highest of that part are asked.
 
     Args:
-        subset: Items drawn at random from the pool (as many as are asked for where that is more);
-            the highest among them are asked. The paper has 10,000 of CIFAR-10; None for the pool.
+        subset: Size of that part, in items for each one asked: the paper has 10,000 for 1,000. None
+            for the whole pool.
         weight: lambda, weight of the head's ranking loss beside the task's loss.
         margin: xi of the ranking loss.
         stop: Fraction of the training after which the head no longer shapes the net (the paper
@@ -119,13 +119,13 @@ class LossPrediction(AbstractStrategy):
     needs = frozenset({"probs", "predicted_loss"})
     companion = "loss-prediction"
     cost = "O(n log n) on top of one more pass over the pool"
-    reference = "Yoo and Kweon, CVPR 2019, eq. 2 and 3"
+    reference = "Yoo and Kweon, CVPR 2019, eq. 2 and 3, section 4.1"
     when = "large nets with many labels, where a head has enough losses to learn from"
 
     def __init__(
         self,
         *,
-        subset: int | None = None,
+        subset: int | None = 10,
         weight: float = 1.0,
         margin: float = 1.0,
         stop: float = 0.6,
@@ -149,9 +149,9 @@ class LossPrediction(AbstractStrategy):
     ) -> Tensor:
         """The highest predicted losses (only their order is learned), int64 [k]."""
         losses = check_finite(column_of(pool, "predicted_loss"), "the predicted loss")
-        if self.subset is None or max(self.subset, k) >= pool.n:
+        if self.subset is None or self.subset * k >= pool.n:
             return top_k(losses, k, generator)
-        drawn = torch.randperm(pool.n, generator=generator)[: max(self.subset, k)].sort().values
+        drawn = torch.randperm(pool.n, generator=generator)[: self.subset * k].sort().values
         return drawn[top_k(losses[drawn.to(losses.device)], k, generator).cpu()]
 
 

@@ -123,14 +123,15 @@ def test_the_features_lower_the_distance_of_a_fixed_critic() -> None:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_waal_critic_tells_the_sides_apart_with_few_labels(seed: int) -> None:
-    x, y, pool, far = two_sides(seed, m=10, n=1000)
+    x, y, pool, far = two_sides(seed, m=20, n=1000)
     wide = {"widths": [16, 8], "dropout": 0.0}
     learner = attach("waal", small_mlp(table_task(4, 2), net_params=wide, steps=150, batch=10))
     learner.fit(x, y, generator=generator_from(seed), unlabelled=pool)
     told = learner.outputs(pool, torch.arange(len(pool)), needs=learner.gives)
     critic = told.extras["critic"]
     assert float((critic[far][:, None] > critic[~far]).double().mean()) > 0.8
-    assert float(critic[far].mean() - critic[~far].mean()) > 0.2  # not all near 1
+    # with a constant left free in the critic: 0.12, 0.03 and 0.15, and near 1 after longer training
+    assert float(critic[far].mean() - critic[~far].mean()) > 0.2
 
 
 def test_waal_takes_one_step_of_the_critic_for_one_of_the_net() -> None:
