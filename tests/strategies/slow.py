@@ -6,6 +6,7 @@ float64 arrays in the order of ids and give positions.
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from torch import Generator
@@ -152,4 +153,7 @@ CHOICES: dict[str, Choice] = {
     "k-means-faiss": k_means,
     "badge": badge,
 }
-SETTINGS = {"k-center-pca": {"components": 2}}
+SETTINGS: dict[str, dict[str, Any]] = {
+    "k-center-pca": {"components": 2},
+    "loss-prediction": {"subset": None},
+}

@@ -82,7 +82,7 @@ def check_scored(name: str, strategy: AbstractStrategy, case: dict[str, Any]) ->
 @settings(max_examples=25, deadline=None)
 @given(case=CASES)
 def test_a_score_asks_for_the_highest_of_its_equation(name: str, case: dict[str, Any]) -> None:
-    check_scored(name, make_strategy(name), case)
+    check_scored(name, make_strategy(name, **SETTINGS.get(name, {})), case)
 
 
 def check_chosen(name: str, strategy: AbstractStrategy, case: dict[str, Any]) -> None:
