@@ -191,8 +191,8 @@ def counted(net: nn.Module, names: list[str]) -> Counter[str]:
     return seen
 
 
-# a tap's own pass for the head; boundary distances are attacks on top of the pass
-PASSES = {"random": 0, "loss-prediction": 2}
+# boundary distances are attacks on top of the pass
+PASSES = {"random": 0}
 ATTACKS = {"adversarial-bim", "adversarial-deepfool"}
 
 
