@@ -1,12 +1,14 @@
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
 from pauca import checks
 from pauca.errors import InputError
+from tests.select.watch import largest_tensor
 
 NAN, INF = float("nan"), float("inf")
 
@@ -48,6 +50,19 @@ def test_numbers(
     for value in wrong:
         with pytest.raises(InputError, match="rate is out of range"):
             check(value, "rate")
+
+
+@pytest.mark.parametrize("value", [np.int64(3), np.int8(3), np.uint32(3)])
+def test_a_whole_number_of_numpy_becomes_pythons(value: Any) -> None:
+    assert type(checks.check_count(value, "k", most=5)) is int
+
+
+def test_finite_values_are_found_without_a_copy() -> None:
+    x = torch.ones(3000, 100)
+    assert largest_tensor(lambda: checks.check_finite(x, "x")) <= 8
+    for bad in (NAN, INF, -INF):
+        with pytest.raises(InputError, match="first at"):
+            checks.check_finite(x.index_fill(0, torch.tensor([7]), bad), "x")
 
 
 def test_finite_values_pass_and_the_first_bad_one_is_named() -> None:
@@ -102,12 +117,13 @@ def test_what_is_no_probability_is_refused(probs: Any, message: str) -> None:
         checks.check_probabilities(torch.tensor(probs))
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.float16])
-def test_softmax_gives_probabilities_in_every_dtype(dtype: torch.dtype) -> None:
-    logits = torch.linspace(-5, 5, 60).reshape(2, 3, 10).to(dtype)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("c", [2, 3, 10, 1000])
+def test_softmax_gives_probabilities_in_every_dtype(dtype: torch.dtype, c: int) -> None:
+    logits = (4 * torch.randn(2, 300, c, generator=torch.Generator().manual_seed(0))).to(dtype)
     probs = logits.softmax(-1)
     assert checks.check_probabilities(probs) is probs
-    assert checks.check_probabilities(probs[:, :0]).shape == (2, 0, 10)
+    assert checks.check_probabilities(probs[:, :0]).shape == (2, 0, c)
 
 
 def test_sizes_are_checked_along_an_axis() -> None:

@@ -121,6 +121,29 @@ def test_lists(cli: Run, what: str, some: set[str]) -> None:
         assert re.search(rf"^{re.escape(row['name'])}\s", table, re.MULTILINE), row["name"]
 
 
+@pytest.mark.parametrize("width", [80, 120])
+def test_a_terminal_shows_all_there_is_on_a_strategy(
+    cli: Run, monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    from rich.console import Console
+
+    from pauca.cli import show
+    from pauca.cli.listing import strategies
+
+    monkeypatch.setattr(show, "_console", lambda: Console(width=width, highlight=False))
+    code, out, _ = cli("list", "strategies")
+    assert code == 0
+    assert max(map(len, out.splitlines())) <= width
+    assert "…" not in out
+    # nothing is broken inside a word, whatever is wrapped
+    shown = out.split()
+    for row in strategies():
+        said = [row["name"], row["family"], row["companion"] or "-", *row["needs"]]
+        texts = " ".join([row["when"], row["cost"], row["reference"]])
+        assert set(" ".join(said).split()) <= {word.strip(",") for word in shown}, row["name"]
+        assert set(texts.split()) <= set(shown), row["name"]
+
+
 def test_a_study_from_beginning_to_end(cli: Run, here: None, tmp_path: Path) -> None:
     folder = tmp_path / "out"
     code, out, err = cli("run", write(tmp_path), "--out", folder, "--import", NAME)
@@ -225,7 +248,7 @@ def test_a_bug_is_said_to_be_one(cli: Run, monkeypatch: pytest.MonkeyPatch) -> N
     def broken() -> list[dict[str, object]]:
         raise ZeroDivisionError("oh")
 
-    monkeypatch.setitem(listing.LISTINGS, "learners", (broken, ("name",)))
+    monkeypatch.setitem(listing.LISTINGS, "learners", listing.Listing(broken, ("name",)))
     code, _, err = cli("list", "learners")
     assert code == 1
     assert err == (

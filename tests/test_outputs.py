@@ -143,3 +143,72 @@ def test_arrays_of_any_origin_make_outputs() -> None:
 def test_arrays_that_are_no_probabilities_are_refused(probs: Any) -> None:
     with pytest.raises(InputError):
         Outputs.from_arrays(probs)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"probs": [[0.5, 0.5], [1.0]]}, "probs is no array"),
+        ({"probs": [["a", "b"]]}, "probs has the wrong type"),
+        ({"probs": None}, "probs has the wrong type"),
+        ({"probs": np.full((2, 2), 0.5, dtype=object)}, "probs has the wrong type"),
+        ({"probs": np.full((2, 2), 0.5 + 0j)}, "probs has the wrong type"),
+        ({"probs": [0.5, 0.5]}, r"\[n, c\] or \[s, n, c\]"),
+        ({"ids": [0.5, 1.5]}, "ids are not whole"),
+        ({"ids": [np.nan, 1.0]}, "ids are not whole"),
+        ({"ids": [np.inf, 1.0]}, "ids are not whole"),
+        ({"ids": ["a", "b"]}, "ids has the wrong type"),
+        ({"ids": [True, False]}, "ids has the wrong type"),
+        ({"ids": [3, 3]}, "an id twice"),
+        ({"ids": [-1, 3]}, "negative id"),
+        ({"ids": [1]}, "wrong size"),
+        ({"labels": [0.7, 1.0]}, "labels are not whole"),
+        ({"labels": ["cat", "dog"]}, "labels has the wrong type"),
+        ({"features": [[1.0], [2.0, 3.0]]}, "features is no array"),
+        ({"features": [[1], [2]]}, "wrong type"),
+        ({"features": [1.0, 2.0]}, "number of axes"),
+        ({"features": [[1.0], [np.inf]]}, "NaN or infinite"),
+        ({"extras": {"critic": None}}, "extras.*critic.*wrong type"),
+        ({"extras": {"critic": [1.0]}}, "wrong size"),
+        ({"extras": {"members": [1.0, 2.0]}}, "cannot be called 'members'"),
+    ],
+)
+def test_arrays_that_cannot_be_outputs_are_refused_in_words(
+    given: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        Outputs.from_arrays(**{"probs": [[0.5, 0.5], [0.1, 0.9]], **given})
+
+
+def test_whole_numbers_that_came_as_floats_are_ids_and_labels() -> None:
+    made = Outputs.from_arrays([[0.5, 0.5], [0.1, 0.9]], ids=[4.0, 2.0], labels=[1.0, 0.0])
+    assert made.ids.tolist() == [4, 2]
+    assert made.labels is not None
+    assert made.labels.tolist() == [1, 0]
+
+
+@pytest.mark.parametrize("name", ["ids", "probs", "features", "labels"])
+def test_arrays_passed_as_they_are_are_told_the_way_in(name: str) -> None:
+    columns: dict[str, Any] = {"ids": torch.arange(2), "probs": torch.full((1, 2, 2), 0.5)}
+    with pytest.raises(InputError, match=f"Outputs.{name} is no tensor.*from_arrays"):
+        Outputs(**{**columns, name: np.zeros((2, 2))})
+
+
+def test_outputs_carry_no_gradient_and_copy_nothing() -> None:
+    probs = torch.full((1, 2, 2), 0.5, requires_grad=True)
+    features = torch.ones(2, 3, requires_grad=True)
+    extras = {"critic": torch.ones(2, requires_grad=True)}
+    made = Outputs(ids=torch.arange(2), probs=probs, features=features, extras=extras)
+    assert made.features is not None
+    assert not any(x.requires_grad for x in (made.probs, made.features, made.extras["critic"]))
+    assert made.features.data_ptr() == features.data_ptr()
+    assert probs.requires_grad
+    assert features.requires_grad
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_means_of_short_floats_are_taken_in_float32(dtype: torch.dtype) -> None:
+    probs = torch.tensor([0.25, 0.75]).repeat(7, 3, 1)
+    probs[0] = torch.tensor([0.5, 0.5])
+    made = Outputs(ids=torch.arange(3), probs=probs.to(dtype))
+    assert torch.equal(made.mean_probs, probs.mean(0))

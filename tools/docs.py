@@ -42,7 +42,8 @@ def strategies_page() -> str:
 
 def _strategy(cls: type) -> Iterator[str]:
     yield f"### `{cls.name}`\n"
-    yield f"{_first_paragraph(cls)}\n"
+    for paragraph in _description(cls):
+        yield f"{paragraph}\n"
     yield f"- **When**: {cls.when}."
     yield f"- **Needs**: {', '.join(sorted(cls.needs)) or 'nothing'}" + (
         ", and the labelled items" if cls.reads_labelled else ""
@@ -53,8 +54,10 @@ def _strategy(cls: type) -> Iterator[str]:
     yield f"- **Source**: {cls.reference}\n"
 
 
-def _first_paragraph(cls: type) -> str:
-    return " ".join((cls.__doc__ or "").split("\n\n")[0].split())
+def _description(cls: type) -> Iterator[str]:
+    """The paragraphs of the class's docstring in front of its settings."""
+    for paragraph in inspect.cleandoc(cls.__doc__ or "").partition("\n\nArgs:")[0].split("\n\n"):
+        yield " ".join(paragraph.split())
 
 
 def learners_page() -> str:
@@ -152,7 +155,7 @@ def _axis_table(registry: "Registry[Any]") -> str:
             if key not in _GIVEN
         ]
         shown = ", ".join(f"`{setting}`" for setting in settings)
-        what = _first_paragraph(maker).replace("|", "\\|")
+        what = next(_description(maker)).replace("|", "\\|")
         lines.append(f"| `{name}` | {shown} | {what} | {getattr(maker, 'reference', '')} |")
     return "\n".join(lines)
 

@@ -6,9 +6,11 @@ d features, l layers, k picks, u units.
 
 import functools
 import inspect
+import math
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -23,6 +25,7 @@ __all__ = [
     "check_nonnegative",
     "check_positive",
     "check_probabilities",
+    "check_share",
     "check_size",
     "shapes",
 ]
@@ -32,12 +35,12 @@ R = TypeVar("R")
 
 
 def check_count(value: int, where: str, *, least: int = 0, most: int | None = None) -> int:
-    """A whole number from ``least`` to ``most``."""
+    """A whole number from ``least`` to ``most``, as Python's int; NumPy's integers count."""
     span = f"a whole number >= {least}" + ("" if most is None else f" and <= {most}")
-    wrong = isinstance(value, bool) or not isinstance(value, int)
+    wrong = isinstance(value, bool) or not isinstance(value, int | np.integer)
     if wrong or value < least or (most is not None and value > most):
         raise InputError(f"{where} is out of range", expected=span, got=repr(value))
-    return value
+    return int(value)
 
 
 def check_fraction(value: float, where: str, *, open_end: bool = False) -> float:
@@ -46,6 +49,13 @@ def check_fraction(value: float, where: str, *, open_end: bool = False) -> float
     if not inside:
         span = "a number in [0, 1)" if open_end else "a number in [0, 1]"
         raise InputError(f"{where} is out of range", expected=span, got=repr(value))
+    return value
+
+
+def check_share(value: float, where: str) -> float:
+    """A number in (0, 1]."""
+    if not 0 < value <= 1:
+        raise InputError(f"{where} is out of range", expected="a number in (0, 1]", got=repr(value))
     return value
 
 
@@ -65,7 +75,7 @@ def check_nonnegative(value: float, where: str) -> float:
 
 def check_finite(x: Tensor, where: str) -> Tensor:
     """Neither NaN nor infinite, anywhere; the first bad row is named."""
-    if x.is_floating_point() and not torch.isfinite(x).all():
+    if x.is_floating_point() and not _all_finite(x):
         bad = (~torch.isfinite(x)).nonzero()
         raise InputError(
             f"{where} has {len(bad)} values that are NaN or infinite",
@@ -74,6 +84,11 @@ def check_finite(x: Tensor, where: str) -> Tensor:
             todo="find where they arise (a diverged model, a missing value) before asking",
         )
     return x
+
+
+def _all_finite(x: Tensor) -> bool:
+    """Whether least and greatest are finite, so that nothing of x's size is made beside it."""
+    return not x.numel() or all(map(math.isfinite, (float(end) for end in x.aminmax())))
 
 
 def check_ids(ids: Tensor, where: str = "ids") -> Tensor:
@@ -113,7 +128,10 @@ def check_labels(labels: Tensor, classes: int, where: str = "labels") -> Tensor:
 
 
 def check_probabilities(probs: Tensor, where: str = "probs", *, tolerance: float = 1e-3) -> Tensor:
-    """Float, finite, not negative, and rows (last axis) that sum to 1."""
+    """Float, finite, not negative, and rows (last axis) that sum to 1.
+
+    Sums may be off by ``tolerance``, or by the spacing of floats at 1 where that is wider.
+    """
     if not probs.is_floating_point():
         raise InputError(f"{where} has the wrong type", expected="floats", got=probs.dtype)
     check_finite(probs, where)
@@ -126,13 +144,15 @@ def check_probabilities(probs: Tensor, where: str = "probs", *, tolerance: float
             got=float(probs.min()),
             todo="apply softmax to logits first",
         )
-    off = (probs.sum(-1) - 1).abs()
+    tolerance = max(tolerance, torch.finfo(probs.dtype).eps)
+    sums = probs.sum(-1, dtype=torch.promote_types(probs.dtype, torch.float32))
+    off = (sums - 1).abs()
     if float(off.max()) > tolerance:
         at = tuple(int(i) for i in torch.unravel_index(off.argmax(), off.shape))
         raise InputError(
             f"rows of {where} do not sum to 1",
             expected=f"sums within {tolerance} of 1",
-            got=f"{float(probs[at].sum()):.6g} at {at}",
+            got=f"{float(sums[at]):.6g} at {at}",
             todo="apply softmax to logits first",
         )
     return probs

@@ -1,5 +1,6 @@
 """The seam between learners and strategies: what a learner says about items of the pool."""
 
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from types import MappingProxyType
@@ -18,7 +19,9 @@ from pauca.checks import (
 )
 from pauca.errors import InputError
 
-__all__ = ["Outputs"]
+__all__ = ["Outputs", "widened"]
+
+_RESERVED = frozenset({"ids", "probs", "features", "goodness", "labels", "members"})
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +31,8 @@ class Outputs:
     Args:
         ids: int64 [n], distinct; one id space for the whole pool.
         probs: float [s, n, c], rows sum to 1. The member axis is always there.
-        features: float [n, d]; may be memory-mapped (checked by the maker, not here, if so).
+        features: float [n, d]; may be memory-mapped: it is read in place, unless the items have to
+            be put into another order.
         goodness: float [n, c, l], Forward-Forward's goodness of each label in each layer.
         labels: int64 [n], only ever set for labelled items.
         extras: named per-item columns [n] or [n, ...]: ``adversarial_bim``, ``predicted_loss``, ...
@@ -47,6 +51,9 @@ class Outputs:
     def __post_init__(self) -> None:
         """Check everything once, here, so that no strategy has to."""
         object.__setattr__(self, "extras", MappingProxyType(dict(self.extras)))
+        for name, column in self._columns():
+            _check_tensor(column, f"Outputs.{name}")
+        self._forget_gradients()
         check_ids(self.ids, "Outputs.ids")
         _check_axes(self.probs, 3, "Outputs.probs", "[s, n, c]")
         check_size(self.probs, self.n, "Outputs.probs", axis=1)
@@ -67,7 +74,28 @@ class Outputs:
                 check_labels(self.labels, self.c, "Outputs.labels"), self.n, "Outputs.labels"
             )
         for name, column in self.extras.items():
+            if name in _RESERVED:
+                raise InputError(
+                    f"an extra column cannot be called {name!r}",
+                    expected="a name of its own",
+                    got=f"one of {', '.join(sorted(_RESERVED))}",
+                )
             _check_column(column, self.n, f"Outputs.extras[{name!r}]", finite=False)
+
+    def _columns(self) -> list[tuple[str, Tensor]]:
+        """Every column that is there, with its name."""
+        named = [(f.name, getattr(self, f.name)) for f in fields(self) if f.name != "extras"]
+        whole = [*named, *((f"extras[{name!r}]", one) for name, one in self.extras.items())]
+        return [(name, one) for name, one in whole if one is not None or name in ("ids", "probs")]
+
+    def _forget_gradients(self) -> None:
+        """Values are read here, never derivatives; the numbers stay where they lie."""
+        if any(column.requires_grad for _, column in self._columns()):
+            for name in ("probs", "features", "goodness"):
+                column = getattr(self, name)
+                object.__setattr__(self, name, None if column is None else column.detach())
+            plain = {name: column.detach() for name, column in self.extras.items()}
+            object.__setattr__(self, "extras", MappingProxyType(plain))
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Cross a process border as its parts, checked again on the other side."""
@@ -91,8 +119,9 @@ class Outputs:
 
     @property
     def mean_probs(self) -> Tensor:
-        """The mean over members, float [n, c]."""
-        return self.probs[0] if self.s == 1 else self.probs.mean(0)
+        """The mean over members, float [n, c]; float32 where the members are shorter floats."""
+        probs = widened(self.probs)
+        return probs[0] if self.s == 1 else probs.mean(0)
 
     @property
     def has(self) -> frozenset[str]:
@@ -164,26 +193,88 @@ class Outputs:
     ) -> "Outputs":
         """From NumPy arrays or nested lists of any origin; ``probs`` [n, c] or [s, n, c].
 
-        Without ``ids``, items are numbered from 0.
+        Without ``ids``, items are numbered from 0. Arrays that torch can read are not copied.
+
+        Raises:
+            InputError: not numbers, ragged rows, ids or labels that are no whole numbers, or what
+                Outputs refuse.
         """
-        p = _tensor(probs)
+        p = _tensor(probs, "probs")
         p = p.unsqueeze(0) if p.ndim == 2 else p
         _check_axes(p, 3, "probs", "[n, c] or [s, n, c]")
         return Outputs(
-            ids=torch.arange(p.shape[1]) if ids is None else _tensor(ids).to(torch.int64),
+            ids=torch.arange(p.shape[1]) if ids is None else _whole(ids, "ids"),
             probs=p,
-            features=None if features is None else _tensor(features),
-            goodness=None if goodness is None else _tensor(goodness),
-            labels=None if labels is None else _tensor(labels).to(torch.int64),
-            extras={name: _tensor(column) for name, column in (extras or {}).items()},
+            features=None if features is None else _tensor(features, "features"),
+            goodness=None if goodness is None else _tensor(goodness, "goodness"),
+            labels=None if labels is None else _whole(labels, "labels"),
+            extras={
+                name: _tensor(column, f"extras[{name!r}]")
+                for name, column in (extras or {}).items()
+            },
         )
 
 
-def _tensor(x: Any) -> Tensor:
+def widened(x: Tensor) -> Tensor:
+    """At least float32: sums and logarithms of shorter floats would lose what they hold."""
+    return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
+
+
+def _tensor(x: Any, where: str) -> Tensor:
+    """A tensor that shares memory with the array where torch can read it as it lies."""
     if isinstance(x, Tensor):
         return x
-    array = np.asarray(x)
-    return torch.from_numpy(array) if array.flags.writeable else torch.from_numpy(array.copy())
+    try:
+        array = np.asarray(x)
+    except ValueError as error:
+        raise InputError(
+            f"{where} is no array", expected="rows of equal length", got=str(error)
+        ) from None
+    if array.dtype.kind not in "biufc":
+        raise InputError(
+            f"{where} has the wrong type",
+            expected="numbers",
+            got=f"{type(x).__name__} of {array.dtype}",
+            todo="convert to floats (ids and labels: to whole numbers) first",
+        )
+    if array.dtype == np.longdouble:
+        array = array.astype(np.float64)
+    array = array.astype(array.dtype.newbyteorder("="), copy=False)
+    if any(stride < 0 for stride in array.strides):
+        array = array.copy()
+    return _shared(array, isinstance(x, np.memmap))
+
+
+def _shared(array: np.ndarray[Any, Any], mapped: bool) -> Tensor:
+    """Read-only memory is copied unless it is a file's: nothing here writes to what it reads."""
+    if array.flags.writeable:
+        return torch.from_numpy(array)
+    if not mapped:
+        return torch.from_numpy(array.copy())
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
+        return torch.from_numpy(array)
+
+
+def _whole(x: Any, where: str) -> Tensor:
+    """Whole numbers as int64; floats pass where they are whole."""
+    found = _tensor(x, where)
+    if found.dtype == torch.bool or found.is_complex():
+        raise InputError(f"{where} has the wrong type", expected="whole numbers", got=found.dtype)
+    wrong = found[(found != found.trunc()) | found.isinf()] if found.is_floating_point() else None
+    if wrong is not None and len(wrong):
+        raise InputError(f"{where} are not whole", expected="whole numbers", got=wrong[0].item())
+    return found.to(torch.int64)
+
+
+def _check_tensor(x: object, where: str) -> None:
+    if not isinstance(x, Tensor):
+        raise InputError(
+            f"{where} is no tensor",
+            expected="a torch.Tensor",
+            got=type(x).__name__,
+            todo="use Outputs.from_arrays for arrays and lists",
+        )
 
 
 def _check_axes(x: Tensor, axes: int, where: str, form: str) -> None:

@@ -1,8 +1,9 @@
 """Boundary distances as a learner gives them."""
 
+import pytest
 import torch
 
-from pauca.learners import make_learner
+from pauca.learners import attack, make_learner
 from pauca.learners.backprop import Backprop
 from pauca.rng import generator_from
 from pauca.select.adversarial import bim_distances, deepfool_distances
@@ -28,3 +29,12 @@ def test_columns_are_the_kernels_on_the_net_input_and_change_nothing() -> None:
     after = learner.net.state_dict()
     assert all(torch.equal(before[name], after[name]) for name in before)
     assert all(p.grad is None for p in learner.net.parameters())
+
+
+def test_small_parts_are_attacked_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A batch runs empty at the end of a part; the rows and their order stay the same."""
+    monkeypatch.setattr(attack, "_NUMBERS", 20)
+    parts = torch.split(torch.arange(36.0).view(9, 4), 2)
+    larger = list(attack._larger(parts))
+    assert [len(part) for part in larger] == [6, 3]
+    assert torch.equal(torch.cat(larger), torch.cat(parts))

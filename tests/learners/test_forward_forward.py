@@ -393,3 +393,34 @@ def test_the_two_models_differ_only_in_schedule() -> None:
     assert two.pop("schedule") == {"name": "end-to-end"}
     assert one == two
     assert not same(trained("forward-forward").state(), trained("bp-ff").state())
+
+
+@both
+def test_the_mean_training_image_is_a_constant_of_the_model(name: str) -> None:
+    learner, (x, _) = trained(name, pixels="centred"), some(seed=5)
+    mean = some()[0].double().div(255).mean(0).flatten()
+    torch.testing.assert_close(learner.state()["centre"].double(), mean, rtol=1e-5, atol=1e-6)
+    other = a_learner(name, pixels="centred")
+    other.load_state(learner.state())
+    one, two = (a.outputs(x[:7], ids_of(x[:7]), needs=ALL) for a in (learner, other))
+    assert one.goodness is not None
+    assert two.goodness is not None
+    assert torch.equal(one.goodness, two.goodness)
+    # written out for the first layer: pixels less the mean, then the label in black and white
+    read = x[:7].flatten(1).float() / 255 - mean.float()
+    read[:, :C] = torch.eye(C)[2]
+    h = torch.relu(
+        torch.nn.functional.normalize(read) @ learner.net.layers[0].weight.T  # type: ignore[operator]
+        + learner.net.layers[0].bias
+    )
+    torch.testing.assert_close(one.goodness[:, 2, 0], h.norm(dim=1), rtol=1e-4, atol=1e-5)
+
+
+def test_quick_recipe_fills_in_what_is_left_out_and_gives_way_to_what_is_given() -> None:
+    whole = learners.resolve("forward-forward", {"recipe": "quick", "widths": [30]})
+    assert whole["widths"] == (30,)
+    assert whole["negatives"] == {"name": "all"}
+    assert whole["loss"]["name"] == "cross-entropy"
+    assert learners.resolve("forward-forward", whole) == whole
+    with pytest.raises(UsageError, match="did you mean 'quick'"):
+        learners.resolve("forward-forward", {"recipe": "quik"})

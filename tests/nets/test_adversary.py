@@ -30,7 +30,7 @@ def log_loss(odds: Tensor, target: int) -> float:
     return total / len(odds)
 
 
-def test_vaal_discriminator_targets_are_1_labelled_and_0_unlabelled() -> None:
+def test_vaal_targets_differ_1_labelled_and_0_unlabelled() -> None:
     ours, theirs = normal(6), normal(4, seed=1)
     expected = log_loss(ours, 1) + log_loss(theirs, 0)
     assert float(discriminator_loss(ours, theirs)) == pytest.approx(expected, rel=1e-12)
@@ -82,6 +82,22 @@ def test_gradient_penalty_of_a_plane_in_closed_form(slope: float) -> None:
     assert bool(torch.isfinite(plane.w.grad).all())
 
 
+@pytest.mark.parametrize("gamma", [0.01, 0.3, 1.0])
+def test_waal_critic_raises_the_weighted_distance_of_the_centred_critic(gamma: float) -> None:
+    critic = make_critic(3, 8, generator_from(0)).double()
+    ours, theirs = normal(9, 3), normal(6, 3, seed=1)
+    loss = critic_loss(critic, ours, theirs, penalty=0.0, generator=generator_from(0))
+    middle = critic(theirs).mean()
+    centred = weighted_distance(critic(ours) - middle, critic(theirs) - middle, gamma)
+    weights = list(critic.parameters())
+    for one, other in zip(
+        torch.autograd.grad(loss, weights, retain_graph=True),
+        torch.autograd.grad(centred, weights),
+        strict=True,
+    ):
+        torch.testing.assert_close(-gamma * one, other)
+
+
 class Square(nn.Module):
     """g(h) = |h|^2 / 2: its slope at h is h."""
 
@@ -103,10 +119,10 @@ def test_waal_penalty_is_added_to_the_critics_loss() -> None:
     plane = Plane(3 * torch.ones(1, dtype=torch.float64))
     ours, theirs = normal(6, 1), normal(6, 1, seed=1)
     free, bound = (
-        critic_loss(plane, ours, theirs, gamma=0.5, penalty=p, generator=generator_from(0))
+        critic_loss(plane, ours, theirs, penalty=p, generator=generator_from(0))
         for p in (0.0, 10.0)
     )
-    distance = weighted_distance(plane(ours), plane(theirs), 0.5)
+    distance = weighted_distance(plane(ours), plane(theirs), 1.0)
     assert float(free.detach()) == pytest.approx(-float(distance.detach()), rel=1e-12)
     assert float((bound - free).detach()) == pytest.approx(10 * (3 - 1) ** 2, rel=1e-6)
 
@@ -117,7 +133,7 @@ def test_waal_critic_rises_on_the_unlabelled_and_stays_smooth() -> None:
     optimiser = torch.optim.Adam(critic.parameters(), lr=1e-2)
     noise = generator_from(1)
     for _ in range(150):
-        loss = critic_loss(critic, ours, theirs, gamma=0.2, penalty=5.0, generator=noise)
+        loss = critic_loss(critic, ours, theirs, penalty=5.0, generator=noise)
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()

@@ -4,7 +4,7 @@ import pandas as pd
 
 from pauca.report.frame import COLUMNS, study_frame, write_csv
 from pauca.report.view import read_study
-from pauca.store import MemoryStore
+from pauca.store import MemoryStore, RunSpec
 from tests.report.studies import LAYERS, Plan, accuracy, study
 
 PLAN = Plan(repetitions=2, rounds=3)
@@ -20,6 +20,25 @@ def test_one_row_per_run_round_and_metric() -> None:
     assert len(models) == 3 * 2 * (5 + 2 + 1 + 3 * len(LAYERS) + 2 * len(LAYERS))
     assert {"seconds.train", "steps", "accuracy", "ece"} <= set(active.metric)
     assert {"hoyer.layer-2.true_correct", "silent.layer-3.dead_units"} <= set(models.metric)
+
+
+def test_the_steps_of_a_companion_stand_beside_the_learners() -> None:
+    store = MemoryStore()
+    for place, extra in enumerate((0, 40)):
+        settings = {"strategy": {"name": f"s{place}"}, "repetition": 0}
+        store.add([RunSpec(f"r{place}", "active", settings)])
+        store.claim("t")
+        record = {"round": 0, "labels": 5, "steps": 10, "companion_steps": extra}
+        store.append(f"r{place}", "t", record, {})
+        store.finish(f"r{place}", "t")
+    frame = study_frame(read_study(store))
+    found = {(s, m): v for s, m, v in zip(frame.series, frame.metric, frame.value, strict=True)}
+    assert found == {
+        ("s0", "steps"): 10,
+        ("s0", "companion_steps"): 0,
+        ("s1", "steps"): 10,
+        ("s1", "companion_steps"): 40,
+    }
 
 
 def test_values_are_those_of_the_store() -> None:

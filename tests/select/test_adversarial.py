@@ -50,9 +50,9 @@ def slow_deepfool(net: nn.Module, x: Tensor, cap: int, overshoot: float) -> floa
             return float(total.norm())
         best, move = math.inf, torch.zeros_like(x)
         for k in range(len(z)):
-            if k == y:
-                continue
             (w,) = torch.autograd.grad(z[k] - z[y], point, retain_graph=True)
+            if k == y or not w.any():
+                continue
             f = float((z[k] - z[y]).detach())
             if abs(f) / float(w.norm()) < best:
                 best = abs(f) / float(w.norm())
@@ -156,3 +156,26 @@ def test_images_keep_their_shape() -> None:
 def test_nan_is_refused() -> None:
     with pytest.raises(InputError, match="NaN"):
         bim_distances(linear(3, 4), torch.full((2, 4), torch.nan, dtype=torch.float64))
+
+
+def test_an_item_that_flipped_has_no_more_gradients() -> None:
+    """On a linear net DeepFool takes one step: one pass for gradients, one to see the flip."""
+    net, x = linear(7, 5), items(40, 5)
+    passes = {True: 0, False: 0}
+
+    def counted(inputs: Tensor) -> Tensor:
+        passes[torch.is_grad_enabled()] += len(inputs)
+        return torch.as_tensor(net(inputs))
+
+    assert torch.isfinite(deepfool_distances(counted, x, batch=16)).all()
+    assert passes == {True: 40, False: 40}
+
+
+def test_the_cap_is_the_number_of_steps_whatever_the_batch() -> None:
+    net, x = curved(4, 6), items(23, 6)
+    wanted = [slow_deepfool(net, row, 1, 0.02) for row in x]
+    assert math.inf in wanted
+    assert min(wanted) < math.inf
+    for batch in (1, 5, 64):
+        found = deepfool_distances(net, x, max_steps=1, batch=batch)
+        assert found.tolist() == pytest.approx(wanted)

@@ -117,22 +117,23 @@ def test_pruned_and_unpruned_pick_the_same(kind: str) -> None:
 
 @pytest.mark.parametrize("factor", [False, True])
 def test_the_bound_never_hides_a_nearer_item(factor: bool) -> None:
-    h = low_rank(3000, 64, 5)
-    q = predictions(3000, 5) if factor else None
+    h = low_rank(12000, 64, 5)
+    q = predictions(12000, 5) if factor else None
     made = Embedding.of(h, q)
-    axes = leading_axes(made.h.rows(torch.arange(0, 3000, 5)), 16)
+    axes = leading_axes(made.h.rows(torch.arange(0, 12000, 20)), 16)
     sketch = Sketch(made, Plan(4, 16, axes))
     generator = seeded()
     pruned = 0
-    for one in torch.randint(3000, (20,), generator=generator).tolist():
-        least = torch.rand(3000, generator=generator).pow(4) * made.norms
-        found, _, _ = sketch.nearer(one, (made.norms * (1 - 1e-4) - least) / 2, limit=2)
+    for one in torch.randint(12000, (20,), generator=generator).tolist():
+        least = torch.rand(12000, generator=generator).pow(4) * made.norms
+        sketch.slack[:12000] = ((made.norms * (1 - 1e-4) - least) / 2)[sketch.order]
+        found, _, _ = sketch.nearer(one)
         if found is None:
             continue
         pruned += 1
-        away = made.direct(torch.arange(3000), one)
+        away = made.direct(torch.arange(12000), one)
         nearer = (away < least * (1 - 1e-4)).nonzero()[:, 0]
-        assert set(nearer.tolist()) <= set(found.tolist())
+        assert set(nearer.tolist()) <= set(sketch.order[found].tolist())
     assert pruned >= 5
 
 
@@ -188,12 +189,23 @@ def test_mnist_pixels_need_few_distances() -> None:
     assert badge.total(794) < 0.4 * 4000 * 300
 
 
+def test_short_embeddings_are_ruled_out_by_their_length_alone() -> None:
+    h, q = low_rank(20_000, 64, 8), predictions(20_000, 10, sharp=12.0)
+    work = Work()
+    picks = badge_seeding(q, h, 200, seeded(), work=work)
+    assert torch.equal(picks, badge_seeding(q, h, 200, seeded(), prune=False))
+    assert work.bounds < 0.5 * 11 * 20_000 * 200
+
+
 @pytest.mark.parametrize("d", [64, 256])
 def test_isotropic_features_cost_at_most_a_tenth_more(d: int) -> None:
     work = Work()
     kmeans_plusplus(normal(5000, d), 220, seeded(), work=work)
     assert work.fallback
     assert work.total(d) <= 1.1 * 5000 * 220
+    badge = Work()
+    badge_seeding(predictions(5000, 10), normal(5000, d), 220, seeded(), work=badge)
+    assert badge.total(d + 10) <= 1.1 * 5000 * 220
 
 
 def test_pruning_that_stops_paying_is_given_up() -> None:

@@ -8,6 +8,7 @@ from torch import Generator
 from pauca.errors import InputError
 from pauca.select.pca import principal_components
 from tests.select.data import low_rank, normal
+from tests.select.watch import largest_tensor
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -31,6 +32,19 @@ def test_order_and_number_of_items() -> None:
     )
     assert principal_components(x).shape == (300, 20)
     assert principal_components(x[:4]).shape == (4, 4)
+
+
+@pytest.mark.parametrize("m", [0, 1, 70])
+def test_further_rows_are_as_if_joined(m: int) -> None:
+    x, further = low_rank(300, 20, 3), normal(70, 20)[:m]
+    found = principal_components(x, 5, further=further)
+    assert torch.allclose(found, principal_components(torch.cat([x, further]), 5), atol=1e-4)
+
+
+def test_the_inputs_are_not_copied() -> None:
+    x, further = normal(20000, 64), normal(20000, 64, seed=1)
+    largest = largest_tensor(lambda: principal_components(x, 3, further=further))
+    assert largest <= 2**18 * 8
 
 
 def test_all_components_keep_distances() -> None:

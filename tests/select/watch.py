@@ -8,17 +8,19 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 
 class _Largest(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Remembers the size of the largest tensor that any operation returns as new storage."""
+    """Remembers size of the largest and types of all tensors that operations return as new."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.bytes: int = 0
+        self.dtypes = set[torch.dtype]()
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kept = {one.untyped_storage().data_ptr() for one in _tensors((args, kwargs or {}))}
         result = func(*args, **(kwargs or {}))
         for one in _tensors(result):
             if one.untyped_storage().data_ptr() not in kept:
+                self.dtypes.add(one.dtype)
                 self.bytes = max(self.bytes, one.untyped_storage().nbytes())
         return result
 
@@ -39,3 +41,11 @@ def largest_tensor(run: Callable[[], object]) -> int:
     with seen:
         run()
     return seen.bytes
+
+
+def types_made(run: Callable[[], object]) -> set[torch.dtype]:
+    """Types of the tensors that ``run`` makes."""
+    seen = _Largest()
+    with seen:
+        run()
+    return seen.dtypes

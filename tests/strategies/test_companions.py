@@ -59,6 +59,14 @@ def test_ceal_wraps_any_base_strategy(base: str) -> None:
     assert torch.equal(chosen, expected)
 
 
+@pytest.mark.parametrize("base", ["badge", "mean-std", "var-ratio", "margin", "k-center"])
+def test_ceal_wraps_badge_and_whatever_else_is_named(base: str) -> None:
+    ceal = make_strategy("ceal", base=base)
+    assert isinstance(ceal, Ceal)
+    assert type(ceal.base) is strategies.get(base)
+    assert ceal.base.name == base
+
+
 def test_ceal_hands_its_base_the_settings() -> None:
     with pytest.raises(UnknownNameError, match="margin"):
         make_strategy("ceal", base="margins")
@@ -96,6 +104,20 @@ def test_which_way_round(name: str, column: str, sign: int) -> None:
         zip(pool.extras[column].tolist(), pool.ids.tolist(), strict=True), reverse=sign > 0
     )
     assert chosen.tolist() == [item for _, item in order[:5]]
+
+
+@pytest.mark.parametrize("subset", [1, 2, 4, 5, 99, None])
+def test_loss_prediction_asks_the_highest_of_a_random_part(subset: int | None) -> None:
+    pool = fake_outputs(n=30, extras=["predicted_loss"])
+    strategy = make_strategy("loss-prediction", subset=subset)
+    for seed in range(5):
+        chosen = strategy.select(pool, None, 6, generator_from(seed))
+        drawn = torch.arange(30)
+        if subset is not None and 6 * subset < 30:
+            drawn = torch.randperm(30, generator=generator_from(seed))[: 6 * subset]
+        among = pool.by_id().take(drawn)
+        order = among.extras["predicted_loss"].argsort(descending=True)
+        assert chosen.tolist() == among.ids[order[:6]].tolist()
 
 
 def test_waal_score_against_loops() -> None:
@@ -152,8 +174,11 @@ def test_settings_reach_the_companion_with_the_same_defaults(name: str) -> None:
     [
         ("ceal", {"delta": -0.1}),
         ("ceal", {"decay": float("nan")}),
+        ("ceal", {"share": 0.0}),
+        ("ceal", {"share": 1.01}),
         ("loss-prediction", {"stop": 1.5}),
         ("loss-prediction", {"margin": 0.0}),
+        ("loss-prediction", {"subset": 0}),
         ("vaal", {"beta": -1.0}),
         ("vaal", {"rate": 0.0}),
         ("waal", {"diversity": -1.0}),

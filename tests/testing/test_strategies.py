@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,9 +11,10 @@ from torch import Generator, Tensor
 
 from pauca.errors import CapabilityError, InputError
 from pauca.outputs import Outputs
-from pauca.strategies import AbstractScore, AbstractStrategy, make_strategy
+from pauca.strategies import AbstractScore, AbstractStrategy, base, make_strategy
 from pauca.testing import strategies as checks
 from pauca.testing.process import OtherProcess
+from pauca.testing.variants import repeated
 
 
 class Sound(AbstractStrategy):
@@ -139,6 +141,13 @@ class Hashes(Sound):
         return torch.tensor(sorted(range(pool.n), key=lambda i: hash(texts[i]))[:k])
 
 
+def test_every_check_is_shown_a_defect() -> None:
+    """A check that nothing fails is no check."""
+    shown = Path(__file__).read_text().partition("def test_every_check")[2]
+    names = [check.__name__ for check in checks.STRATEGY_CHECKS]
+    assert [name for name in names if f"checks.{name}" not in shown] == []
+
+
 def test_a_sound_strategy_passes(
     other_process: OtherProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -167,6 +176,32 @@ def test_a_defect_is_caught(
 ) -> None:
     with pytest.raises(AssertionError, match=fault):
         check(strategy)
+
+
+def test_an_answer_that_depends_on_the_device_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    margin = make_strategy("margin")
+    monkeypatch.setattr(Outputs, "to", lambda outputs, _: outputs)
+    checks.check_devices(margin, "elsewhere")
+
+    def moved(outputs: Outputs, device: str) -> Outputs:
+        return outputs if device == "cpu" else repeated(outputs, 0)
+
+    monkeypatch.setattr(Outputs, "to", moved)
+    with pytest.raises(AssertionError, match="differently on elsewhere"):
+        checks.check_devices(margin, "elsewhere")
+
+
+def test_a_size_that_cannot_be_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(base, "_check_k", lambda k, n: min(max(k, 0), n))
+    with pytest.raises(AssertionError, match="takes k = 41 of 40 items"):
+        checks.check_size(Sound())
+
+
+def test_ties_that_go_by_place_are_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A score's own order of equal items is that of the pool, but for ``by_id``."""
+    monkeypatch.setattr(Outputs, "by_id", lambda outputs: outputs)
+    with pytest.raises(AssertionError, match="order"):
+        checks.check_order(make_strategy("margin"))
 
 
 def test_what_the_base_class_refuses_is_refused() -> None:

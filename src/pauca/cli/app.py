@@ -172,14 +172,16 @@ def list_(
 ) -> None:
     """List what a study can name."""
     from pauca.cli.listing import LISTINGS
-    from pauca.cli.show import show_json, show_rows
+    from pauca.cli.show import show_blocks, show_json, show_rows
 
-    rows, columns = LISTINGS[what.value]
-    found = rows()
+    listing = LISTINGS[what.value]
+    found = listing.rows()
     if json:
         show_json(found)
+    elif listing.below:
+        show_blocks(found, listing.columns, listing.below)
     else:
-        show_rows(found, columns)
+        show_rows(found, listing.columns)
 
 
 def _run(

@@ -1,12 +1,13 @@
 """What a study can name: strategies, learners, data sets."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from pauca.errors import UsageError
 from pauca.registry import Registry
 
-__all__ = ["LISTINGS", "datasets", "learners", "strategies"]
+__all__ = ["LISTINGS", "Listing", "datasets", "learners", "strategies"]
 
 Row = dict[str, Any]
 
@@ -72,12 +73,31 @@ def datasets() -> list[Row]:
     ]
 
 
-LISTINGS: dict[str, tuple[Callable[[], list[Row]], tuple[str, ...]]] = {
-    "strategies": (strategies, ("name", "family", "needs", "when")),
-    "learners": (learners, ("name", "summary", "reference")),
-    "datasets": (datasets, ("name", "kind", "classes", "summary", "licence")),
+@dataclass(frozen=True)
+class Listing:
+    """What is listed, and how it is shown to people.
+
+    Args:
+        rows: Makes the rows.
+        columns: Keys of the line of a row.
+        below: Labels of the lines under it, and their keys.
+    """
+
+    rows: Callable[[], list[Row]]
+    columns: tuple[str, ...]
+    below: Mapping[str, str] = field(default_factory=dict)
+
+
+LISTINGS = {
+    "strategies": Listing(
+        strategies,
+        ("name", "family", "companion", "needs"),
+        {"when": "when", "cost": "cost", "source": "reference"},
+    ),
+    "learners": Listing(learners, ("name", "summary", "reference")),
+    "datasets": Listing(datasets, ("name", "kind", "classes", "summary", "licence")),
 }
-"""For each thing that can be listed: its rows, and the columns of the table for people."""
+"""Each thing that can be listed, by the word for it on the command line."""
 
 
 def _defaults(known: Registry[Any], name: str) -> dict[str, Any] | None:

@@ -15,7 +15,7 @@ from pauca.progress import clock
 if TYPE_CHECKING:
     from pauca.study import Result, StudySettings, StudyStatus
 
-__all__ = ["describe", "show_failed", "show_json", "show_rows", "show_status"]
+__all__ = ["describe", "show_blocks", "show_failed", "show_json", "show_rows", "show_status"]
 
 _STATES = ("done", "running", "interrupted", "pending", "failed")
 
@@ -31,6 +31,34 @@ def show_rows(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None
     for row in rows:
         table.add_row(*(_text(row[column]) for column in columns))
     _console().print(table)
+
+
+def show_blocks(
+    rows: Sequence[Mapping[str, Any]], columns: Sequence[str], below: Mapping[str, str]
+) -> None:
+    """A line of columns a row, the last one wrapped; below it, longer texts behind their labels.
+
+    Args:
+        rows: What to show.
+        columns: Keys of the row's first line.
+        below: Labels of the lines that follow, and their keys.
+    """
+    console = _console()
+    shown = [dict(zip(columns, columns, strict=True)), *rows]
+    widths = [max(len(_text(row[column])) for row in shown) for column in columns[:-1]]
+    for row in shown:
+        line = Table.grid(padding=(0, 1))
+        for width in widths:
+            line.add_column(width=width, no_wrap=True)
+        line.add_row(*(_text(row[column]) for column in columns), style="bold")
+        console.print(line)
+        if row is shown[0]:
+            continue
+        more = Table.grid(padding=(0, 1))
+        more.add_column(width=2 + max(map(len, below)), no_wrap=True)
+        for label, key in below.items():
+            more.add_row(f"  {label}", _text(row[key]))
+        console.print(more)
 
 
 def show_status(status: "StudyStatus", *, errors: bool) -> None:
@@ -115,7 +143,7 @@ def _last(error: str) -> str:
 
 
 def _text(value: Any) -> Text:
-    if value is None:
+    if value is None or value == []:
         return Text("-")
     return Text(", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value))
 

@@ -22,7 +22,15 @@ from pauca.forward import (
 from pauca.learners._recipes import recipe_of
 from pauca.registry import Registry
 
-__all__ = ["Choice", "check_same", "complete", "plan_from", "recipe_from", "speed_from"]
+__all__ = [
+    "Choice",
+    "check_same",
+    "check_shift",
+    "complete",
+    "plan_from",
+    "recipe_from",
+    "speed_from",
+]
 
 Choice = str | dict[str, Any]
 """A name, or a name with settings: ``{"name": "hard", "beta": 2.0}``."""
@@ -126,6 +134,16 @@ def recipe_from(whole: Mapping[str, Any], *, image: bool) -> Recipe:
         label = {"name": "none" if bare else "overlay" if image else "append"}
     params = {key: value for key, value in label.items() if key != "name"}
     return Recipe(widths=tuple(whole["widths"]), label=label["name"], label_params=params, **made)
+
+
+def check_shift(shift: int, *, image: bool) -> None:
+    """Refuse to move what is no image.
+
+    Raises:
+        UsageError: a shift of a table or an embedding.
+    """
+    if shift and not image:
+        raise UsageError("only images can be moved", expected="shift = 0", got=f"shift = {shift}")
 
 
 def check_same(state: Mapping[str, Any], settings: Mapping[str, Any]) -> None:

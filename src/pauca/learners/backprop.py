@@ -208,11 +208,12 @@ class Backprop(AbstractGradientLearner):
         more: tuple[Tensor, Tensor],
         *,
         generator: Generator,
+        share: float = 1.0,
         progress: Progress | None = None,
         unlabelled: Tensor | None = None,
     ) -> FitReport:
         """As ``fit``, with further items; validation part and number of steps come from x alone."""
-        return self._fit(x, y, generator=generator, progress=progress, more=more)
+        return self._fit(x, y, generator=generator, progress=progress, more=(more, share))
 
     def fit_towards(
         self,
@@ -233,7 +234,7 @@ class Backprop(AbstractGradientLearner):
         *,
         generator: Generator,
         progress: Progress | None,
-        more: tuple[Tensor, Tensor] | None = None,
+        more: tuple[tuple[Tensor, Tensor] | None, float] = (None, 1.0),
         objective: AbstractObjective | None = None,
     ) -> FitReport:
         self.check_fit(x, y)
@@ -251,7 +252,7 @@ class Backprop(AbstractGradientLearner):
             example = self.task.evaluate(x[:1], None)
             training = Training(net, example, steps, partial(self._input, noise=other), game)
             whole, loss = join(objective, training)
-        seen_x, seen_y = self.with_more(x[kept], y[kept], more)
+        seen_x, seen_y = self.with_more(x[kept], y[kept], *more)
         with isolated(dropout):
             report = train(
                 whole,

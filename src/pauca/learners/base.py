@@ -3,13 +3,14 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from math import ceil
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal, Protocol, final
 
 import torch
 from torch import Generator, Tensor
 
-from pauca.checks import check_finite, check_labels, check_size
+from pauca.checks import check_finite, check_labels, check_share, check_size
 from pauca.data.dataset import Task
 from pauca.errors import CapabilityError, InputError, UsageError
 from pauca.outputs import Outputs
@@ -202,6 +203,7 @@ class AbstractLearner(ABC):
         more: tuple[Tensor, Tensor],
         *,
         generator: Generator,
+        share: float = 1.0,
         progress: Progress | None = None,
         unlabelled: Tensor | None = None,
     ) -> FitReport:
@@ -215,11 +217,12 @@ class AbstractLearner(ABC):
             y: Their labels.
             more: At least one further item [n, ...], and int64 [n].
             generator: As in ``fit``.
+            share: Most that the further items may be of all training examples (``with_more``).
             progress: As in ``fit``.
             unlabelled: As in ``fit``.
         """
         self.check_fit(x, y)
-        x, y = self.with_more(x, y, more)
+        x, y = self.with_more(x, y, more, share)
         return self.fit(x, y, generator=generator, progress=progress, unlabelled=unlabelled)
 
     @abstractmethod
@@ -296,16 +299,29 @@ class AbstractLearner(ABC):
 
     @final
     def with_more(
-        self, x: Tensor, y: Tensor, more: tuple[Tensor, Tensor] | None
+        self, x: Tensor, y: Tensor, more: tuple[Tensor, Tensor] | None, share: float = 1.0
     ) -> tuple[Tensor, Tensor]:
         """Items and labels, and the further ones after them, on the device of x.
 
+        The first ones are repeated, each equally often, until the further ones are at most
+        ``share`` of all: batches drawn from a union in which h further items drown n labelled ones
+        would otherwise show each labelled item n / (n + h) as often in as many steps.
+
+        Args:
+            x: Labelled items [n, ...].
+            y: int64 [n].
+            more: Further items [h, ...] and int64 [h], h >= 1, or None.
+            share: In (0, 1]; with 1 nothing is repeated.
+
         Raises:
-            InputError: the further ones do not fit the task.
+            InputError: the further ones do not fit the task; a share that is none.
         """
         if more is None:
             return x, y
         self.check_fit(*more)
+        check_share(share, "share")
+        times = max(1, ceil(len(more[0]) * (1 / share - 1) / len(x)))
+        x, y = torch.cat([x] * times), torch.cat([y] * times)
         return torch.cat([x, more[0].to(x.device)]), torch.cat([y, more[1].to(y.device)])
 
     @final

@@ -13,7 +13,7 @@ from pauca import rng
 from pauca.checks import check_labels, check_size
 from pauca.data.augment import RandomCrop
 from pauca.data.dataset import Task
-from pauca.errors import InputError, UsageError
+from pauca.errors import InputError
 from pauca.forward import (
     AbstractGoodnessReadout,
     AbstractLabelCode,
@@ -28,6 +28,7 @@ from pauca.learners._encoding import Encoding
 from pauca.learners._forward_settings import (
     Choice,
     check_same,
+    check_shift,
     complete,
     plan_from,
     recipe_from,
@@ -153,10 +154,7 @@ class AbstractForward(AbstractLearner):
         self.widths = tuple(whole["widths"])
         self.recipe = recipe_from(whole, image=len(task.shape) == 3)
         self.plan, self.speed = plan_from(whole), speed_from(whole)
-        if whole["shift"] and len(task.shape) != 3:
-            raise UsageError(
-                "only images can be moved", expected="shift = 0", got=f"shift = {whole['shift']}"
-            )
+        check_shift(whole["shift"], image=len(task.shape) == 3)
         self._encoding = Encoding(task, whole["pixels"], self.device)
         # an item that cannot carry its label is refused now, not after hours
         self._encoding.code(self.recipe, 1.0)
@@ -328,7 +326,7 @@ class AbstractForward(AbstractLearner):
 
     def state(self) -> dict[str, Any]:
         """Settings, weights of every layer, the label's constants, and the probe if there."""
-        found = {"settings": self._plain(), "net": _copied(self.net)}
+        found: dict[str, Any] = {"settings": self._plain(), "net": _copied(self.net)}
         if self._encoding.centre is not None:
             found["centre"] = self._encoding.centre.cpu()
         return found if self._probe is None else {**found, "probe": _copied(self._probe)}

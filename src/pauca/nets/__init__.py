@@ -2,6 +2,7 @@
 
 from pauca.nets.base import AbstractNet, make_net, nets
 from pauca.nets.dropout import MemberMasks, member_masks, stochastic_layers
+from pauca.nets.folded import folded
 from pauca.nets.members import member_logits, member_logits_from, member_passes
 from pauca.nets.taps import Recording, activations, record
 
@@ -10,6 +11,7 @@ __all__ = [
     "MemberMasks",
     "Recording",
     "activations",
+    "folded",
     "make_net",
     "member_logits",
     "member_logits_from",

@@ -44,8 +44,7 @@ class Discriminator(nn.Module):
 class Critic(nn.Module):
     """g: how unlabelled an item's features look, in (0, 1), float [b, z] -> [b].
 
-    Bounded, because with unequal weights on the two sides (gamma below 1) adding a constant to an
-    unbounded critic would raise the distance without end.
+    Bounded, so that g and the bounds on the loss can be added up in one score.
     """
 
     def __init__(self, z: int, hidden: int) -> None:
@@ -102,7 +101,10 @@ def fooling_loss(labelled: Tensor, unlabelled: Tensor) -> Tensor:
 
 
 def weighted_distance(labelled: Tensor, unlabelled: Tensor, gamma: float) -> Tensor:
-    """E[g(unlabelled)] - gamma E[g(labelled)]: what the critic raises and the features lower.
+    """E[g(unlabelled)] - gamma E[g(labelled)]: what the features lower.
+
+    With gamma below 1 it is a distance only for a critic whose mean is fixed: adding a constant a
+    to g adds (1 - gamma) a, whatever the features are (see ``critic_loss``).
 
     Args:
         labelled: g of b labelled items.
@@ -112,7 +114,7 @@ def weighted_distance(labelled: Tensor, unlabelled: Tensor, gamma: float) -> Ten
     Returns:
         A scalar.
 
-    Reference: Shui, Zhou, Gagne and Wang, AISTATS 2020, section 4.
+    Reference: Shui, Zhou, Gagne and Wang, AISTATS 2020, section 4, eq. 8.
     """
     return unlabelled.mean() - gamma * labelled.mean()
 
@@ -147,22 +149,30 @@ def critic_loss(
     labelled: Tensor,
     unlabelled: Tensor,
     *,
-    gamma: float,
     penalty: float,
     generator: Generator,
 ) -> Tensor:
-    """-(distance) + penalty E[(|grad g| - 1)^2]: what the critic lowers; the penalty is added.
+    """-(E[g(unlabelled)] - E[g(labelled)]) + penalty E[(|grad g| - 1)^2]; the penalty is added.
+
+    What maximises the weighted distance whatever gamma is. A potential is defined up to a constant;
+    centred on the unlabelled side, g' = g - E[g(unlabelled)], the weighted distance of g' is
+    gamma (E[g(unlabelled)] - E[g(labelled)]), so its best critic is that of gamma = 1, and
+    ``penalty`` is counted in units of gamma. Left free, the constant is what the critic learns
+    where gamma is small: its best answer is 1 wherever unlabelled items outnumber labelled ones,
+    that is nearly everywhere, and it tells nothing apart.
 
     Args:
         critic: g.
         labelled: Features, float [b, z], without history.
         unlabelled: Features, float [b', z], without history.
-        gamma: m / n.
         penalty: Weight of the gradient penalty, >= 0.
         generator: Where the slope is measured.
 
     Returns:
         A scalar.
+
+    Reference: Shui, Zhou, Gagne and Wang, AISTATS 2020, section 4, eq. 8; Gulrajani et al., NeurIPS
+        2017, eq. 3.
     """
-    distance = weighted_distance(critic(labelled), critic(unlabelled), gamma)
+    distance = weighted_distance(critic(labelled), critic(unlabelled), 1.0)
     return penalty * gradient_penalty(critic, labelled, unlabelled, generator) - distance

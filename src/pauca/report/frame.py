@@ -24,7 +24,8 @@ COLUMNS = (
     "value",
 )
 """Columns of the table. ``series`` is the strategy (kind active) or the model (kind model);
-``metric`` is a measure's own name, or ``seconds.train``, ``steps``, ``hoyer.<layer>.neutral``."""
+``metric`` is a measure's own name, or ``seconds.train``, ``steps``, ``companion_steps``,
+``hoyer.<layer>.neutral``."""
 
 _MEASURED = ("metrics", "hoyer", "silent", "seconds")
 
@@ -58,5 +59,6 @@ def _measures(record: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
         if isinstance(values, Mapping) and values:
             prefix = "" if part == "metrics" else part
             yield from flatten(values, prefix).items()
-    if "steps" in record:
-        yield "steps", record["steps"]
+    for name in ("steps", "companion_steps"):
+        if name in record:
+            yield name, record[name]

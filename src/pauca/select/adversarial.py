@@ -1,11 +1,12 @@
 """Distance to the decision boundary by adversarial attack: BIM and DeepFool, whole batches at once.
 
 Items that flipped leave the batch and new ones take their place, so that every pass through the net
-is full whatever the spread of distances.
+is full whatever the spread of distances. A batch that stays in the cache is the fastest: gradients
+of several classes are taken one after the other, not side by side.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -65,7 +66,7 @@ def bim_distances(
         (gradient,) = torch.autograd.grad((rivals - z[own]).sum(), inputs)
         return flight.eta + step * _sign(gradient)
 
-    return _attack(logits, x, advance, ranks=1, overshoot=0.0, max_steps=max_steps, batch=batch)
+    return _attack(logits, x, advance, ranks=1, max_steps=max_steps, batch=batch)
 
 
 def deepfool_distances(
@@ -75,7 +76,7 @@ def deepfool_distances(
     max_steps: int = 50,
     classes: int = 10,
     overshoot: float = 0.02,
-    batch: int = 256,
+    batch: int = 128,
 ) -> Tensor:
     """DeepFool's estimate of the L2 distance to the nearest decision boundary.
 
@@ -100,20 +101,27 @@ def deepfool_distances(
     check_count(classes, "classes", least=2)
 
     def advance(inputs: Tensor, flight: _Flight, z: Tensor) -> Tensor:
-        rivals = flight.ranked[:, 1:]  # [a, r - 1]
-        f = z.gather(1, rivals) - z.gather(1, flight.first[:, None])
-        w = _rival_gradients(inputs, z, flight.first, rivals)  # [r - 1, a, ...]
-        norms = w.flatten(2).norm(dim=-1).T  # [a, r - 1]
-        tiny = torch.finfo(z.dtype).tiny
-        ratio = torch.where(norms > 0, f.abs() / norms.clamp_min(tiny), torch.inf)
-        nearest = ratio.argmin(1)
-        rows = torch.arange(len(f), device=f.device)
-        direction, length = w[nearest, rows], norms[rows, nearest]
-        scale = torch.where(length > 0, ratio[rows, nearest] / length.clamp_min(tiny), 0.0)
-        return flight.eta + scale.view(-1, *[1] * (inputs.ndim - 1)) * direction
+        nearest = torch.full_like(z[:, 0], torch.inf)  # [a]
+        move = torch.zeros_like(flight.eta)
+        gaps = z.gather(1, flight.ranked[:, 1:]) - z.gather(1, flight.first[:, None])
+        for f in gaps.unbind(1):
+            (w,) = torch.autograd.grad(f.sum(), inputs, retain_graph=True)
+            length = w.flatten(1).norm(dim=1)
+            ratio = torch.where(length > 0, f.detach().abs() / length, torch.inf)
+            nearer = ratio < nearest
+            nearest = torch.where(nearer, ratio, nearest)
+            move = torch.where(_column(nearer, w), _column(ratio / length, w) * w, move)
+        return flight.eta + move
 
     return _attack(
-        logits, x, advance, ranks=classes, overshoot=overshoot, max_steps=max_steps, batch=batch
+        logits,
+        x,
+        advance,
+        ranks=classes,
+        overshoot=overshoot,
+        max_steps=max_steps,
+        batch=batch,
+        look=True,
     )
 
 
@@ -121,20 +129,12 @@ def _sign(gradient: Tensor) -> Tensor:
     """-1, 0 or 1; 0 also where rounding cannot tell a coordinate from 0."""
     size = gradient.abs()
     noise = 32 * torch.finfo(gradient.dtype).eps * size.flatten(1).amax(1)
-    return gradient.sign() * (size > noise.view(-1, *[1] * (gradient.ndim - 1)))
+    return gradient.sign() * (size > _column(noise, gradient))
 
 
-def _rival_gradients(inputs: Tensor, z: Tensor, first: Tensor, rivals: Tensor) -> Tensor:
-    """Gradients of z_rival - z_first, one call for all rivals, float [r, a, ...]."""
-    weights = torch.zeros(rivals.shape[1], *z.shape, dtype=z.dtype, device=z.device)
-    weights.scatter_(2, rivals.T[..., None], 1.0)
-    weights.scatter_add_(
-        2,
-        first.expand(len(weights), -1)[..., None],
-        torch.full((len(weights), len(z), 1), -1.0, dtype=z.dtype, device=z.device),
-    )
-    (gradients,) = torch.autograd.grad(z, inputs, weights, is_grads_batched=True)
-    return gradients
+def _column(values: Tensor, like: Tensor) -> Tensor:
+    """[a] -> [a, 1, ...], one value an item."""
+    return values.view(-1, *[1] * (like.ndim - 1))
 
 
 def _attack(
@@ -143,33 +143,52 @@ def _attack(
     advance: Callable[[Tensor, _Flight, Tensor], Tensor],
     *,
     ranks: int,
-    overshoot: float,
     max_steps: int,
     batch: int,
+    overshoot: float = 0.0,
+    look: bool = False,
 ) -> Tensor:
-    """Run ``advance`` on a full batch until every item flipped or reached the cap."""
+    """Run ``advance`` on a full batch until every item flipped or reached the cap.
+
+    With ``look`` a pass without gradients first lets those go that have flipped: worth it where an
+    item's gradients cost many passes.
+    """
     check_count(max_steps, "max_steps", least=1)
     check_count(batch, "batch", least=1)
     check_finite(x, "x")
     distances = torch.full((len(x),), torch.inf, dtype=x.dtype, device=x.device)
     flight, queued = _board(x, 0, 0), 0
     while True:
+        if look and len(flight.index):
+            with torch.no_grad():
+                flipped = logits(_inputs(x, flight, overshoot)).argmax(-1) != flight.first
+            flight = _land(flight, flipped, ~flipped & (flight.age < max_steps), distances)
         joining = min(batch - len(flight.index), len(x) - queued)
         flight = _join(flight, _board(x, queued, joining))
         queued += joining
         if not len(flight.index):
             return distances
-        inputs = (x[flight.index] + (1 + overshoot) * flight.eta).requires_grad_()
+        inputs = _inputs(x, flight, overshoot).requires_grad_()
         with torch.enable_grad():
             z = logits(inputs)
             _enter(flight, z.detach(), ranks)
             flipped = z.detach().argmax(-1) != flight.first
+            staying = ~flipped & (flight.age < max_steps)
             moved = advance(inputs, flight, z).detach() if z.shape[1] > 1 else flight.eta
-        lengths = flight.eta.flatten(1).norm(dim=1)
-        distances[flight.index[flipped]] = lengths[flipped]
-        stuck = (moved == flight.eta).flatten(1).all(1)
-        flight.eta, flight.age = moved, flight.age + 1
-        flight = flight.take(~flipped & ~stuck & (flight.age <= max_steps))
+        staying &= (moved != flight.eta).flatten(1).any(1)  # the others are stuck for ever
+        aged = replace(flight, eta=moved, age=flight.age + 1)
+        _land(flight, flipped, staying, distances)
+        flight = aged.take(staying)
+
+
+def _inputs(x: Tensor, flight: _Flight, overshoot: float) -> Tensor:
+    return x[flight.index] + (1 + overshoot) * flight.eta
+
+
+def _land(flight: _Flight, flipped: Tensor, staying: Tensor, distances: Tensor) -> _Flight:
+    """Write down the distances of those that flipped; who stays."""
+    distances[flight.index[flipped]] = flight.eta[flipped].flatten(1).norm(dim=1)
+    return flight.take(staying)
 
 
 def _board(x: Tensor, start: int, count: int) -> _Flight:

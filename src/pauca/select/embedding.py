@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from pauca.checks import check_size
-from pauca.select.points import TIE, Points, blocks
+from pauca.select.points import TIE, Points, blocks, where
 
 __all__ = ["Embedding"]
 
@@ -54,23 +54,24 @@ class Embedding:
 
     def factor(self, one: int, index: Tensor | None = None) -> Tensor | None:
         """<q_i, q_one> of all or some items, or None where there is no q."""
-        return None if self.q is None else self.q.dot(self.q.rows(self._at(one))[0], index)
+        return None if self.q is None else self.q.dot(self.q.span(one, one + 1)[0], index)
 
     def distances(self, one: int, index: Tensor | None = None) -> tuple[Tensor, int]:
         """Squared distances of all or some items to one, and how many were computed twice.
 
         Those that rounding could change by more than a thousandth come from direct differences.
         """
-        norms = self.norms if index is None else self.norms[index]
-        product = self.h.dot(self.h.rows(self._at(one))[0], index)
+        norms = self.norms if index is None else self.norms.index_select(0, index)
+        product = self.h.dot(self.h.span(one, one + 1)[0], index)
         factor = self.factor(one, index)
         product = product if factor is None else product.mul_(factor)
         length = float(self.norms[one])
         away = torch.add(norms, product, alpha=-2).add_(length)
         share = 3 * self.gamma / _TRUST
         least = share * (length + (self.h.offset**2 if self.q is None else 0))
-        doubt = (torch.add(away, norms, alpha=-share) < least).nonzero()[:, 0]
-        away[doubt] = self.direct(doubt if index is None else index[doubt], one)
+        doubt = where(torch.add(away, norms, alpha=-share) < least)
+        if len(doubt):
+            away[doubt] = self.direct(doubt if index is None else index[doubt], one)
         return away, len(doubt)
 
     def direct(self, index: Tensor, one: int) -> Tensor:
@@ -82,7 +83,7 @@ class Embedding:
         if self.q is None:
             return self.h.near(index, one)
         found = torch.empty(len(index), dtype=self.norms.dtype, device=index.device)
-        q, h = self.q.rows(self._at(one))[0], self.h.rows(self._at(one))[0]
+        q, h = self.q.span(one, one + 1)[0], self.h.span(one, one + 1)[0]
         for low, high in blocks(len(index), self.cost):
             part = index[low:high]
             rows = self.h.rows(part)
@@ -101,9 +102,6 @@ class Embedding:
         if self.q is not None:
             exact *= _squared(self.q, close)
         return int(close[exact >= exact.max() * (1 - TIE)].min())
-
-    def _at(self, one: int) -> Tensor:
-        return torch.tensor([one], device=self.norms.device)
 
 
 def _squared(points: Points, index: Tensor) -> Tensor:

@@ -57,30 +57,31 @@ def k_means_centres(x: Tensor, k: int, generator: Generator, *, rounds: int = 10
     """
     points = Points.of(x)
     check_count(k, "k", least=1, most=points.n)
-    return (_lloyd(points, k, generator, rounds) + points.shift) / points.scale
+    centres = _lloyd(points, k, generator, rounds)
+    return ((centres + points.shift.double()) / points.scale).to(points.dtype)
 
 
 def nearest_distinct(x: Tensor, centres: Tensor) -> Tensor:
     """For each centre in turn the nearest item not yet taken, the first of equals; int64 [k]."""
     points = Points.of(x)
     check_count(len(centres), "the number of centres", most=points.n)
-    return _nearest(points, centres.to(points.dtype) * points.scale - points.shift)
+    return _nearest(points, centres.double() * points.scale - points.shift.double())
 
 
 def _lloyd(points: Points, k: int, generator: Generator, rounds: int) -> Tensor:
-    """Centres in the points' moved and scaled coordinates."""
-    centres = points.rows(kmeans_plusplus(points.x, k, generator))
+    """Centres in the points' moved and scaled coordinates, in float64."""
+    centres = points.rows(kmeans_plusplus(points.x, k, generator)).double()
     before = torch.full((points.n,), -1, dtype=torch.int64, device=centres.device)
     for _ in range(rounds):
-        owner, away, total, size = _assign(points, centres)
+        owner, away, total, size = _assign(points, centres.to(points.dtype))
         if torch.equal(owner, before):
             break
         before = owner
-        centres = (total / size.clamp(min=1)[:, None]).to(centres.dtype)
+        centres = total / size.clamp(min=1)[:, None]
         empty = (size == 0).nonzero()[:, 0]
         if len(empty):
             far = away.argsort(descending=True, stable=True)[: len(empty)]
-            centres[empty] = points.rows(far)
+            centres[empty] = points.rows(far).double()
     return centres
 
 
@@ -102,16 +103,21 @@ def _assign(points: Points, centres: Tensor) -> tuple[Tensor, Tensor, Tensor, Te
 
 
 def _nearest(points: Points, centres: Tensor) -> Tensor:
-    """Distinct nearest items; distances that rounding cannot tell apart are compared in float64."""
+    """Distinct nearest items; distances that rounding cannot tell apart are compared in float64.
+
+    Centres are float64: the two items of a pair are then equally far from their mean, and the first
+    is taken whatever the type of the features.
+    """
     taken = torch.zeros(points.n, dtype=torch.bool, device=centres.device)
     picks = []
-    for centre in centres:
+    for true in centres:
+        centre = true.to(points.dtype)
         away = torch.add(points.norms, points.dot(centre), alpha=-2).add_(centre @ centre)
         away[taken] = torch.inf
         error = 2 * points.dot_error(centre) + points.gamma * (points.norms + centre @ centre)
         low = (away + error).min()
         close = ((away - error <= low * (1 + 2 * TIE)) & ~taken).nonzero()[:, 0]
-        exact = (points.rows(close).double() - centre.double()).square_().sum(1)
+        exact = (points.rows(close).double() - true).square_().sum(1)
         first = int(close[exact <= exact.min() * (1 + TIE)].min())
         taken[first] = True
         picks.append(first)
@@ -119,7 +125,10 @@ def _nearest(points: Points, centres: Tensor) -> Tensor:
 
 
 def _faiss_centres(points: Points, k: int, generator: Generator, rounds: int) -> Tensor:
-    """Centres by faiss from the same seeds, in float32 on the CPU; the pool is copied once."""
+    """Centres by faiss from the same seeds, in float32 on the CPU; the pool is copied once.
+
+    Its clusters' means are taken once more, in float64.
+    """
     faiss = _faiss()
     seeds = points.rows(kmeans_plusplus(points.x, k, generator))
     rows = points.span(0, points.n).float().cpu().contiguous().numpy()
@@ -128,7 +137,9 @@ def _faiss_centres(points: Points, k: int, generator: Generator, rounds: int) ->
         max_points_per_centroid=max(1, points.n), verbose=False,
     )  # fmt: skip
     clusters.train(rows, init_centroids=seeds.float().cpu().numpy())
-    return torch.from_numpy(clusters.centroids).to(points.x.device, points.dtype)
+    found = torch.from_numpy(clusters.centroids).to(points.x.device, points.dtype)
+    _, _, total, size = _assign(points, found)
+    return torch.where(size[:, None] > 0, total / size.clamp(min=1)[:, None], found.double())
 
 
 def _faiss() -> Any:

@@ -5,14 +5,14 @@ from torch import Generator, Tensor
 
 from pauca.checks import check_count
 from pauca.select.embedding import Embedding
-from pauca.select.sketch import Sketch, plan
+from pauca.select.pruning import Pruning
+from pauca.select.sketch import plan
 from pauca.select.work import Work
 
 __all__ = ["badge_seeding", "kmeans_plusplus"]
 
 _WARM = 8
 _LEAST_WORK = 2**20
-_LIMIT = 0.25
 
 
 def kmeans_plusplus(
@@ -105,9 +105,8 @@ class _Seeding:
         norms = embedding.norms
         self.weights = torch.full((embedding.n,), torch.inf, dtype=torch.float64).to(norms.device)
         self.free = torch.ones(embedding.n, dtype=torch.bool, device=norms.device)
-        self.sketch: Sketch | None = None
-        self.slack = norms
-        self.pause, self.wait = 1, 0
+        self.passed = torch.empty_like(self.weights)
+        self.pruning: Pruning | None = None
 
     def run(self, first: int, uniforms: list[float]) -> Tensor:
         """The first pick and one more for each number."""
@@ -122,7 +121,7 @@ class _Seeding:
 
     def _draw(self, u: float) -> int:
         """Inverse CDF of the weights."""
-        passed = self.weights.cumsum(0)
+        passed = torch.cumsum(self.weights, 0, out=self.passed)
         total = float(passed[-1])
         if total == 0:
             left = self.free.nonzero()[:, 0]
@@ -135,48 +134,27 @@ class _Seeding:
     def _meet(self, one: int) -> None:
         """Lower the weights of the items that are nearer to the newest pick."""
         self.work.rounds += 1
-        index = None if self.sketch is None else self._nearer(self.sketch, one)
-        if index is None:
+        found = None if self.pruning is None else self.pruning.nearer(one)
+        if self.pruning is None or found is None:
             away, again = self.embedding.distances(one)
-            self.work.distances += len(away) + again
             torch.minimum(self.weights, away.double(), out=self.weights)
-            if self.sketch is not None:
-                self.slack = self._slack()
+            if self.pruning is not None:
+                self.pruning.update(self.weights)
         else:
+            places, index = found
             away, again = self.embedding.distances(one, index)
-            self.work.distances += len(away) + again
-            self.weights[index] = torch.minimum(self.weights[index], away.double())
-            self.slack[index] = self._slack(index)
+            least = torch.minimum(self.weights.index_select(0, index), away.double())
+            self.weights.index_copy_(0, index, least)
+            norms = self.embedding.norms.index_select(0, index)
+            self.pruning.update_some(places, norms, least)
+        self.work.distances += len(away) + again
         self.weights[one] = 0
         self.free[one] = False
-
-    def _nearer(self, sketch: Sketch, one: int) -> Tensor | None:
-        """Candidates by the bound; None where a plain pass costs less, or while it was given up."""
-        if self.wait > 0:
-            self.wait -= 1
-            return None
-        index, price, read = sketch.nearer(one, self.slack, _LIMIT)
-        self.work.bounds += read
-        if price > 1:
-            self.wait, self.pause = self.pause, min(64, 2 * self.pause)
-            self.work.fallback |= self.pause > 16
-        else:
-            self.pause = 1
-        return index
 
     def _prepare(self) -> None:
         chosen = plan(self.embedding)
         if chosen is None:
             self.prune, self.work.fallback = False, True
             return
-        self.sketch = Sketch(self.embedding, chosen)
-        self.work.bounds += self.embedding.n * chosen.second
-        self.slack = self._slack()
-
-    def _slack(self, index: Tensor | None = None) -> Tensor:
-        """Half of (squared length less least squared distance), rounded down."""
-        norms = self.embedding.norms if index is None else self.embedding.norms[index]
-        weights = self.weights if index is None else self.weights[index]
-        gamma = self.embedding.gamma
-        low = norms * (1 - 8 * gamma) - weights.to(norms.dtype) * (1 + 4 * gamma)
-        return low.div_(2)
+        self.pruning = Pruning(self.embedding, chosen, self.work)
+        self.pruning.update(self.weights)

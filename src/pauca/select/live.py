@@ -5,11 +5,12 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from pauca.select.points import TIE, Points
+from pauca.select.points import TIE, Points, where
 
 __all__ = ["Live", "Rows"]
 
 _CENTRES = 2048
+_KEPT = 4096
 _PAIRS = 2**22
 _BLOCK = 2048
 _TIDY = 32
@@ -44,6 +45,34 @@ class Rows:
             yield at, self.points.rows(self.index[at : min(high, at + _BLOCK)])
 
 
+class _Centres:
+    """Rows and squared lengths of the centres, kept where they are few."""
+
+    def __init__(self, points: Points) -> None:
+        self.points, self.count = points, 0
+        self.rows = points.norms.new_empty((0, points.d))
+        self.norms = points.norms.new_empty(0)
+
+    def take(self, centres: Tensor, low: int, high: int) -> tuple[Tensor, Tensor]:
+        """Of the centres from ``low`` to ``high`` among all, [b, d] and [b]."""
+        if high > _KEPT:
+            rows = self.points.rows(centres[low:high])
+            return rows, rows.square().sum(1)
+        if high > len(self.rows):
+            self._grow(min(_KEPT, 2 * high))
+        if high > self.count:
+            rows = self.points.rows(centres[self.count : high])
+            self.rows[self.count : high] = rows
+            self.norms[self.count : high] = rows.square().sum(1)
+            self.count = high
+        return self.rows[low:high], self.norms[low:high]
+
+    def _grow(self, size: int) -> None:
+        rows, norms = self.rows, self.norms
+        self.rows, self.norms = rows.new_empty((size, self.points.d)), norms.new_empty(size)
+        self.rows[: self.count], self.norms[: self.count] = rows[: self.count], norms[: self.count]
+
+
 class Live:
     """Items that have met every centre, and what is known of their least distances.
 
@@ -65,6 +94,8 @@ class Live:
         self.done: list[tuple[Tensor, Tensor, int]] = []
         self.distances = 0
         self.only_duplicates = False
+        self.known = _Centres(points)
+        self.most_error = float(self.error.max()) if len(rows) else 0.0
 
     def run(self, wanted: int, outside: float) -> list[int]:
         """Pick while the farthest item is farther than ``outside``, a bound on all others."""
@@ -94,11 +125,15 @@ class Live:
 
     def _farthest(self, outside: float) -> int | None:
         """The place of the item with the largest true least distance, if it is surely the one."""
-        sure = float((self.near - self.error).max())
+        most = float(self.near.max())
+        close = where(self.near >= most - 2 * self.most_error)
+        near, error = self.near[close], self.error[close]
+        sure = float((near - error).max())
         sure -= (8 * self.points.gamma + 2 * TIE) * max(0.0, sure)
         if sure <= outside or sure == -torch.inf:
             return None
-        within = (self.near + self.error >= sure).nonzero()[:, 0]
+        within = where(self.near >= sure - self.most_error)
+        within = within[self.near[within] + self.error[within] >= sure]
         if len(within) == 1:
             return int(within)
         self._resolve(within)
@@ -135,16 +170,16 @@ class Live:
         self.centres = [centres]
         for low in range(since, self.count, _CENTRES):
             part = centres[low : low + _CENTRES]
+            known = self.known.take(centres, low, low + len(part))
             step = max(1, _PAIRS // len(part))
             for start in range(0, len(within), step):
-                self._compare(within[start : start + step], part)
+                self._compare(within[start : start + step], part, *known)
         self.met[within] = self.count
 
-    def _compare(self, places: Tensor, centres: Tensor) -> None:
+    def _compare(self, places: Tensor, centres: Tensor, others: Tensor, further: Tensor) -> None:
         """True distances where the working precision cannot tell which centre is nearest."""
         index = self.rows.index[places]
-        rows, others = self.points.rows(index), self.points.rows(centres)
-        norms, further = self.norms[places], others.square().sum(1)
+        rows, norms = self.points.rows(index), self.norms[places]
         away = torch.addmm(further, rows, others.T, alpha=-2).add_(norms[:, None])
         nearest = away.argmin(1)
         best = torch.minimum(self.exact[places], self.points.exact(index, centres[nearest]))

@@ -5,13 +5,23 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from pauca.checks import check_finite, check_size
 from pauca.errors import InputError
 
-__all__ = ["TIE", "Points", "blocks", "check_points", "first_of_least", "rounding", "work_dtype"]
+__all__ = [
+    "TIE",
+    "Points",
+    "blocks",
+    "check_points",
+    "first_of_least",
+    "rounding",
+    "where",
+    "work_dtype",
+]
 
 TIE = 1e-12
 """Squared distances (computed in float64) within this relative difference are equal."""
@@ -24,6 +34,13 @@ def blocks(n: int, width: int, *, numbers: int = _BLOCK) -> Iterator[tuple[int, 
     step = max(1, numbers // max(1, width))
     for low in range(0, n, step):
         yield low, min(n, low + step)
+
+
+def where(mask: Tensor) -> Tensor:
+    """Places of what is true; NumPy's search is several times faster on the CPU."""
+    if mask.device.type == "cpu":
+        return torch.from_numpy(np.flatnonzero(mask.numpy()))
+    return mask.nonzero()[:, 0]
 
 
 def work_dtype(x: Tensor) -> torch.dtype:

@@ -13,19 +13,21 @@ import torch
 from torch import Tensor
 
 from pauca.select.embedding import Embedding
-from pauca.select.points import blocks
+from pauca.select.points import blocks, where
 
 __all__ = ["Plan", "Sketch", "leading_axes", "plan"]
 
 _FIRST = (4, 8, 16, 32, 64)
 _SECOND = (32, 64, 96, 128)
 _PIVOTS = 128
-_WORTH = (0.7, 0.5)
+_WORTH = (0.7, 0.6)
 """Largest share of a plain pass that a pruned one may cost: plain, and with a factor q."""
+_SPAN = 512
+"""Items of about the same length that are ruled out together."""
 _SAMPLE = 1024
-_EXACT = 8.0
+EXACT = 4.0
 """One gathered direct distance costs about as much as this many in a pass over all items."""
-_COLUMNS = 20
+_COLUMNS = 15
 """Coordinates that could be read in the time that the bound's arithmetic on columns takes."""
 _CALLS = 2**18
 """Numbers that could be read in the time that calling all the operations takes."""
@@ -42,14 +44,14 @@ class Plan:
     axes: Tensor
 
 
-def cost(items: int, first: int, some: int, second: int, few: int, width: int) -> float:
+def cost(items: int, long: int, first: int, some: int, second: int, few: int, width: int) -> float:
     """Cost of one pruned pass over ``items``, where one plain pass costs 1."""
-    fixed = (first + _COLUMNS) / width + _CALLS / (items * width)
+    fixed = long / items * (first + _COLUMNS) / width + _CALLS / (items * width)
     staged = fixed + some / items * (second + _GATHER) / width
-    return staged + _EXACT * few / items
+    return staged + EXACT * few / items
 
 
-def plan(embedding: Embedding) -> Plan | None:
+def plan(embedding: Embedding, worth: float | None = None) -> Plan | None:
     """Try the bound on a sample; None where it would not pay (isotropic or few features)."""
     step = max(1, embedding.n // _SAMPLE)
     index = torch.arange(0, embedding.n, step, device=embedding.norms.device)
@@ -59,70 +61,104 @@ def plan(embedding: Embedding) -> Plan | None:
     axes = leading_axes(rows, min(_SECOND[-1], embedding.h.d // 2))
     left = _survivors(embedding, index, rows, axes)
     n, width = len(index), embedding.cost
-    best, choice = _WORTH[embedding.q is not None], None
+    best, choice = _WORTH[embedding.q is not None] if worth is None else worth, None
     for first in [p for p in _FIRST if p in left]:
         for second in [p for p in _SECOND if p in left and p >= first]:
             scale = embedding.n / n
             some, few = int(left[first] * scale), int(left[second] * scale)
-            price = cost(embedding.n, first, some, second - first, few, width)
+            price = cost(embedding.n, embedding.n, first, some, second - first, few, width)
             if price < best:
                 best, choice = price, Plan(first, second, axes[:, :second].contiguous())
     return choice
 
 
 class Sketch:
-    """Leading coordinates and residual lengths of all items, [n, p]."""
+    """Leading coordinates, residual lengths and factors of all items, longest items first.
+
+    Coordinates lie column by column, [p, n], so that a pass over a few of them reads no others. In
+    this order ``|g_i| |g_j|`` alone bounds the products of a whole block of short items at once.
+    """
 
     def __init__(self, embedding: Embedding, chosen: Plan) -> None:
         self.embedding, self.first, self.second = embedding, chosen.first, chosen.second
         n, p, q = embedding.n, chosen.first, chosen.second - chosen.first
         like = embedding.norms
-        self.lead, self.more = like.new_empty((n, p)), like.new_empty((n, q))
+        self.order = like.argsort(descending=True, stable=True)
+        self.rank = torch.empty_like(self.order)
+        self.rank[self.order] = torch.arange(n, device=like.device)
+        self.lead, self.more = like.new_empty((p, n)), like.new_empty((n, q))
         self.rest, self.last = like.new_empty(n), like.new_empty(n)
-        h = embedding.h
-        for low, high in blocks(n, h.d):
-            turned = h.span(low, high) @ chosen.axes
-            norms = h.norms[low:high]
-            self.lead[low:high], self.more[low:high] = turned[:, :p], turned[:, p:]
-            self.rest[low:high] = _residual(norms, turned[:, :p], h.gamma)
-            self.last[low:high] = _residual(norms, turned, h.gamma)
+        self.q = None if embedding.q is None else like.new_empty((embedding.q.d, n))
+        for low, high in blocks(n, embedding.h.d):
+            self._turn(chosen.axes, low, high)
+        self.root = like.index_select(0, self.order).sqrt_().mul_(1 + 4 * embedding.gamma)
+        self.slack = like.new_full((-(-n // _SPAN) * _SPAN,), torch.inf)
+        self.spare = like.new_empty((3, n))
 
-    def nearer(self, one: int, slack: Tensor, limit: float) -> tuple[Tensor | None, float, int]:
+    def _turn(self, axes: Tensor, low: int, high: int) -> None:
+        """Coordinates of the items of these ranks."""
+        h, index = self.embedding.h, self.order[low:high]
+        turned, norms = h.rows(index) @ axes, h.norms[index]
+        self.lead[:, low:high] = turned[:, : self.first].T
+        self.more[low:high] = turned[:, self.first :]
+        self.rest[low:high] = _residual(norms, turned[:, : self.first], h.gamma)
+        self.last[low:high] = _residual(norms, turned, h.gamma)
+        if self.q is not None and self.embedding.q is not None:
+            self.q[:, low:high] = self.embedding.q.rows(index).T
+
+    def nearer(self, one: int) -> tuple[Tensor | None, float, int]:
         """Items that may be nearer to ``one`` than to what they are nearest to now.
 
         Args:
             one: The new centre.
-            slack: For each item half of (its squared length less its least squared distance), [n].
-            limit: Largest share of items that the second stage is worth while for.
 
         Returns:
-            The items, or None above the limit; the pass's cost; the coordinates multiplied.
+            The items' ranks, or None where a plain pass costs less than going on; the pass's cost
+            in plain passes; the coordinates multiplied.
         """
-        n, width = self.embedding.n, self.embedding.cost
-        half = self.embedding.norms[one] * ((1 - 8 * self.embedding.gamma) / 2)
-        factor = self.embedding.factor(one)
-        lead = self.lead @ self.lead[one]
-        bound = _upper(factor, lead, self.rest * self.rest[one])
-        index = (bound.sub_(slack) > half).nonzero()[:, 0]
-        read = n * (self.first + 1 + (0 if self.embedding.q is None else self.embedding.q.d))
-        some = len(index)
-        if some > limit * n:
+        n, width, at = self.embedding.n, self.embedding.cost, int(self.rank[one])
+        half = float(self.embedding.norms[one]) * (1 - 8 * self.embedding.gamma) / 2
+        m = self._long(at, half)
+        lead, factor = self._leading(at, m)
+        rest = torch.mul(self.rest[:m], self.rest[at], out=self.spare[2, :m])
+        bound = _upper(factor, lead, rest).sub_(self.slack[:m])
+        places = where(bound > half)
+        columns = self.first + 1 + (0 if self.q is None else len(self.q))
+        read, some = m * columns + n // _SPAN, len(places)
+        more = self.second - self.first
+        if cost(n, m, columns, some, more, 0, width) > 1:
             return None, 1 + read / n / width, read
-        if self.second > self.first:
-            lead = lead[index].addmv_(self.more.index_select(0, index), self.more[one])
-            part = None if factor is None else factor[index]
-            bound = _upper(part, lead, self.last[index] * self.last[one])
-            index = index[bound.sub_(slack[index]) > half]
-            read += some * (self.second - self.first + 1)
-        price = cost(n, self.first, some, self.second - self.first, len(index), width)
-        return (index if _EXACT * len(index) < n else None), price, read
+        if some and more:
+            lead = self.spare[0].index_select(0, places)
+            lead.addmv_(self.more.index_select(0, places), self.more[at])
+            part = None if factor is None else factor.index_select(0, places)
+            bound = _upper(part, lead, self.last.index_select(0, places).mul_(self.last[at]))
+            places = places[where(bound.sub_(self.slack.index_select(0, places)) > half)]
+            read += some * (more + 1)
+        few = len(places)
+        price = cost(n, m, columns, some, more, few, width)
+        useful = EXACT * few < n
+        return (places if useful else None), price + (not useful), read
+
+    def _long(self, at: int, half: float) -> int:
+        """How many of the longest items hold all those that their length does not rule out."""
+        low = self.slack.view(-1, _SPAN).amin(1)
+        last = where(self.root[::_SPAN] * self.root[at] - low > half)
+        return min(len(self.root), (int(last[-1]) + 1) * _SPAN) if len(last) else 0
+
+    def _leading(self, at: int, m: int) -> tuple[Tensor, Tensor | None]:
+        """Products of the first coordinates, and of the factors, of the m longest items."""
+        lead = torch.mv(self.lead[:, :m].T, self.lead[:, at], out=self.spare[0, :m])
+        if self.q is None:
+            return lead, None
+        return lead, torch.mv(self.q[:, :m].T, self.q[:, at], out=self.spare[1, :m])
 
 
 def _upper(factor: Tensor | None, lead: Tensor, rest: Tensor) -> Tensor:
-    """Upper bound on <q_i, q_j> <h_i, h_j>."""
+    """Upper bound on <q_i, q_j> <h_i, h_j>; ``rest`` is overwritten."""
     if factor is None:
         return rest.add_(lead)
-    return rest.mul_(factor.abs()).add_(lead.mul(factor))
+    return rest.mul_(factor.abs()).addcmul_(lead, factor)
 
 
 def _residual(norms: Tensor, lead: Tensor, gamma: float) -> Tensor:

@@ -83,10 +83,12 @@ class AbstractStrategy(ABC):
 
         Raises:
             CapabilityError: ``pool`` lacks something of ``needs``.
-            InputError: k is negative or larger than the pool.
+            InputError: k is negative, larger than the pool or no whole number; pool or labelled
+                are no Outputs; the generator is none of the CPU's.
         """
+        _check_kinds(pool, labelled, generator)
         self.check_needs(pool.has, "the pool's Outputs")
-        _check_k(k, pool.n)
+        k = _check_k(k, pool.n)
         pool = pool.by_id()
         if k == 0:
             return pool.ids[:0]
@@ -98,6 +100,9 @@ class AbstractStrategy(ABC):
         self, blocks: Iterable[Outputs], labelled: Outputs | None, k: int, generator: Generator
     ) -> Tensor:
         """As ``select``, from a pool that arrives in blocks; a score never holds two at once."""
+        blocks = list(blocks)
+        for block in blocks:
+            _check_kinds(block, labelled, generator)
         return self.select(Outputs.concat(blocks), labelled, k, generator)
 
     @abstractmethod
@@ -147,18 +152,26 @@ class AbstractScore(AbstractStrategy):
         """Scores each block as it comes and keeps only ids and scores."""
         scored: list[tuple[Tensor, Tensor]] = []
         for block in blocks:
+            _check_kinds(block, labelled, generator)
             self.check_needs(block.has, "the pool's Outputs")
             scored.append((block.ids, self._checked_score(block)))
         if not scored:
             raise InputError("the pool is empty", expected="at least one block", got="none")
         ids = torch.cat([ids for ids, _ in scored])
         scores = torch.cat([scores for _, scores in scored])
-        _check_k(k, len(ids))
+        k = _check_k(k, len(ids))
         order = ids.argsort()
         return ids[order][top_k(scores[order], k, generator)]
 
     def _checked_score(self, pool: Outputs) -> Tensor:
         scores = check_size(self.score(pool), pool.n, f"the score of {self.name}")
+        if scores.ndim != 1:
+            raise InputError(
+                f"the score of {self.name} has more than one number an item",
+                expected=f"[{pool.n}]",
+                got=list(scores.shape),
+                todo="give one number an item in the column that it reads",
+            )
         if bool(scores.isnan().any()):
             check_finite(scores, f"the score of {self.name}")
         return scores
@@ -174,8 +187,28 @@ def make_strategy(name: str, **params: Any) -> AbstractStrategy:
     return strategies.make(name, params)
 
 
-def _check_k(k: int, n: int) -> None:
-    check_count(k, "k")
+def _check_kinds(pool: object, labelled: object, generator: object) -> None:
+    """What is passed in by hand is of the right kind."""
+    for value, whose in ((pool, "the pool"), (labelled, "what is labelled")):
+        if not isinstance(value, Outputs) and not (value is None and value is labelled):
+            raise InputError(
+                f"{whose} is no Outputs",
+                expected="pauca.Outputs" + (" or None" if value is labelled else ""),
+                got=type(value).__name__,
+                todo="make them with Outputs.from_arrays(probs, features=...)",
+            )
+    if not isinstance(generator, Generator) or generator.device.type != "cpu":
+        place = f" on {generator.device}" if isinstance(generator, Generator) else ""
+        raise InputError(
+            "the source of randomness is of the wrong kind",
+            expected="a torch.Generator on the CPU",
+            got=f"{type(generator).__name__}{place}",
+            todo="pass torch.Generator().manual_seed(seed)",
+        )
+
+
+def _check_k(k: int, n: int) -> int:
+    k = check_count(k, "k")
     if k > n:
         raise InputError(
             "more items asked for than the pool holds",
@@ -183,6 +216,7 @@ def _check_k(k: int, n: int) -> None:
             got=k,
             todo="ask for fewer, or end the session: everything can be labelled",
         )
+    return k
 
 
 def _advice(missing: frozenset[str]) -> str:

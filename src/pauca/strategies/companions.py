@@ -6,9 +6,19 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
-from pauca.checks import check_fraction, check_nonnegative, check_positive, shapes
+from pauca.checks import (
+    check_count,
+    check_finite,
+    check_fraction,
+    check_nonnegative,
+    check_positive,
+    check_share,
+    shapes,
+)
 from pauca.errors import UsageError
 from pauca.outputs import Outputs
+from pauca.select.topk import top_k
+from pauca.strategies._common import column_of
 from pauca.strategies.base import AbstractScore, AbstractStrategy, make_strategy, strategies
 
 __all__ = ["Ceal", "LossPrediction", "Vaal", "Waal", "label_agnostic_bound"]
@@ -27,6 +37,9 @@ class Ceal(AbstractStrategy):
         base_params: Its settings.
         delta: First threshold on the entropy, in nats, >= 0.
         decay: What the threshold loses a round, >= 0.
+        share: Most that pseudo-labelled items may be of the training examples, in (0, 1]; labelled
+            items are repeated to that end. 1 for the paper's union, which needs more steps the more
+            items are sure.
     """
 
     name = "ceal"
@@ -43,6 +56,7 @@ class Ceal(AbstractStrategy):
         base_params: Mapping[str, Any] | None = None,
         delta: float = 0.05,
         decay: float = 0.0033,
+        share: float = 0.5,
     ) -> None:
         self.base = make_strategy(base, **(base_params or {}))
         if self.base.companion is not None:
@@ -55,6 +69,7 @@ class Ceal(AbstractStrategy):
             )
         self.delta = check_nonnegative(delta, "ceal's delta")
         self.decay = check_nonnegative(decay, "ceal's decay")
+        self.share = check_share(share, "ceal's share")
         self.needs = self.base.needs
         self.reads_labelled = self.base.reads_labelled
 
@@ -66,8 +81,8 @@ class Ceal(AbstractStrategy):
 
     @property
     def companion_settings(self) -> Mapping[str, Any]:
-        """The threshold and its decay."""
-        return {"delta": self.delta, "decay": self.decay}
+        """The threshold, its decay, and the share."""
+        return {"delta": self.delta, "decay": self.decay, "share": self.share}
 
     def select_from_blocks(
         self, blocks: Iterable[Outputs], labelled: Outputs | None, k: int, generator: Generator
@@ -83,10 +98,15 @@ class Ceal(AbstractStrategy):
 
 
 @strategies.register("loss-prediction")
-class LossPrediction(AbstractScore):
+class LossPrediction(AbstractStrategy):
     """The loss that a head on the block outputs predicts; highest first.
 
+    Items of high predicted loss are alike, often of one or two classes; so, as in the paper, a part
+    of the pool is drawn at random and the highest of that part are asked.
+
     Args:
+        subset: Size of that part, in items for each one asked: the paper has 10,000 for 1,000. None
+            for the whole pool.
         weight: lambda, weight of the head's ranking loss beside the task's loss.
         margin: xi of the ranking loss.
         stop: Fraction of the training after which the head no longer shapes the net (the paper
@@ -99,12 +119,21 @@ class LossPrediction(AbstractScore):
     needs = frozenset({"probs", "predicted_loss"})
     companion = "loss-prediction"
     cost = "O(n log n) on top of one more pass over the pool"
-    reference = "Yoo and Kweon, CVPR 2019, eq. 2 and 3"
+    reference = "Yoo and Kweon, CVPR 2019, eq. 2 and 3, section 4.1"
     when = "large nets with many labels, where a head has enough losses to learn from"
 
     def __init__(
-        self, *, weight: float = 1.0, margin: float = 1.0, stop: float = 0.6, hidden: int = 128
+        self,
+        *,
+        subset: int | None = 10,
+        weight: float = 1.0,
+        margin: float = 1.0,
+        stop: float = 0.6,
+        hidden: int = 128,
     ) -> None:
+        if subset is not None:
+            check_count(subset, "loss-prediction's subset", least=1)
+        self.subset = subset
         self._settings = {"weight": weight, "margin": margin, "stop": stop, "hidden": hidden}
         check_positive(weight, "loss-prediction's weight")
         check_positive(margin, "loss-prediction's margin")
@@ -115,9 +144,15 @@ class LossPrediction(AbstractScore):
         """Weight, margin, stop and hidden."""
         return self._settings
 
-    def score(self, pool: Outputs) -> Tensor:
-        """Predicted loss up to scale and shift (only its order is learned), float [n]."""
-        return pool.extras["predicted_loss"]
+    def choose(
+        self, pool: Outputs, labelled: Outputs | None, k: int, generator: Generator
+    ) -> Tensor:
+        """The highest predicted losses (only their order is learned), int64 [k]."""
+        losses = check_finite(column_of(pool, "predicted_loss"), "the predicted loss")
+        if self.subset is None or self.subset * k >= pool.n:
+            return top_k(losses, k, generator)
+        drawn = torch.randperm(pool.n, generator=generator)[: self.subset * k].sort().values
+        return drawn[top_k(losses[drawn.to(losses.device)], k, generator).cpu()]
 
 
 @strategies.register("vaal")
@@ -170,7 +205,7 @@ class Vaal(AbstractScore):
 
     def score(self, pool: Outputs) -> Tensor:
         """-log-odds of looking labelled, float [n]."""
-        return -pool.extras["labelled_looking"]
+        return -column_of(pool, "labelled_looking")
 
 
 @strategies.register("waal")
@@ -186,7 +221,7 @@ class Waal(AbstractScore):
         penalty: Weight of the gradient penalty in the critic's loss.
         hidden: Units of the critic's hidden layer.
         rate: Adam's step size of the critic.
-        gamma: Weight of the labelled side in the distance; None for m / n.
+        gamma: Weight of the labelled side in the distance that the net lowers; None for m / n.
     """
 
     name = "waal"
@@ -194,7 +229,7 @@ class Waal(AbstractScore):
     needs = frozenset({"probs", "critic"})
     companion = "waal"
     cost = "O(n c) on top of twice the training time and one pass over the pool"
-    reference = "Shui, Zhou, Gagne and Wang, AISTATS 2020, section 4"
+    reference = "Shui, Zhou, Gagne and Wang, AISTATS 2020, eq. 8 to 11"
     when = "uncertainty and coverage in one score, with the pool helping the training"
 
     def __init__(
@@ -223,7 +258,7 @@ class Waal(AbstractScore):
 
     def score(self, pool: Outputs) -> Tensor:
         """Diversity g - (|log p|_1 + |log p|_2) / 2, float [n]."""
-        return self.diversity * pool.extras["critic"] - label_agnostic_bound(pool.mean_probs)
+        return self.diversity * column_of(pool, "critic") - label_agnostic_bound(pool.mean_probs)
 
 
 @shapes("n", probs="n c")

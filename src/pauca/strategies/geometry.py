@@ -2,7 +2,6 @@
 
 from typing import Annotated
 
-import torch
 from pydantic import Field
 from torch import Generator, Tensor
 
@@ -23,7 +22,9 @@ class KCenter(AbstractStrategy):
     """Greedy farthest point from everything labelled or already chosen.
 
     Each choice is the item whose nearest labelled or chosen neighbour is farthest away, which
-    covers the pool with balls at most twice as large as the best possible.
+    covers the pool with balls at most twice as large as the best possible. It reads no
+    probability and so spends labels on what the model knows already, and on outliers: for batches
+    that are large beside the number of classes, on features whose distances mean something.
     """
 
     name = "k-center"
@@ -45,6 +46,9 @@ class KCenter(AbstractStrategy):
 class KCenterPca(AbstractStrategy):
     """k-center on the leading principal components of pool and labelled items together.
 
+    In many dimensions all distances become alike; those along the directions of the largest
+    variance remain apart, and cost less to compare.
+
     Args:
         components: How many; all of them where the features have fewer.
     """
@@ -53,7 +57,9 @@ class KCenterPca(AbstractStrategy):
     family = "geometry"
     needs = _FEATURES
     reads_labelled = True
-    cost = "O((n + m) d^2) once, then at most O(n (m + k) components)"
+    cost = (
+        "O((n + m) d^2 + d^3) and at most O(n (m + k) p), p components; O(d^2 + (n + m) p) memory"
+    )
     reference = "Sener and Savarese, ICLR 2018, algorithm 1, on 50 principal components (DeepAL+)"
     when = "k-center on wide features, when the small directions are noise"
 
@@ -65,15 +71,17 @@ class KCenterPca(AbstractStrategy):
     ) -> Tensor:
         """Positions of the k farthest points among the projections."""
         x, known = features_of(pool), labelled_features(labelled)
-        if known is None:
-            return k_center(principal_components(x, self.components), k)
-        low = principal_components(torch.cat([x, known]), self.components)
+        low = principal_components(x, self.components, further=known)
         return k_center(low[: len(x)], k, low[len(x) :])
 
 
 @strategies.register("k-means")
 class KMeans(AbstractStrategy):
     """The item nearest to each of k cluster centres of the pool, all distinct.
+
+    It asks for what is typical, where k-center asks for what is extreme: good for the first labels
+    of all. It knows neither the labelled items nor what the model is unsure of, so that later
+    rounds ask for neighbours of what is labelled.
 
     Args:
         rounds: Most iterations of Lloyd's algorithm.
@@ -83,7 +91,7 @@ class KMeans(AbstractStrategy):
     family = "geometry"
     needs = _FEATURES
     cost = "O(rounds n k d) time, O(n + k d) memory"
-    reference = "Zhdanov, arXiv 1901.05954, 2019, section 3; Lloyd, 1982"
+    reference = "Zhdanov, arXiv 1901.05954, 2019 (there weighted); Lloyd, IEEE Trans. IT 1982"
     when = "small batches that represent the pool; blind to what is already labelled"
 
     def __init__(self, rounds: Annotated[int, Field(ge=1)] = 100) -> None:
@@ -100,11 +108,14 @@ class KMeans(AbstractStrategy):
 class KMeansFaiss(KMeans):
     """As k-means, from the same seeds, with the clustering done by faiss.
 
+    The pool is copied once, as float32; the items are the same wherever Lloyd's algorithm ends.
+
     Args:
         rounds: Iterations of Lloyd's algorithm.
     """
 
     name = "k-means-faiss"
+    cost = "O(rounds n k d) time, O(n d) memory"
     reference = "as k-means; clustering by Douze et al., The Faiss library, arXiv 2401.08281, 2024"
     when = "as k-means, when a faiss built for this machine is faster"
 

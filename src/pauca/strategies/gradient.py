@@ -5,6 +5,7 @@ from torch.nn.functional import one_hot
 
 from pauca.outputs import Outputs
 from pauca.select.kmeanspp import badge_seeding
+from pauca.select.points import work_dtype
 from pauca.strategies._common import features_of
 from pauca.strategies.base import AbstractStrategy, strategies
 
@@ -16,7 +17,9 @@ class Badge(AbstractStrategy):
     """k-means++ seeding on last-layer gradients g = (p - onehot(argmax p)) x h, never formed.
 
     Uncertain items have long gradients and unlike items have unlike ones, so a batch is both
-    uncertain and diverse. The first item is the one with the longest gradient.
+    uncertain and diverse. The first item is the one with the longest gradient. Where one pass
+    and k looks at the pool are affordable it is the safe choice for batches: it has no setting,
+    behaves like an uncertainty for small k, and survives duplicates.
     """
 
     name = "badge"
@@ -31,7 +34,7 @@ class Badge(AbstractStrategy):
     ) -> Tensor:
         """Positions of k distinct items, however many embeddings are alike."""
         h = features_of(pool)
-        q = gradient_factor(pool.mean_probs).to(h.dtype)
+        q = gradient_factor(pool.mean_probs).to(work_dtype(h))
         return badge_seeding(q, h, k, generator)
 
 

@@ -11,7 +11,11 @@ __all__ = ["Random"]
 
 @strategies.register("random")
 class Random(AbstractScore):
-    """Uniform without replacement: every score is equal and ties are broken at random."""
+    """Uniform without replacement: every score is equal and ties are broken at random.
+
+    It asks no model, costs nothing, and its labelled set stays a fair sample of the pool, on which
+    a model can be judged. Many a method fails to beat it with few labels or large batches.
+    """
 
     name = "random"
     family = "baseline"

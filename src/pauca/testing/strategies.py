@@ -104,15 +104,19 @@ def check_repeatable(strategy: AbstractStrategy, device: str = "cpu") -> None:
 
 
 def check_order(strategy: AbstractStrategy, device: str = "cpu") -> None:
-    """The answer depends neither on the order of the pool nor on that of the labelled items."""
-    pool, labelled = _pool(strategy, device), _labelled(strategy, device)
-    expected = _select(strategy, pool, 7, labelled)
-    for seed in range(3):
-        g = generator_from(seed)
-        mixed = pool.take(torch.randperm(pool.n, generator=g))
-        other = labelled.take(torch.randperm(labelled.n, generator=g))
-        found = _select(strategy, mixed, 7, other)
-        _expect(found == expected, strategy, "depends on the order of the items")
+    """The answer depends neither on the order of the pool nor on that of the labelled items.
+
+    Nor where items are equal: ties go by id, or by the generator.
+    """
+    labelled = _labelled(strategy, device)
+    for pool in (_pool(strategy, device), repeated(_pool(strategy, device), 0)):
+        expected = _select(strategy, pool, 7, labelled)
+        for seed in range(3):
+            g = generator_from(seed)
+            mixed = pool.take(torch.randperm(pool.n, generator=g))
+            other = labelled.take(torch.randperm(labelled.n, generator=g))
+            found = _select(strategy, mixed, 7, other)
+            _expect(found == expected, strategy, "depends on the order of the items")
 
 
 def check_blocks(strategy: AbstractStrategy, device: str = "cpu") -> None:
@@ -154,11 +158,22 @@ def check_nan(strategy: AbstractStrategy, device: str = "cpu") -> None:
 
 def check_dtypes(strategy: AbstractStrategy, device: str = "cpu") -> None:
     """Numbers in float32 and the same numbers in float64 give the same answer."""
-    single = _pool(strategy, device)
-    labelled = _labelled(strategy, device)
-    found = _select(strategy, double(single), 7, double(labelled))
-    same = found == _select(strategy, single, 7, labelled)
-    _expect(same, strategy, "answers differently in float32 and float64")
+    single, labelled = _pool(strategy, device), _labelled(strategy, device)
+    for k in (1, 7, _N):
+        found = _select(strategy, double(single), k, double(labelled))
+        same = found == _select(strategy, single, k, labelled)
+        _expect(same, strategy, "answers differently in float32 and float64")
+
+
+def check_devices(strategy: AbstractStrategy, device: str = "cpu") -> None:
+    """The answer on this device is that of the CPU, in float64 whatever rounding does there."""
+    if device == "cpu":
+        return
+    pool, labelled = double(_pool(strategy, "cpu")), double(_labelled(strategy, "cpu"))
+    for k in (1, 7, _N):
+        here = _select(strategy, pool, k, labelled)
+        there = _select(strategy, pool.to(device), k, labelled.to(device))
+        _expect(here == there, strategy, f"answers differently on {device} and on the CPU")
 
 
 def check_degenerate(strategy: AbstractStrategy, device: str = "cpu") -> None:
@@ -203,6 +218,7 @@ STRATEGY_CHECKS: tuple[Callable[[AbstractStrategy, str], None], ...] = (
     check_labelled,
     check_nan,
     check_dtypes,
+    check_devices,
     check_degenerate,
 )
 """Every check that needs one process only; each takes a strategy and a device."""

@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from pauca.data.dataset import Task
 from pauca.learners import AbstractLearner
 from pauca.learners.companions import attach
 from pauca.learners.companions.loss_prediction import LossPrediction, LossRanking, tapped
@@ -16,6 +17,7 @@ from pauca.nets.loss_head import ranking_loss
 from pauca.rng import generator_from
 from pauca.testing.fakes import tiny_image_dataset
 from tests.learners.companions.toys import (
+    as_floats,
     convnet,
     same_weights,
     saved,
@@ -43,7 +45,7 @@ def begun(objective: LossRanking, net: AbstractNet, x: Tensor, steps: int) -> No
 
 
 @pytest.mark.parametrize("batch", [1, 2, 3, 7])
-def test_loss_prediction_takes_any_batch_size(batch: int) -> None:
+def test_loss_prediction_odd_batches(batch: int) -> None:
     x, y, _, _ = two_sides(0)
     learner = attached(small_mlp(table_task(4, 2), batch=batch, steps=4))
     report = learner.fit(x[:7], y[:7], generator=generator_from(0))
@@ -53,18 +55,42 @@ def test_loss_prediction_takes_any_batch_size(batch: int) -> None:
     assert told.extras["predicted_loss"].shape == (len(x),)
 
 
-def test_loss_prediction_works_on_images_of_any_net() -> None:
+def test_loss_prediction_takes_no_further_epochs() -> None:
+    x, y, _, _ = two_sides(0)
+    plain = small_mlp(table_task(4, 2), steps=None, epochs=3)
+    learner = attached(small_mlp(table_task(4, 2), steps=None, epochs=3))
+    report = learner.fit(x, y, generator=generator_from(0))
+    alone = plain.fit(x, y, generator=generator_from(0))
+    assert (report.steps, report.examples) == (alone.steps, alone.examples)
+    assert report.companion_steps == 0
+
+
+def test_loss_prediction_on_images_of_any_net() -> None:
     data = tiny_image_dataset(13)
-    assert data.train.y is not None
     nets: list[dict[str, Any]] = [
         {"net": "resnet18", "net_params": {"width": 2}},
         {"net": "mlp", "net_params": {"widths": [6]}},
     ]
     for net in nets:
-        learner = attached(convnet(data.task, steps=2, batch=5, **net))
-        learner.fit(data.train.x, data.train.y, generator=generator_from(0))
-        told = learner.outputs(data.train.x, torch.arange(13), needs=learner.gives - {"members"})
-        assert bool(told.extras["predicted_loss"].isfinite().all())
+        assert data.train.y is not None
+        ranked(convnet(data.task, steps=2, batch=5, **net), data.train.x, data.train.y)
+
+
+@pytest.mark.parametrize("net", ["convnet", "resnet18"])
+def test_loss_prediction_on_colour_images_of_32_pixels(net: str) -> None:
+    names = tuple("abcdefghij")
+    task = Task("like-cifar", "image", (3, 32, 32), names, evaluate=as_floats, train=as_floats)
+    x = torch.randint(0, 256, (7, 3, 32, 32), dtype=torch.uint8, generator=generator_from(0))
+    small = {"widths": [3, 4], "hidden": 6} if net == "convnet" else {"width": 2}
+    ranked(convnet(task, steps=2, batch=5, net=net, net_params=small), x, torch.arange(7))
+
+
+def ranked(inner: AbstractLearner, x: Tensor, y: Tensor) -> None:
+    learner = attached(inner)
+    learner.fit(x, y, generator=generator_from(0))
+    told = learner.outputs(x, torch.arange(len(x)), needs=frozenset({"probs", "predicted_loss"}))
+    assert told.extras["predicted_loss"].shape == (len(x),)
+    assert bool(told.extras["predicted_loss"].isfinite().all())
 
 
 def test_the_loss_against_its_equation() -> None:
@@ -118,7 +144,7 @@ def test_with_the_stop_at_0_the_net_trains_as_without_the_head() -> None:
         torch.testing.assert_close(ours[name], theirs[name])
 
 
-def test_loss_prediction_re_initialises_its_head_at_every_cold_training() -> None:
+def test_loss_prediction_head_is_made_anew_each_training() -> None:
     x, y, _, _ = two_sides(2)
     learner, fresh = (attached(small_mlp(table_task(4, 2))) for _ in range(2))
     learner.fit(x, y, generator=generator_from(0))

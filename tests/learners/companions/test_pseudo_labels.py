@@ -20,9 +20,7 @@ from tests.learners.companions.toys import same_weights, saved, small_mlp, table
 
 
 @given(st.floats(0, 1), st.floats(0, 0.2), st.integers(0, 100))
-def test_ceal_threshold_decays_as_defined_and_is_never_negative(
-    delta: float, decay: float, t: int
-) -> None:
+def test_ceal_decay_never_negative(delta: float, decay: float, t: int) -> None:
     expected = delta - decay * t
     assert threshold(delta, decay, t) == (expected if expected > 0 else 0)
 
@@ -44,7 +42,7 @@ def test_surest_against_loops(delta: float) -> None:
     assert list(zip(where.tolist(), labels.tolist(), strict=True)) == expected
 
 
-def test_ceal_includes_the_surest_items() -> None:
+def test_ceal_surest_items_are_included() -> None:
     probs = torch.tensor([[1.0, 0.0, 0.0], [0.4, 0.3, 0.3], [0.0, 0.0, 1.0], [1e-45, 1.0, 0.0]])
     where, labels = surest(probs, 0.05)
     assert where.tolist() == [0, 2, 3]
@@ -77,7 +75,7 @@ class Noting(FakeLearner):
 
 def noting(**settings: Any) -> tuple[Noting, AbstractLearner]:
     inner = Noting(table_task(4, 2))
-    return inner, attach("pseudo-labels", inner, settings)
+    return inner, attach("pseudo-labels", inner, {"share": 1.0, **settings})
 
 
 def test_the_first_training_has_labelled_items_only() -> None:
@@ -103,6 +101,24 @@ def test_the_next_training_has_the_sure_ones_with_the_models_label() -> None:
         assert report.history[0]["pseudo_labels"] == len(where)
         assert 0 < len(where) < len(pool) or t == 3
     assert torch.equal(inner.seen[-1][0], x)  # the threshold has reached 0
+
+
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.9, 1.0])
+def test_ceal_pseudo_labels_do_not_crowd_out_the_labelled(share: float) -> None:
+    x, y, pool, _ = two_sides(0, m=7, n=120)
+    inner, learner = noting(delta=0.6, decay=0.0, share=share)
+    learner.fit(x, y, generator=generator_from(0), unlabelled=pool)
+    where, labels = surest(inner.outputs(pool, torch.arange(120)).mean_probs, 0.6)
+    h = len(where)
+    assert h > 7
+    learner.fit(x, y, generator=generator_from(1), unlabelled=pool)
+    seen_x, seen_y = inner.seen[-1]
+    repeated = len(seen_x) - h
+    assert repeated % 7 == 0  # each labelled item equally often
+    assert h / len(seen_x) <= share + 1e-12
+    assert repeated == 7 or h / (len(seen_x) - 7) > share  # and no more often than needed
+    assert torch.equal(seen_x, torch.cat([x] * (repeated // 7) + [pool[where]]))
+    assert torch.equal(seen_y, torch.cat([y] * (repeated // 7) + [labels]))
 
 
 def test_ceal_never_pseudo_labels_what_is_labelled() -> None:

@@ -43,7 +43,7 @@ def test_steps_of_its_own_are_reported() -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_vaal_asks_for_what_looks_least_labelled(seed: int) -> None:
+def test_vaal_asks_the_least_labelled_looking(seed: int) -> None:
     x, y, pool, far = two_sides(seed)
     strategy = make_strategy("vaal", latent=4, hidden=32, batch=32, steps=60, adversary=0.1)
     learner = attach(

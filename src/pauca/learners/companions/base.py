@@ -84,16 +84,26 @@ class AbstractCompanion(AbstractLearner):
             InputError: not trained yet.
         """
         self.check_gives(needs)
-        asked = needs & self.columns
-        more = self.reads if asked else frozenset[str]()
-        told = self.learner.outputs(
-            x, ids, needs=(needs - self.columns) | more, generator=generator
-        )
-        if not asked:
-            return told
-        extras = {**told.extras, **self.measure(x, told)}
+        others = needs - self.columns
+        if others == needs:
+            return self.learner.outputs(x, ids, needs=needs, generator=generator)
+        told, columns = self.tell(x, ids, needs=others | self.reads, generator=generator)
         features = told.features if "features" in needs else None
-        return replace(told, features=features, extras=extras)
+        return replace(told, features=features, extras={**told.extras, **columns})
+
+    def tell(
+        self, x: Tensor, ids: Tensor, *, needs: frozenset[str], generator: Generator | None
+    ) -> tuple[Outputs, Mapping[str, Tensor]]:
+        """What the learner says of these items, and the companion's columns for them.
+
+        Args:
+            x: Stored items [n, ...].
+            ids: int64 [n].
+            needs: What the learner is to tell, within its ``gives``.
+            generator: As in ``outputs``.
+        """
+        told = self.learner.outputs(x, ids, needs=needs, generator=generator)
+        return told, self.measure(x, told)
 
     def measure(self, x: Tensor, told: Outputs) -> Mapping[str, Tensor]:
         """The companion's columns for stored items x, each float [n]; changes nothing."""

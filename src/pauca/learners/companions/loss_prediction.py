@@ -1,6 +1,6 @@
 """Learning loss: a small head on the block outputs learns to rank the losses of pairs."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from typing import Any
@@ -20,6 +20,9 @@ from pauca.outputs import Outputs
 from pauca.rng import generator_from
 
 __all__ = ["LossPrediction", "LossRanking", "tapped"]
+
+_ONE_PASS = frozenset({"probs", "features"})
+"""What a learner tells of an item in one pass of its net."""
 
 
 @companions.register("loss-prediction")
@@ -82,17 +85,29 @@ class LossPrediction(AbstractCompanion):
         self._head = objective.head.eval()
         return report
 
-    def measure(self, x: Tensor, told: Outputs) -> Mapping[str, Tensor]:
-        """``predicted_loss``, float [n]; one more pass."""
-        net, head = self.inner.net, self._head
-        if head is None:
+    def tell(
+        self, x: Tensor, ids: Tensor, *, needs: frozenset[str], generator: Generator | None
+    ) -> tuple[Outputs, Mapping[str, Tensor]]:
+        """``predicted_loss``, float [n], from the taps of the learner's own pass over the items."""
+        if self._head is None:
             raise InputError("the head was not trained", todo="call fit (or load_state) first")
-        parts = []
-        for block in blocks(x):
-            with torch.no_grad(), tapped(net) as taps:
-                net(self.task.evaluate(block.to(self.device), None))
-                parts.append(head(taps()))
-        column = torch.cat(parts) if parts else torch.empty(0)
+        if not needs <= _ONE_PASS:
+            return super().tell(x, ids, needs=needs, generator=generator)
+        with _overheard(self.inner.net) as taps:
+            told = self.learner.outputs(x, ids, needs=needs, generator=generator)
+        return told, self._column(taps(), told)
+
+    def measure(self, x: Tensor, told: Outputs) -> Mapping[str, Tensor]:
+        """``predicted_loss``, float [n], from a pass of its own."""
+        with torch.no_grad(), _overheard(self.inner.net) as taps:
+            for block in blocks(x):
+                self.inner.net(self.task.evaluate(block.to(self.device), None))
+        return self._column(taps(), told)
+
+    @torch.no_grad()
+    def _column(self, taps: Sequence[Tensor], told: Outputs) -> Mapping[str, Tensor]:
+        assert self._head is not None
+        column: Tensor = self._head(taps) if told.n else torch.empty(0)
         return {"predicted_loss": column.to(told.probs.device)}
 
     def own_state(self) -> dict[str, Any]:
@@ -151,26 +166,38 @@ class LossRanking(AbstractObjective):
 
 
 @contextmanager
-def tapped(net: AbstractNet) -> Iterator[Any]:
+def tapped(net: AbstractNet) -> Iterator[Callable[[], Sequence[Tensor]]]:
     """Within it, calling what it yields gives the pooled taps of the last pass, input side first.
 
     Unlike a recording these keep their history, so that gradients flow through them.
     """
-    seen: dict[str, Tensor] = {}
+    with _heard(net) as seen:
+        yield lambda: [seen[tap][-1] for tap in net.taps]
+
+
+@contextmanager
+def _overheard(net: AbstractNet) -> Iterator[Callable[[], Sequence[Tensor]]]:
+    """As ``tapped``, but of all passes since it began, one after the other."""
+    with _heard(net) as seen:
+        # parts made in inference mode become plain tensors
+        yield lambda: [torch.cat([part.clone() for part in seen[tap]]) for tap in net.taps]
+
+
+@contextmanager
+def _heard(net: AbstractNet) -> Iterator[Mapping[str, list[Tensor]]]:
+    """Pooled taps of every pass, by name."""
+    seen: dict[str, list[Tensor]] = {tap: [] for tap in net.taps}
 
     def keep(tap: str) -> Any:
         def hook(_module: nn.Module, _inputs: tuple[Any, ...], output: Tensor) -> None:
             # a later layer may work in place on a dense tap
-            seen[tap] = pooled(output) if output.ndim > 2 else output.clone()
+            seen[tap].append(pooled(output) if output.ndim > 2 else output.clone())
 
         return hook
 
-    def taken() -> Sequence[Tensor]:
-        return [seen[tap] for tap in net.taps]
-
     handles = [net.get_submodule(tap).register_forward_hook(keep(tap)) for tap in net.taps]
     try:
-        yield taken
+        yield seen
     finally:
         for handle in handles:
             handle.remove()

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
-from pauca.checks import check_count, check_nonnegative, shapes
+from pauca.checks import check_count, check_nonnegative, check_share, shapes
 from pauca.learners.base import AbstractLearner, FitReport, Progress
 from pauca.learners.companions.base import AbstractCompanion, blocks, companions
 
@@ -24,10 +24,17 @@ class PseudoLabels(AbstractCompanion):
     labelled items where the learner can tell them apart (``fit_more``); otherwise the report counts
     what was done.
 
+    The paper's loss weighs every item of the union alike and trains by epochs of it. In a fixed
+    number of steps the sure ones, many and of few classes, would crowd out the labelled ones; so
+    labelled items are repeated until the pseudo-labelled are at most ``share`` of what the batches
+    are drawn from. No pseudo-label is left out.
+
     Args:
         learner: Any learner.
         delta: delta_0, in nats.
         decay: What the threshold loses a round.
+        share: Most that pseudo-labelled items may be of the training examples, in (0, 1]; 1 for the
+            paper's union.
 
     Reference: Wang, Zhang, Li, Zhang and Lin, IEEE TCSVT 2017 (arXiv 1701.03551), section III.
     """
@@ -37,11 +44,17 @@ class PseudoLabels(AbstractCompanion):
     reference = "Wang et al., IEEE TCSVT 2017 (arXiv 1701.03551), section III"
 
     def __init__(
-        self, *, learner: AbstractLearner, delta: float = 0.05, decay: float = 0.0033
+        self,
+        *,
+        learner: AbstractLearner,
+        delta: float = 0.05,
+        decay: float = 0.0033,
+        share: float = 0.5,
     ) -> None:
         super().__init__(learner=learner)
         self.delta = check_nonnegative(delta, "pseudo-labels' delta")
         self.decay = check_nonnegative(decay, "pseudo-labels' decay")
+        self.share = check_share(share, "pseudo-labels' share")
         self.trainings = 0
 
     @property
@@ -73,7 +86,7 @@ class PseudoLabels(AbstractCompanion):
             "unlabelled": pool if self.learner.reads_unlabelled else None,
         }
         if len(where):
-            report = self.learner.fit_more(x, y, (pool[where], labels), **told)
+            report = self.learner.fit_more(x, y, (pool[where], labels), share=self.share, **told)
         else:
             report = self.learner.fit(x, y, **told)
         self.trainings += 1

@@ -31,15 +31,20 @@ __all__ = ["DistanceGame", "Waal"]
 class Waal(AbstractCompanion):
     """The learner's net lowers its loss and the distance that a critic finds between the two sides.
 
-    Each step the critic takes one step of its own to raise E[g(unlabelled)] - gamma E[g(labelled)]
-    under a gradient penalty; then the net takes the learner's step on its loss + mu times that
-    distance. gamma = m / n corrects for batches that hold as many labelled items as unlabelled ones
-    while the pool does not. Gives ``critic``: g in (0, 1), float [n], higher for what looks less
-    labelled.
+    Each step the critic takes one step of its own, then the net takes the learner's step on its
+    loss + mu (E[g(unlabelled)] - gamma E[g(labelled)]). Batches hold as many labelled items as
+    unlabelled ones while the pool does not: gamma = m / n gives every item the same weight.
+    Gives ``critic``: g in (0, 1), float [n], higher for what looks less labelled.
 
-    With few labels gamma is small and the critic gains little by telling the two sides apart. The
-    paper's own weight of the labelled side, (n - b) m / (n (m + b)) for a query of b items (eq. 8),
-    is near 1 for b much smaller than m; such a weight can be set as ``gamma``.
+    The critic raises that same distance with its own mean taken out, under a gradient penalty. With
+    weights 1 and gamma < 1 a constant added to g would raise the distance whatever the features
+    are, and for m far below n that is all a bounded critic learns: g near 1 everywhere. Without the
+    constant the best critic does not depend on gamma (``critic_loss``); gamma weighs what the
+    features do.
+
+    The paper's own weight of the labelled side is (n - b) m / (n (m + b)) for a query of b items
+    (eq. 8: (r - a) / (r (1 + a)) with r = n / m, a = b / m); it is 1 for b = 0. m / n is that of
+    the authors' experiments. Any number can be set as ``gamma``.
 
     Args:
         learner: A learner of one net by gradient steps.
@@ -52,7 +57,7 @@ class Waal(AbstractCompanion):
     Raises:
         CapabilityError: another kind of learner.
 
-    Reference: Shui, Zhou, Gagne and Wang, AISTATS 2020, section 4.
+    Reference: Shui, Zhou, Gagne and Wang, AISTATS 2020, section 4, eq. 8.
     """
 
     name = "waal"
@@ -209,7 +214,6 @@ class DistanceGame(AbstractObjective):
             self.critic,
             labelled,
             unlabelled,
-            gamma=self.gamma,
             penalty=self.penalty,
             generator=self._noise,
         )
