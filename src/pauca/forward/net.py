@@ -16,7 +16,9 @@ from pauca.forward.stack import Stack
 
 __all__ = ["ForwardNet", "Prepared"]
 
-_ROWS = 8192  # (item, label) pairs looked at together, so that memory does not grow with the pool
+# (item, label) pairs looked at together, so that memory does not grow with the pool, and how many
+# numbers of the widest layer they may have: few enough to stay near the processor
+_ROWS, _NUMBERS = 8192, 2**21
 
 
 class Prepared(NamedTuple):
@@ -259,4 +261,5 @@ class ForwardNet(nn.Module):
 
     def block(self, labels: int = 1) -> int:
         """How many items to look at together when each is shown so many labels."""
-        return max(1, _ROWS // labels)
+        rows = min(_ROWS, _NUMBERS // max(self.widths))
+        return max(1, rows // labels)

@@ -66,7 +66,8 @@ class ForwardForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[
         item_dropout: Part of an item that the first layer does not see while it learns.
         peer: Weight of peer normalisation.
         shift: Pixels by which images are moved at random while learning.
-        pixels: ``task`` for normalised channels, ``unit`` for grey levels in [0, 1].
+        pixels: ``task`` for normalised channels, ``unit`` for grey levels in [0, 1], ``centred``
+            for these less the mean training image.
         shortlist: As the learner's.
         speed: As the learner's: short cuts, none of which changes what is learned.
         device: Where to compute.
