@@ -5,6 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pauca.errors import InputError
 from pauca.forward import AbstractGoodnessReadout, readouts
 from pauca.rng import generator_from
 
@@ -45,6 +46,16 @@ def test_probabilities_sum_to_one_and_keep_the_rule(name: str, seed: int) -> Non
     probs = readout.probs(g)
     torch.testing.assert_close(probs.sum(-1), torch.ones(50))
     assert torch.equal(probs.argmax(-1), readout.scores(g).argmax(-1))
+
+
+def test_the_scale_of_the_sum_changes_how_sure_it_is_and_never_what_it_says() -> None:
+    g = torch.rand(20, 5, 2, generator=generator_from(3), dtype=torch.float64)
+    steep = readouts.make("sum", {"scale": 16.0})
+    assert isinstance(steep, AbstractGoodnessReadout)
+    torch.testing.assert_close(steep.probs(g), (16 * g.sum(-1)).softmax(-1))
+    assert torch.equal(steep.probs(g).argmax(-1), make("sum").probs(g).argmax(-1))
+    with pytest.raises(InputError, match="scale"):
+        readouts.make("sum", {"scale": 0.0})
 
 
 @pytest.mark.parametrize("name", ["softmax-sum", "sum"])

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from pauca.checks import check_count, check_nonnegative
+from pauca.checks import check_count, check_nonnegative, check_positive
 from pauca.errors import InputError
 from pauca.forward.probe import LinearProbe
 from pauca.registry import Registry
@@ -104,23 +104,33 @@ class SoftmaxSum(AbstractGoodnessReadout):
 
 
 @readouts.register("sum")
+@dataclass(frozen=True)
 class PlainSum(AbstractGoodnessReadout):
     """Goodness summed over layers; its softmax as probability.
 
     Args:
         skip: How many first layers are not heard.
+        scale: What the sum is multiplied by before the softmax, > 0; that of the loss, where the
+            loss is a cross-entropy of goodness. It changes how sure a prediction is, not which.
     """
+
+    scale: float = 1.0
 
     name = "sum"
     reference = "Hinton, arXiv 2212.13345, 2022, section 3.3"
+
+    def __post_init__(self) -> None:
+        """Check."""
+        super().__post_init__()
+        check_positive(self.scale, "scale of the readout")
 
     def scores(self, goodness: Tensor) -> Tensor:
         """sum_l G_kl."""
         return goodness[..., self.skip :].sum(-1)
 
     def probs(self, goodness: Tensor) -> Tensor:
-        """softmax_k sum_l G_kl."""
-        return self.scores(goodness).softmax(-1)
+        """softmax_k (scale * sum_l G_kl)."""
+        return self.scores(goodness).mul(self.scale).softmax(-1)
 
 
 @readouts.register("probe")

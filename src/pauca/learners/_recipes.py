@@ -35,7 +35,7 @@ _QUICK: dict[str, Any] = {
     "loss": {"name": "cross-entropy", "scale": 64.0},
     "negatives": "all",
     "normalisation": "rms",
-    "readout": "sum",
+    "readout": {"name": "sum", "scale": 64.0},
     "epochs": 8,
     "rate": 0.01,
     "batch": 256,
