@@ -41,6 +41,7 @@ from pauca.select import Work, badge_seeding, k_center, kmeans_plusplus
 KINDS = ("mnist-like", "low-rank", "isotropic")
 METHODS = ("k-center", "badge", "k-means++")
 FORMS = ("pauca", "plain", "scikit-activeml")
+UNPRUNED = "unpruned"  # pauca without its bound; k-center has none to leave out
 LABELLED = 100
 LARGE = 200_000
 
@@ -192,12 +193,12 @@ def skactiveml(case: dict[str, Any], x: Tensor, probs: Tensor) -> Callable[[], l
 
 
 def pauca_form(case: dict[str, Any], x: Tensor, q: Tensor, work: Work) -> Callable[[], list[int]]:
-    k = case["k"]
+    k, prune = case["k"], case["form"] != UNPRUNED
     if case["method"] == "k-center":
         return lambda: k_center(x[LABELLED:], k, x[:LABELLED], work=work).tolist()
     if case["method"] == "badge":
-        return lambda: badge_seeding(q, x, k, seeded(6), work=work).tolist()
-    return lambda: kmeans_plusplus(x, k, seeded(6), work=work).tolist()
+        return lambda: badge_seeding(q, x, k, seeded(6), prune=prune, work=work).tolist()
+    return lambda: kmeans_plusplus(x, k, seeded(6), prune=prune, work=work).tolist()
 
 
 def plain_form(case: dict[str, Any], x: Tensor, q: Tensor) -> Callable[[], list[int]]:
@@ -224,7 +225,7 @@ def measure(case: dict[str, Any]) -> dict[str, Any]:
     else:
         probs = probabilities(len(x), case["c"])
     q = factor(probs)
-    if case["form"] == "pauca":
+    if case["form"] in ("pauca", UNPRUNED):
         run = pauca_form(case, x, q, work)
     elif case["form"] == "plain":
         run = plain_form(case, x, q)
@@ -311,7 +312,7 @@ def compare(case: dict[str, Any], options: argparse.Namespace) -> None:
             pairs = list(zip(results, ours, strict=False))
             line += f", pauca is {span([a['seconds'] / b['seconds'] for a, b in pairs], '{:.1f}')}x"
             line += f" faster (cpu {span([a['cpu'] / b['cpu'] for a, b in pairs], '{:.1f}')}x)"
-            if form == "plain":
+            if form in ("plain", UNPRUNED):
                 same = results[0]["picks"] == ours[0]["picks"]
                 line += ", same picks" if same else ", other picks"
         print(line, flush=True)
@@ -328,7 +329,7 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--file", help="features of your own, .npy [n, d], in place of --kind")
     parser.add_argument("--method", nargs="+", default=list(METHODS), choices=METHODS)
-    parser.add_argument("--form", nargs="+", default=list(FORMS), choices=FORMS)
+    parser.add_argument("--form", nargs="+", default=list(FORMS), choices=[*FORMS, UNPRUNED])
     parser.add_argument("--repeats", type=int, default=2)
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--limit", type=float, default=120, help="seconds for one measurement")
