@@ -7,14 +7,13 @@ silence. Count them with ``silent_samples`` and ``dead_units``, or take ``mean_d
 together with the number of values it leaves out.
 """
 
-from typing import Any, NamedTuple, TypeVar, overload
+from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pauca.checks import check_finite
+from pauca.analysis._arrays import Array, like, matrix, tensor
 from pauca.errors import InputError
 
 __all__ = [
@@ -29,8 +28,6 @@ __all__ = [
     "treves_rolls_lifetime",
     "treves_rolls_population",
 ]
-
-Array = TypeVar("Array", Tensor, NDArray[Any])
 
 
 class DefinedMean(NamedTuple):
@@ -61,7 +58,7 @@ def hoyer(activations: Array) -> Array:
     root = x.shape[1] ** 0.5
     # scaling by the largest activity changes nothing and keeps squares in range
     x = x / x.amax(1, keepdim=True)
-    return _like((root - x.sum(1) / x.square().sum(1).sqrt()) / (root - 1), activations)
+    return like((root - x.sum(1) / x.square().sum(1).sqrt()) / (root - 1), activations)
 
 
 def gini(activations: Array) -> Array:
@@ -79,7 +76,7 @@ def gini(activations: Array) -> Array:
     u = x.shape[1]
     weight = (u - torch.arange(1, u + 1, dtype=x.dtype, device=x.device) + 0.5) / u
     shares = x / x.sum(1, keepdim=True)
-    return _like(1 - 2 * (shares * weight).sum(1), activations)
+    return like(1 - 2 * (shares * weight).sum(1), activations)
 
 
 def treves_rolls_population(activations: Array) -> Array:
@@ -93,7 +90,7 @@ def treves_rolls_population(activations: Array) -> Array:
 
     Reference: Treves and Rolls, Network 2, 1991 (a); Vinje and Gallant, Science 287, 2000 (scale).
     """
-    return _like(_treves_rolls(_magnitudes(activations)), activations)
+    return like(_treves_rolls(_magnitudes(activations)), activations)
 
 
 def treves_rolls_lifetime(activations: Array) -> Array:
@@ -110,7 +107,7 @@ def treves_rolls_lifetime(activations: Array) -> Array:
     x = _magnitudes(activations)
     if len(x) < 2:
         raise InputError("lifetime sparseness of one sample", expected="n >= 2", got=len(x))
-    return _like(_treves_rolls(x.T), activations)
+    return like(_treves_rolls(x.T), activations)
 
 
 def fraction_active(activations: Array, threshold: float = 0.0) -> Array:
@@ -122,17 +119,17 @@ def fraction_active(activations: Array, threshold: float = 0.0) -> Array:
         InputError: not [n, u] with u >= 2, or values that are NaN or infinite.
     """
     x = _magnitudes(activations)
-    return _like((x > threshold).to(x.dtype).mean(1), activations)
+    return like((x > threshold).to(x.dtype).mean(1), activations)
 
 
 def dead_units(activations: Array) -> Array:
     """Which units answer to no sample, [n, u] -> bool [u]."""
-    return _like(~(_magnitudes(activations) > 0).any(0), activations)
+    return like(~(_magnitudes(activations) > 0).any(0), activations)
 
 
 def silent_samples(activations: Array) -> Array:
     """Which samples no unit answers to, [n, u] -> bool [n]."""
-    return _like(~(_magnitudes(activations) > 0).any(1), activations)
+    return like(~(_magnitudes(activations) > 0).any(1), activations)
 
 
 def participation_ratio(activations: Array) -> float:
@@ -147,7 +144,7 @@ def participation_ratio(activations: Array) -> float:
 
     Reference: Gao et al., bioRxiv 214262, 2017, eq. 4; Recanatesi et al., Patterns 3, 2022.
     """
-    x = _matrix(activations).to(torch.float64)
+    x = matrix(activations).to(torch.float64)
     if len(x) < 2:
         raise InputError("no variance in one sample", expected="n >= 2", got=len(x))
     x = x - x.mean(0)
@@ -158,7 +155,7 @@ def participation_ratio(activations: Array) -> float:
 
 def mean_defined(values: Array) -> DefinedMean:
     """Mean of the values that are not NaN, with the number of those that are, any shape."""
-    x = _tensor(values)
+    x = tensor(values)
     undefined = int(x.isnan().sum())
     return DefinedMean(float(x.nanmean(dtype=torch.float64)), x.numel() - undefined, undefined)
 
@@ -171,30 +168,4 @@ def _treves_rolls(x: Tensor) -> Tensor:
 
 
 def _magnitudes(activations: Tensor | NDArray[Any]) -> Tensor:
-    return _matrix(activations).abs()
-
-
-def _matrix(activations: Tensor | NDArray[Any]) -> Tensor:
-    """Float [n, u], at least single precision."""
-    x = _tensor(activations).detach()
-    if x.ndim != 2 or x.shape[1] < 2:
-        raise InputError(
-            "activations have the wrong form",
-            expected="[n, u] with at least 2 units",
-            got=list(x.shape),
-            todo="flatten every axis but the first",
-        )
-    wide = x if x.dtype in (torch.float32, torch.float64) else x.to(torch.float32)
-    return check_finite(wide, "activations")
-
-
-def _tensor(x: Tensor | NDArray[Any]) -> Tensor:
-    return x if isinstance(x, Tensor) else torch.from_numpy(np.ascontiguousarray(x))
-
-
-@overload
-def _like(result: Tensor, given: Tensor) -> Tensor: ...
-@overload
-def _like(result: Tensor, given: NDArray[Any]) -> NDArray[Any]: ...
-def _like(result: Tensor, given: Tensor | NDArray[Any]) -> Tensor | NDArray[Any]:
-    return result if isinstance(given, Tensor) else result.numpy()
+    return matrix(activations).abs()
