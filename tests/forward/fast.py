@@ -64,6 +64,7 @@ def trained(
     items: Items | None = None,
     dropout: float = 0.0,
     item_dropout: float = 0.0,
+    adversarial: float = 0.0,
     seed: int = 5,
     **plan: Any,
 ) -> Trained:
@@ -77,6 +78,7 @@ def trained(
         generator=generator_from(seed),
         dropout=dropout,
         item_dropout=item_dropout,
+        adversarial=adversarial,
         speed=speed,
     )
 

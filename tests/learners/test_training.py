@@ -13,12 +13,14 @@ from torch import Tensor, nn
 from pauca.errors import RunError
 from pauca.learners.training import (
     Plan,
+    cross_entropy,
     hold_out,
     index_batches,
     make_optimiser,
     rate_at,
     steps_of,
     train,
+    worst_case,
 )
 from pauca.rng import generator_from, isolated
 
@@ -222,3 +224,29 @@ def test_a_batch_of_one_item_leaves_running_statistics_alone() -> None:
     assert all(torch.equal(net.state_dict()[key], value) for key, value in before.items())
     train(net, _batches, 8, _plan(batch=2), generator=generator_from(1), objective=_squares)
     assert not all(torch.equal(net.state_dict()[key], value) for key, value in before.items())
+
+
+def test_the_worst_case_is_the_loss_a_step_along_its_slope_away() -> None:
+    with isolated(generator_from(2)):
+        net = nn.Sequential(nn.Flatten(), nn.Linear(6, 5), nn.Tanh(), nn.Linear(5, 3)).double()
+    x = torch.randn(4, 2, 3, generator=generator_from(0), dtype=torch.float64)
+    y = torch.tensor([0, 2, 1, 1])
+    losses = []
+    for i in range(4):
+        one = x[i : i + 1].clone().requires_grad_()
+        (slope,) = torch.autograd.grad(cross_entropy(net, one, y[i : i + 1]), one)
+        there = one.detach() + 0.3 * one.detach().norm() * slope / slope.norm()
+        losses.append(cross_entropy(net, there, y[i : i + 1]))
+    found = worst_case(0.3)(net, x, y)
+    torch.testing.assert_close(found, torch.stack(losses).mean())
+    assert found.item() > cross_entropy(net, x, y).item()
+    assert worst_case(0.0) is cross_entropy
+
+
+def test_the_worst_case_of_a_flat_loss_is_the_loss() -> None:
+    with isolated(generator_from(2)):
+        layer = nn.Linear(4, 2)
+    nn.init.zeros_(layer.weight)
+    net = nn.Sequential(nn.Flatten(), layer)
+    x, y = torch.ones(3, 4), torch.tensor([0, 1, 0])
+    assert worst_case(0.5)(net, x, y).item() == cross_entropy(net, x, y).item()

@@ -6,6 +6,7 @@ choice on each, ``net`` puts layers together and ``training`` trains them. Lette
 of a batch, r rows (labels shown to each item), c classes, d numbers read, u units, l layers.
 """
 
+from pauca.forward.adversary import moved
 from pauca.forward.goodness import (
     L1,
     L2,
@@ -137,6 +138,7 @@ __all__ = [
     "label_codes",
     "layers",
     "losses",
+    "moved",
     "negatives",
     "normalisations",
     "readouts",

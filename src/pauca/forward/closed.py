@@ -16,6 +16,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from pauca.forward.adversary import item_slopes, moved
 from pauca.forward.kernels import fold_, scale_, sums
 from pauca.forward.losses import AbstractLoss
 from pauca.forward.net import Prepared
@@ -63,6 +64,7 @@ class ClosedForm:
     def __init__(self, stages: Sequence[AbstractStage], stack: Stack, loss: AbstractLoss) -> None:
         self._stages, self._stack, self._loss = stages, stack, loss
         self._layers = stages[0].layers
+        self._moves = stages[0].source.noise.adversarial > 0 and 0 in self._layers
 
     @staticmethod
     def fits(stage: AbstractStage) -> bool:
@@ -85,6 +87,8 @@ class ClosedForm:
                 for s, (stage, label) in enumerate(zip(self._stages, y, strict=True))
             ]
         )
+        if self._moves:
+            base, product, alone = self._moved(base, product, alone, rows)
         seen = self._through(index, base, product, alone, rows)
         goodness = [self._stack.judged(k, seen[k].squares) for k in self._layers]
         loss, slopes = self._slopes(goodness)
@@ -110,6 +114,21 @@ class ClosedForm:
             parts = tuple(torch.stack(part) for part in zip(*looked, strict=True))  # type: ignore[assignment]
         product = parts[0] if multiplied else self._stack.product(parts[0])
         return parts[0], product, Moments(*parts[1:])
+
+    def _moved(
+        self, base: Tensor, product: Tensor, alone: Moments, rows: Tensor
+    ) -> tuple[Tensor, Tensor, Moments]:
+        """The items moved against the first layer, their product, and their moments."""
+        stack, h = self._stack, self._stack.activity(0, rows)
+        _, squares = stack.first(product, alone, rows, h)
+        goodness = stack.judged(0, squares)
+        inner = stack.net.goodness.slope(h, goodness)
+        assert inner is not None
+        outer = self._slopes([goodness])[1][0] * inner
+        slopes = item_slopes(stack, base, alone, rows, h, outer, squares)
+        radius = self._stages[0].source.noise.adversarial
+        base = moved(base, slopes, radius)
+        return base, stack.product(base), Moments(base.sum(-1), base.square().sum(-1))
 
     def _through(
         self,

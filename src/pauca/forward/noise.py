@@ -1,4 +1,4 @@
-"""Noise while learning: parts of what is read are left out, the same for every row of an item."""
+"""What is made harder while learning: parts left out, items moved against the first layer."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ __all__ = ["Noise"]
 
 @dataclass(frozen=True)
 class Noise:
-    """Dropout of what layers read, before they normalise it.
+    """Dropout of what layers read, before they normalise it, and how far items are moved.
 
     Positives and negatives of an item lose the same parts, so that their difference is the label's.
     The label itself is never left out.
@@ -21,6 +21,7 @@ class Noise:
         item: Probability that a number of an item is left out, in [0, 1).
         hidden: Probability that the activity of a unit is left out, in [0, 1).
         generator: Source of what is left out, on the CPU.
+        adversarial: Length of the step against the first layer, as a part of an item's own, >= 0.
 
     Reference: Srivastava et al., JMLR 2014, section 4.
     """
@@ -28,11 +29,13 @@ class Noise:
     item: float
     hidden: float
     generator: Generator
+    adversarial: float = 0.0
 
     def __post_init__(self) -> None:
         """Check."""
         check_fraction(self.item, "dropout of items", open_end=True)
         check_fraction(self.hidden, "dropout of hidden layers", open_end=True)
+        check_fraction(self.adversarial, "adversarial", open_end=True)
 
     def on_items(self, x: Tensor) -> Tensor:
         """Items with parts left out, float [b, d] or [r, b, d]."""

@@ -38,6 +38,7 @@ class AbstractStage(ABC):
     Class attributes:
         local: Whether every layer learns from its own goodness alone, and nothing flows back
             through what it reads.
+        joint: Whether its layers have one loss together.
 
     Args:
         layers: Numbers of the layers that learn, from 0.
@@ -45,6 +46,7 @@ class AbstractStage(ABC):
     """
 
     local: ClassVar[bool] = False
+    joint: ClassVar[bool] = False
 
     def __init__(self, layers: Sequence[int], source: Source) -> None:
         self.kept = Kept()
@@ -223,6 +225,8 @@ class _Apart(_AtOnce):
 
 class _Together(_AtOnce):
     """Every layer learns from the goodness summed over layers."""
+
+    joint = True
 
     def __init__(self, source: Source) -> None:
         super().__init__(source, source.net.depth)

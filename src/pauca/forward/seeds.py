@@ -34,6 +34,7 @@ def train_seeds(
     generators: Sequence[Generator],
     dropout: float = 0.0,
     item_dropout: float = 0.0,
+    adversarial: float = 0.0,
     speed: Speed = Speed(),  # noqa: B008 - frozen
 ) -> tuple[Trained, ...]:
     """Train s nets in place, each as ``train`` would with its generator, to rounding.
@@ -51,6 +52,7 @@ def train_seeds(
         generators: One for each net.
         dropout: Part of the activity that a deeper layer does not see while it learns.
         item_dropout: Part of an item that the first layer does not see while it learns.
+        adversarial: Part of its length by which an item is moved to raise the first layer's loss.
         speed: Which short cuts are taken.
 
     Returns:
@@ -81,6 +83,7 @@ def train_seeds(
             generator=generator,
             dropout=dropout,
             item_dropout=item_dropout,
+            adversarial=adversarial,
             speed=share,
         )
         for net, generator in zip(nets, generators, strict=True)

@@ -84,16 +84,19 @@ class Stack:
         Returns:
             How it was read, and the squared length of the activity, float [s, r, b].
         """
-        shown = Moments(*(torch.gather(of, 1, rows.flatten(1)) for of in self._moments))
-        moments = Moments(
-            *(a.unsqueeze(1) + b.view(rows.shape) for a, b in zip(alone, shown, strict=True))
-        )
-        read, shift = self._read(0, moments)
+        read, shift = self._read(0, self.moments(alone, rows))
         written = self.weights[0][:, :, self.spots].transpose(1, 2)  # [s, m, u]
         labelled = Labelled(product, torch.bmm(self.patterns, written), rows)
         if out is None:
             return read, goodness_of(labelled, read.factor, self.biases[0], shift)
         return read, answer_(out, read.factor, self.biases[0], labelled=labelled, shift=shift)
+
+    def moments(self, alone: Moments, rows: Tensor) -> Moments:
+        """Of items with these labels, float [s, r, b], from those of the items [s, b]."""
+        shown = Moments(*(torch.gather(of, 1, rows.flatten(1)) for of in self._moments))
+        return Moments(
+            *(a.unsqueeze(1) + b.view(rows.shape) for a, b in zip(alone, shown, strict=True))
+        )
 
     def after(
         self, number: int, below: Tensor, squares: Tensor, out: Tensor

@@ -6,8 +6,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from pauca.forward.adversary import moved_by_autograd
 from pauca.forward.closed import ClosedForm, Found
 from pauca.forward.losses import AbstractLoss
+from pauca.forward.net import Prepared
 from pauca.forward.plan import Plan
 from pauca.forward.schedules import AbstractStage
 from pauca.forward.stack import Stack
@@ -133,8 +135,7 @@ class Step:
     def _by_autograd(self, index: Tensor, y: Tensor) -> Found:
         stage, net = self._stage, self._stage.net
         with stage.source.speed.autocast(y.device):
-            prepared = stage.prepared(index)
-            rows = stage.source.rows(y, prepared)
+            prepared, rows = self._prepared(index, y)
             activities = stage.activities(prepared, net.shown(rows), index)
         goodness = [net.judge(h.to(self._parameters[0].dtype), rows) for h in activities]
         loss = torch.stack([self._loss(g[0], g[1:]) for g in stage.objectives(goodness)]).sum()
@@ -145,6 +146,17 @@ class Step:
             [h[:1].detach().flatten(2).sum(1) for h in activities],
             [g.unsqueeze(0) for g in gradients],
         )
+
+    def _prepared(self, index: Tensor, y: Tensor) -> tuple[Prepared, Tensor]:
+        """What the first layer makes of the items, and the rows that they are shown."""
+        stage, net = self._stage, self._stage.net
+        if stage.source.noise.adversarial == 0 or 0 not in stage.layers:
+            prepared = stage.prepared(index)
+            return prepared, stage.source.rows(y, prepared)
+        alone = stage.alone(index)
+        with torch.no_grad():
+            rows = stage.source.rows(y, net.multiplied(alone))
+        return net.multiplied(moved_by_autograd(stage, alone, rows, index, self._loss)), rows
 
     def _with_peers(self, loss: Tensor, activities: list[Tensor]) -> Tensor:
         if self._plan.peer == 0:

@@ -63,6 +63,7 @@ class Training:
             independent streams.
         dropout: Part of the activity that a deeper layer does not see while it learns.
         item_dropout: Part of an item that the first layer does not see while it learns.
+        adversarial: Part of its length by which an item is moved to raise the first layer's loss.
         speed: Which short cuts are taken.
 
     Raises:
@@ -82,12 +83,13 @@ class Training:
         generator: Generator,
         dropout: float = 0.0,
         item_dropout: float = 0.0,
+        adversarial: float = 0.0,
         speed: Speed = Speed(),  # noqa: B008 - frozen
     ) -> None:
         self.net, self.items, self.schedule, self.loss, self.plan = net, items, schedule, loss, plan
         self.budgets = plan.stage_steps(len(items), schedule.count(net.depth))
         self._streams = dict(zip(_STREAMS, rng.split(generator, *_STREAMS), strict=True))
-        noise = Noise(item_dropout, dropout, self._streams["noise"])
+        noise = Noise(item_dropout, dropout, self._streams["noise"], adversarial)
         self.source = Source(items, net, negatives, noise, self._streams["negatives"], speed)
         self.history: list[Mapping[str, float]] = []
         self.done, self.examples = 0, 0
@@ -194,6 +196,7 @@ class Training:
             "negatives": _named(self.source.negatives),
             "plan": str(self.plan),
             "dropout": f"{noise.hidden}, of items {noise.item}",
+            "adversarial": str(noise.adversarial),
         }
 
     def _check_same(self, state: Mapping[str, Any]) -> None:
@@ -292,6 +295,7 @@ def train(
     progress: Callable[[float], None] | None = None,
     dropout: float = 0.0,
     item_dropout: float = 0.0,
+    adversarial: float = 0.0,
     speed: Speed = Speed(),  # noqa: B008 - frozen
 ) -> Trained:
     """Train ``net`` in place, from the first step to the last; arguments as in ``Training``.
@@ -307,6 +311,7 @@ def train(
         progress: Told which fraction of all steps is done.
         dropout: Part of the activity that a deeper layer does not see while it learns.
         item_dropout: Part of an item that the first layer does not see while it learns.
+        adversarial: Part of its length by which an item is moved to raise the first layer's loss.
         speed: Which short cuts are taken.
 
     Raises:
@@ -323,6 +328,7 @@ def train(
         generator=generator,
         dropout=dropout,
         item_dropout=item_dropout,
+        adversarial=adversarial,
         speed=speed,
     )
     return training.run(progress)

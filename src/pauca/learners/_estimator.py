@@ -64,6 +64,7 @@ class ForwardForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[
         average: Decay a step of the running mean of the weights that predicts; 0 for none.
         dropout: Part of the activity that a deeper layer does not see while it learns.
         item_dropout: Part of an item that the first layer does not see while it learns.
+        adversarial: Part of its length by which an item is moved to raise the first layer's loss.
         peer: Weight of peer normalisation.
         shift: Pixels by which images are moved at random while learning.
         pixels: ``task`` for normalised channels, ``unit`` for grey levels in [0, 1], ``centred``
@@ -97,6 +98,7 @@ class ForwardForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[
         average: float | None = None,
         dropout: float | None = None,
         item_dropout: float | None = None,
+        adversarial: float | None = None,
         peer: float | None = None,
         shift: int | None = None,
         pixels: str | None = None,

@@ -23,6 +23,7 @@ _PUBLISHED: dict[str, Any] = {
     "average": 0.0,
     "dropout": 0.0,
     "item_dropout": 0.0,
+    "adversarial": 0.0,
     "peer": 0.0,
     "shift": 0,
     "pixels": "task",

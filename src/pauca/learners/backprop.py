@@ -15,7 +15,7 @@ from pauca.checks import check_size
 from pauca.data.dataset import Task
 from pauca.errors import InputError
 from pauca.learners.attack import Attack
-from pauca.learners.base import FitReport, LabelInput, Progress, learners
+from pauca.learners.base import FitReport, LabelInput, Progress, learners, weights_of
 from pauca.learners.objective import AbstractGradientLearner, AbstractObjective, Training, join
 from pauca.learners.training import (
     Objective,
@@ -23,10 +23,10 @@ from pauca.learners.training import (
     Plan,
     Schedule,
     check_length,
-    cross_entropy,
     hold_out,
     steps_of,
     train,
+    worst_case,
 )
 from pauca.nets import (
     AbstractNet,
@@ -71,6 +71,7 @@ class Backprop(AbstractGradientLearner):
         warm: Start from the last weights (with a fresh optimiser) instead of new ones. The
             validation part is drawn anew each time, so the last weights may have seen items of it.
         augment: Train on the task's training transform instead of its evaluation transform.
+        adversarial: Part of its length by which an input is moved to raise the loss, 0 for none.
         passes: Dropout members s that ``outputs`` gives when asked.
         bim_step: Step of BIM in every input coordinate, in units of the net's input.
         attack_steps: Steps after which BIM and DeepFool give an item up as never flipping.
@@ -113,6 +114,7 @@ class Backprop(AbstractGradientLearner):
         patience: Annotated[int, Field(ge=0)] = 0,
         warm: bool = False,
         augment: bool = True,
+        adversarial: Annotated[float, Field(ge=0, lt=1)] = 0.0,
         passes: Annotated[int, Field(ge=1)] = 20,
         bim_step: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.05,
         attack_steps: Annotated[int, Field(ge=1)] = 100,
@@ -124,7 +126,7 @@ class Backprop(AbstractGradientLearner):
         whole = self.complete({**given, "validation": validation, "patience": patience})
         self.net_name, self.net_params = net, whole["net_params"]
         self.epochs, self.validation, self.warm = epochs, validation, warm
-        self.augment, self.passes = augment, passes
+        self.augment, self.passes, self.adversarial = augment, passes, adversarial
         self.attack = Attack(bim_step=bim_step, max_steps=attack_steps)
         self._plan = partial(
             Plan,
@@ -247,7 +249,7 @@ class Backprop(AbstractGradientLearner):
         net = deepcopy(self.net) if warm else self._make(init)
         steps = self.steps or steps_of(self.epochs or 1, len(kept), self.batch)
         whole: nn.Module = net
-        loss: Objective = cross_entropy
+        loss: Objective = worst_case(self.adversarial)
         if objective is not None:
             example = self.task.evaluate(x[:1], None)
             training = Training(net, example, steps, partial(self._input, noise=other), game)
@@ -309,11 +311,7 @@ class Backprop(AbstractGradientLearner):
 
     def state(self) -> dict[str, Any]:
         """The net's weights and running statistics, and how many trainings there were."""
-        weights = self.net.state_dict()
-        return {
-            "net": {name: value.detach().cpu().clone() for name, value in weights.items()},
-            "fits": self.fits,
-        }
+        return {"net": weights_of(self.net), "fits": self.fits}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Put back what ``state`` gave.

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any, ClassVar, Literal, Protocol, final
 
 import torch
-from torch import Generator, Tensor
+from torch import Generator, Tensor, nn
 
 from pauca.checks import check_finite, check_labels, check_share, check_size
 from pauca.data.dataset import Task
@@ -25,6 +25,7 @@ __all__ = [
     "Told",
     "learners",
     "make_learner",
+    "weights_of",
 ]
 
 
@@ -343,6 +344,11 @@ class AbstractLearner(ABC):
             raise InputError(
                 f"learner {self.name!r} was not trained yet", todo="call fit (or load_state) first"
             )
+
+
+def weights_of(module: nn.Module) -> dict[str, Tensor]:
+    """Weights and running statistics of a net, copied to the CPU, by name."""
+    return {name: value.detach().clone().cpu() for name, value in module.state_dict().items()}
 
 
 def make_learner(name: str, *, task: Task, device: str = "cpu", **settings: Any) -> AbstractLearner:

@@ -43,6 +43,7 @@ from pauca.learners.base import (
     Progress,
     Told,
     learners,
+    weights_of,
 )
 from pauca.outputs import Outputs
 
@@ -92,6 +93,7 @@ class AbstractForward(AbstractLearner):
         average: Decay a step of the running mean of the weights that predicts; 0 for none.
         dropout: Part of the activity that a deeper layer does not see while it learns.
         item_dropout: Part of an item that the first layer does not see while it learns.
+        adversarial: Part of its length by which an item is moved to raise the first layer's loss.
         peer: Weight of peer normalisation.
         shift: Pixels by which images are moved at random while learning, in each direction.
         pixels: ``task`` for the task's own transform, ``unit`` for grey levels in [0, 1],
@@ -138,6 +140,7 @@ class AbstractForward(AbstractLearner):
         average: float | None = None,
         dropout: float | None = None,
         item_dropout: float | None = None,
+        adversarial: float | None = None,
         peer: float | None = None,
         shift: int | None = None,
         pixels: Literal["task", "unit", "centred"] | None = None,
@@ -245,6 +248,7 @@ class AbstractForward(AbstractLearner):
             generator=stream,
             dropout=whole["dropout"],
             item_dropout=whole["item_dropout"],
+            adversarial=whole["adversarial"],
             speed=self.speed,
         )
         trained = run_long(training, self._plain(), checkpoint, told, progress)
@@ -326,10 +330,10 @@ class AbstractForward(AbstractLearner):
 
     def state(self) -> dict[str, Any]:
         """Settings, weights of every layer, the label's constants, and the probe if there."""
-        found: dict[str, Any] = {"settings": self._plain(), "net": _copied(self.net)}
+        found: dict[str, Any] = {"settings": self._plain(), "net": weights_of(self.net)}
         if self._encoding.centre is not None:
             found["centre"] = self._encoding.centre.cpu()
-        return found if self._probe is None else {**found, "probe": _copied(self._probe)}
+        return found if self._probe is None else {**found, "probe": weights_of(self._probe)}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Put back what ``state`` gave.
@@ -378,10 +382,6 @@ class AbstractForward(AbstractLearner):
                 "unknown label to show", expected="int64 [n], 'neutral' or 'absent'", got=label
             )
         return torch.full((n,), rows[label], device=self.device)
-
-
-def _copied(module: torch.nn.Module) -> dict[str, Tensor]:
-    return {name: value.detach().clone().cpu() for name, value in module.state_dict().items()}
 
 
 def _blocks(x: Tensor, size: int) -> Iterator[Tensor]:

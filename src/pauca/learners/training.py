@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
 from pauca.errors import RunError, UsageError
+from pauca.forward import moved
 from pauca.learners.base import FitReport, Progress
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "rate_at",
     "steps_of",
     "train",
+    "worst_case",
 ]
 
 Optimiser = Literal["adam", "adamw", "sgd"]
@@ -178,6 +180,26 @@ def make_optimiser(plan: Plan, net: nn.Module) -> torch.optim.Optimizer:
 def cross_entropy(net: nn.Module, x: Tensor, y: Tensor) -> Tensor:
     """Mean negative log-likelihood of the labels, in nats."""
     return F.cross_entropy(net(x), y)
+
+
+def worst_case(radius: float) -> Objective:
+    """Cross-entropy of inputs moved by ``radius`` of their own length to where it grows fastest.
+
+    Dropout draws anew for the second pass.
+
+    Args:
+        radius: Length of the step as a part of the input's own, >= 0.
+
+    Reference: Goodfellow, Shlens and Szegedy, ICLR 2015, section 4; with the L2 norm as in Miyato
+        et al., IEEE TPAMI 2018, eq. 4.
+    """
+
+    def objective(net: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+        leaf = x.detach().requires_grad_()
+        (slopes,) = torch.autograd.grad(cross_entropy(net, leaf, y), leaf)
+        return cross_entropy(net, moved(x.flatten(1), slopes.flatten(1), radius).view_as(x), y)
+
+    return objective if radius > 0 else cross_entropy
 
 
 @dataclass
