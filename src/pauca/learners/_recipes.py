@@ -45,8 +45,16 @@ _QUICK: dict[str, Any] = {
     "pixels": "unit",
 }
 
+_BEST: dict[str, Any] = {
+    **_QUICK,
+    "widths": (2000,),
+    "epochs": 20,
+    "item_dropout": 0.0,
+    "adversarial": 0.1,
+}
+
 RECIPES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
-    {"published": _PUBLISHED, "quick": _QUICK}
+    {"published": _PUBLISHED, "quick": _QUICK, "best": _BEST}
 )
 """Settings by recipe; what a recipe leaves open is the learner's own default."""
 

@@ -70,8 +70,8 @@ class AbstractForward(AbstractLearner):
     settings: ``{"name": "hard", "beta": 2.0}``.
 
     Args:
-        recipe: ``published`` (Tosato et al.), or ``quick``: one layer that learns the label by
-            cross-entropy over the goodness of all labels.
+        recipe: ``published`` (Tosato et al.); ``quick``: one layer that learns the label by
+            cross-entropy over the goodness of all labels; ``best``: wider, longer, adversarial.
         widths: Units of each layer, input side first, or a layer with settings, such as
             ``{"name": "conv2d", "channels": 32, "pool": 2}``.
         goodness: Of a layer's activity.
