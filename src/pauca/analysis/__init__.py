@@ -1,5 +1,6 @@
 """What emerges inside a network: pure functions on activations [n, units] and labels."""
 
+from pauca.analysis.matching import Match, class_profiles, match_units, matched_jaccard
 from pauca.analysis.nulls import (
     Null,
     activity_matched_sets,
@@ -9,6 +10,14 @@ from pauca.analysis.nulls import (
     random_sets,
     shuffle_labels,
     shuffle_units,
+)
+from pauca.analysis.reliability import (
+    Bootstrap,
+    SeedStability,
+    SplitHalf,
+    bootstrap_membership,
+    seed_stability,
+    split_half,
 )
 from pauca.analysis.sparsity import (
     DefinedMean,
@@ -25,27 +34,37 @@ from pauca.analysis.sparsity import (
 from pauca.analysis.walls import UnitOrder, Wall, activation_walls, choose_samples, order_units
 
 __all__ = [
+    "Bootstrap",
     "DefinedMean",
+    "Match",
     "Null",
+    "SeedStability",
+    "SplitHalf",
     "UnitOrder",
     "Wall",
     "activation_walls",
     "activity_matched_sets",
+    "bootstrap_membership",
     "chance_jaccard",
     "choose_samples",
+    "class_profiles",
     "dead_units",
     "fraction_active",
     "gini",
     "hoyer",
+    "match_units",
+    "matched_jaccard",
     "mean_defined",
     "null_distribution",
     "order_units",
     "p_interval",
     "participation_ratio",
     "random_sets",
+    "seed_stability",
     "shuffle_labels",
     "shuffle_units",
     "silent_samples",
+    "split_half",
     "treves_rolls_lifetime",
     "treves_rolls_population",
 ]
