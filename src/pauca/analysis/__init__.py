@@ -1,5 +1,7 @@
 """What emerges inside a network: pure functions on activations [n, units] and labels."""
 
+from pauca.analysis.combined import CombinedOverlap, combine_overlaps
+from pauca.analysis.groups import GroupContrast, group_contrast
 from pauca.analysis.matching import Match, class_profiles, match_units, matched_jaccard
 from pauca.analysis.nulls import (
     Null,
@@ -11,6 +13,7 @@ from pauca.analysis.nulls import (
     shuffle_labels,
     shuffle_units,
 )
+from pauca.analysis.relations import Mantel, class_similarity, confusion, mantel
 from pauca.analysis.reliability import (
     Bootstrap,
     SeedStability,
@@ -19,6 +22,7 @@ from pauca.analysis.reliability import (
     seed_stability,
     split_half,
 )
+from pauca.analysis.sharing import Overlap, jaccard_distances, overlap, total_shared
 from pauca.analysis.sparsity import (
     DefinedMean,
     dead_units,
@@ -31,13 +35,19 @@ from pauca.analysis.sparsity import (
     treves_rolls_lifetime,
     treves_rolls_population,
 )
+from pauca.analysis.trees import Dendrogram, dendrogram
 from pauca.analysis.walls import UnitOrder, Wall, activation_walls, choose_samples, order_units
 
 __all__ = [
     "Bootstrap",
+    "CombinedOverlap",
     "DefinedMean",
+    "Dendrogram",
+    "GroupContrast",
+    "Mantel",
     "Match",
     "Null",
+    "Overlap",
     "SeedStability",
     "SplitHalf",
     "UnitOrder",
@@ -48,15 +58,23 @@ __all__ = [
     "chance_jaccard",
     "choose_samples",
     "class_profiles",
+    "class_similarity",
+    "combine_overlaps",
+    "confusion",
     "dead_units",
+    "dendrogram",
     "fraction_active",
     "gini",
+    "group_contrast",
     "hoyer",
+    "jaccard_distances",
+    "mantel",
     "match_units",
     "matched_jaccard",
     "mean_defined",
     "null_distribution",
     "order_units",
+    "overlap",
     "p_interval",
     "participation_ratio",
     "random_sets",
@@ -65,6 +83,7 @@ __all__ = [
     "shuffle_units",
     "silent_samples",
     "split_half",
+    "total_shared",
     "treves_rolls_lifetime",
     "treves_rolls_population",
 ]

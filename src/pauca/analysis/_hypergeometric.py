@@ -73,8 +73,8 @@ def tails(shared: Tensor, a: Tensor, b: Tensor, units: Tensor) -> tuple[Tensor, 
 
 
 def _tails(shared: Tensor, a: Tensor, b: Tensor, units: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    total = torch.ones(shared.shape[1], 1, dtype=torch.float64, device=shared.device)
-    for r in range(len(shared)):
+    total = pmf(a[0], b[0], units[0])
+    for r in range(1, len(shared)):
         total = _convolved(total, pmf(a[r], b[r], units[r]))
     seen = shared.sum(0)[:, None]
     k = torch.arange(total.shape[1], device=shared.device)

@@ -10,7 +10,7 @@ from pauca.analysis._arrays import tensor
 from pauca.checks import check_size
 from pauca.errors import InputError
 
-__all__ = ["jaccard", "member_sets", "possible", "table", "upper"]
+__all__ = ["adjusted", "jaccard", "member_sets", "possible", "table", "upper"]
 
 
 def member_sets(members: Tensor | NDArray[Any], where: str = "members") -> Tensor:
@@ -73,3 +73,14 @@ def table(values: Tensor, c: int) -> Tensor:
     full = torch.full((c, c), torch.nan, dtype=torch.float64, device=values.device)
     full[rows, columns] = full[columns, rows] = values.to(torch.float64)
     return full
+
+
+def adjusted(p: Tensor) -> Tensor:
+    """False-discovery control over the values that are not NaN, [p] -> [p]."""
+    from scipy.stats import false_discovery_control
+
+    adjusted, defined = p.clone(), ~p.isnan()
+    if bool(defined.any()):
+        found = false_discovery_control(p[defined].cpu().numpy())
+        adjusted[defined] = torch.from_numpy(found).to(p)
+    return adjusted
