@@ -243,7 +243,7 @@ def seed_stability(
         ),
         chance=like(_random_match(members, both), given),
         intervals=tuple(_jackknife(column, both, len(profiles), level) for column in pairs.T),
-        correlation=like(torch.tensor([m.mean for m in matches], dtype=torch.float64), given),
+        correlation=like(torch.tensor([m.mean for m in matches]).to(pairs), given),
     )
 
 

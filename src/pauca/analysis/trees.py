@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pauca.analysis._arrays import Array, like
+from pauca.analysis._arrays import Array, like, tensor
 from pauca.analysis._square import complete, square, upper_values
 from pauca.errors import InputError
 
@@ -67,7 +67,9 @@ def dendrogram(distances: Array) -> Dendrogram[Array]:
     out = np.setdiff1d(np.arange(len(full)), kept)
 
     def back(x: NDArray[np.float64] | NDArray[np.int64]) -> Array:
-        return like(torch.from_numpy(np.ascontiguousarray(x)), distances)
+        return like(
+            torch.from_numpy(np.ascontiguousarray(x)).to(tensor(distances).device), distances
+        )
 
     return Dendrogram(
         classes=back(kept),
