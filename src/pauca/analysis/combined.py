@@ -86,8 +86,8 @@ def combine_overlaps(
     expected, deviation = moments(a, b, units)
     ratio = torch.where(expected > 0, shared / expected, torch.nan)
     z = torch.where(deviation > 0, (shared - expected) / deviation, torch.nan)
-    mean, low, high, _ = _t_test(ratio, 1.0, level)
-    z_mean, _, _, p = _t_test(z, 0.0, level)
+    mean, low, high, _ = _t_test(ratio, level)
+    z_mean, _, _, p = _t_test(z, level)
     pooled = tails(shared, a, b, units)[2].masked_fill(~(expected > 0).any(0), torch.nan)
 
     def full(values: Tensor) -> Array:
@@ -111,8 +111,8 @@ def combine_overlaps(
     )
 
 
-def _t_test(values: Tensor, null: float, level: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Mean over rows, its t interval and the two-sided p against null, [r, p] -> [p] each."""
+def _t_test(values: Tensor, level: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Mean over rows, its t interval and the two-sided p against 0, [r, p] -> [p] each."""
     from scipy.special import stdtr, stdtrit
 
     n = (~values.isnan()).sum(0).to(torch.float64)
@@ -122,6 +122,6 @@ def _t_test(values: Tensor, null: float, level: float) -> tuple[Tensor, Tensor, 
     freedom = (n - 1).clamp(min=1).cpu().numpy()
     half = error * torch.from_numpy(stdtrit(freedom, (1 + level) / 2)).to(error)
     spread = error > 1e-12 * (1 + mean.abs())
-    t = torch.where(spread, (mean - null).abs() / error, torch.nan)
+    t = torch.where(spread, mean.abs() / error, torch.nan)
     p = 2 * torch.from_numpy(stdtr(freedom, -t.cpu().numpy())).to(error)
     return mean, mean - half, mean + half, p
