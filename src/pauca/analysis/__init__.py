@@ -1,5 +1,20 @@
 """What emerges inside a network: pure functions on activations [n, units] and labels."""
 
+from pauca.analysis.auc import OneVsRest, one_vs_rest
+from pauca.analysis.ensembles import (
+    Ensembles,
+    SelectiveEnsembles,
+    ks_mean,
+    mean_ratio,
+    selective,
+)
+from pauca.analysis.selectivity import (
+    class_means,
+    class_selectivity,
+    d_prime,
+    mutual_information,
+    selectivity_index,
+)
 from pauca.analysis.sparsity import (
     DefinedMean,
     dead_units,
@@ -16,17 +31,29 @@ from pauca.analysis.walls import UnitOrder, Wall, activation_walls, choose_sampl
 
 __all__ = [
     "DefinedMean",
+    "Ensembles",
+    "OneVsRest",
+    "SelectiveEnsembles",
     "UnitOrder",
     "Wall",
     "activation_walls",
     "choose_samples",
+    "class_means",
+    "class_selectivity",
+    "d_prime",
     "dead_units",
     "fraction_active",
     "gini",
     "hoyer",
+    "ks_mean",
     "mean_defined",
+    "mean_ratio",
+    "mutual_information",
+    "one_vs_rest",
     "order_units",
     "participation_ratio",
+    "selective",
+    "selectivity_index",
     "silent_samples",
     "treves_rolls_lifetime",
     "treves_rolls_population",
