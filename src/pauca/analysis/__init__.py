@@ -8,6 +8,7 @@ from pauca.analysis.ensembles import (
     mean_ratio,
     selective,
 )
+from pauca.analysis.planted import Planted, planted
 from pauca.analysis.selectivity import (
     class_means,
     class_selectivity,
@@ -33,6 +34,7 @@ __all__ = [
     "DefinedMean",
     "Ensembles",
     "OneVsRest",
+    "Planted",
     "SelectiveEnsembles",
     "UnitOrder",
     "Wall",
@@ -52,6 +54,7 @@ __all__ = [
     "one_vs_rest",
     "order_units",
     "participation_ratio",
+    "planted",
     "selective",
     "selectivity_index",
     "silent_samples",
