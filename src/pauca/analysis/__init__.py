@@ -1,6 +1,7 @@
 """What emerges inside a network: pure functions on activations [n, units] and labels."""
 
 from pauca.analysis.auc import OneVsRest, one_vs_rest
+from pauca.analysis.coactivation import Coactivation, coactivation, marchenko_pastur_edge
 from pauca.analysis.ensembles import (
     Ensembles,
     SelectiveEnsembles,
@@ -31,6 +32,7 @@ from pauca.analysis.sparsity import (
 from pauca.analysis.walls import UnitOrder, Wall, activation_walls, choose_samples, order_units
 
 __all__ = [
+    "Coactivation",
     "DefinedMean",
     "Ensembles",
     "OneVsRest",
@@ -42,12 +44,14 @@ __all__ = [
     "choose_samples",
     "class_means",
     "class_selectivity",
+    "coactivation",
     "d_prime",
     "dead_units",
     "fraction_active",
     "gini",
     "hoyer",
     "ks_mean",
+    "marchenko_pastur_edge",
     "mean_defined",
     "mean_ratio",
     "mutual_information",
