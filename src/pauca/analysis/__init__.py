@@ -10,6 +10,7 @@ from pauca.analysis.ensembles import (
     selective,
 )
 from pauca.analysis.planted import Planted, planted
+from pauca.analysis.power import DETECTORS, PowerRecord, measure_power
 from pauca.analysis.selectivity import (
     class_means,
     class_selectivity,
@@ -32,11 +33,13 @@ from pauca.analysis.sparsity import (
 from pauca.analysis.walls import UnitOrder, Wall, activation_walls, choose_samples, order_units
 
 __all__ = [
+    "DETECTORS",
     "Coactivation",
     "DefinedMean",
     "Ensembles",
     "OneVsRest",
     "Planted",
+    "PowerRecord",
     "SelectiveEnsembles",
     "UnitOrder",
     "Wall",
@@ -54,6 +57,7 @@ __all__ = [
     "marchenko_pastur_edge",
     "mean_defined",
     "mean_ratio",
+    "measure_power",
     "mutual_information",
     "one_vs_rest",
     "order_units",

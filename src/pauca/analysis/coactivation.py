@@ -168,9 +168,8 @@ def _independent(z: Tensor, kept: Tensor, generator: Generator) -> tuple[Tensor,
 
 def _signed(weights: Tensor) -> Tensor:
     """Rows of length 1 whose largest weight is positive."""
-    rows = torch.arange(len(weights), device=weights.device)
-    largest = weights[rows, weights.abs().argmax(1)] if len(weights) else weights.new_zeros(0)
-    return weights / weights.norm(dim=1, keepdim=True) * largest.sign()[:, None]
+    largest = weights.gather(1, weights.abs().argmax(1, keepdim=True))
+    return torch.nn.functional.normalize(weights, dim=1) * largest.sign()
 
 
 def _lines(weights: Tensor, rule: MemberRule) -> Tensor:
