@@ -1,6 +1,7 @@
 """What finding ensembles costs, and what each detector finds and invents on planted truth.
 
     PAUCA_DATA=... python benchmarks/ensembles.py --threads 2
+    PAUCA_DATA=... python benchmarks/ensembles.py --threads 1 --whole-class 0
     python benchmarks/ensembles.py --power
 
 Cost: the activity of every layer of a briefly trained net for MNIST's 10,000 test images, all ten
@@ -52,6 +53,18 @@ class Timed:
         cpu, wall = time.process_time(), time.perf_counter()
         self.result = work()
         self.seconds, self.wall = time.process_time() - cpu, time.perf_counter() - wall
+
+
+def whole_class(learner: str, epochs: int, k: int) -> None:
+    """Print whether members of one class are the loop's, of all units; takes many minutes."""
+    found, labels = layers(learner, epochs)
+    for name, x in found.items():
+        part, zeros = x[labels == k], torch.zeros(int((labels == k).sum()), dtype=torch.int64)
+        ours = Timed(partial(ks_mean, part, zeros))
+        theirs = Timed(partial(plain, part, zeros))
+        same = np.array_equal(ours.result.members, theirs.result)
+        print(f"{learner} {name}, class {k}: {int(theirs.result.sum())} members", end="")
+        print(f", the same: {same}, ratio {theirs.seconds / ours.seconds:.0f}", flush=True)
 
 
 def memory(field: str) -> float:
@@ -171,6 +184,7 @@ def main() -> None:
     parser.add_argument("--units", type=int, default=24)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--whole-class", type=int, help="the loop on all units, for this class")
     parser.add_argument("--power", action="store_true")
     parser.add_argument("--repetitions", type=int, default=20)
     chosen = parser.parse_args()
@@ -180,6 +194,9 @@ def main() -> None:
         power(chosen.repetitions)
         return
     for learner in chosen.learner:
+        if chosen.whole_class is not None:
+            whole_class(learner, chosen.epochs, chosen.whole_class)
+            continue
         found, labels = layers(learner, chosen.epochs)
         for name, x in found.items():
             cost(f"{learner} {name}", x, labels, chosen.units, chosen.repeats, chosen.threads)

@@ -102,7 +102,9 @@ def largest_gaps(x: Tensor, enough: int) -> Gaps:
     # [n, u] -> [u, n]
     ascending = x.T.sort(dim=1).values.contiguous()
     steps, size, values = _steps(ascending)
-    thresholds = values[torch.linspace(0, size - 1, THRESHOLDS, device=x.device).round().long()]
+    # float64, or the last of many millions of values would be missed
+    spaced = torch.linspace(0, size - 1, THRESHOLDS, dtype=torch.float64, device=x.device)
+    thresholds = values[spaced.round().long()]
     at = torch.searchsorted(ascending, thresholds.expand(u, -1).contiguous(), right=True)
     # float32 holds whole numbers up to 2^24
     counts = torch.cdist(at.float(), at.float(), p=torch.inf).long()
