@@ -2,11 +2,9 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from scipy import stats
 
-from pauca.report.estimates import COUNT, SHARE, estimate, holm, paired, paired_p
+from pauca.report.estimates import COUNT, SHARE, estimate, paired, paired_p
 
 NAN = math.nan
 
@@ -68,19 +66,3 @@ def test_p_without_spread_or_values() -> None:
     assert paired_p([0.5, 0.5]) == 0.0
     assert math.isnan(paired_p([0.5]))
     assert math.isnan(paired_p([NAN, 0.5]))
-
-
-def test_holm_by_hand() -> None:
-    assert holm([0.01, 0.04, 0.03]) == pytest.approx((0.03, 0.06, 0.06))
-    assert holm([0.5, 0.9]) == pytest.approx((1.0, 1.0))
-    kept = holm([NAN, 0.02])
-    assert math.isnan(kept[0])
-    assert kept[1] == 0.02
-
-
-@given(st.lists(st.floats(0, 1), max_size=8))
-def test_holm_never_lowers_a_p_and_keeps_their_order(p: list[float]) -> None:
-    adjusted = holm(p)
-    assert all(a >= b and a <= 1 for a, b in zip(adjusted, p, strict=True))
-    by_p = [a for _, a in sorted(zip(p, adjusted, strict=True))]
-    assert by_p == sorted(by_p)

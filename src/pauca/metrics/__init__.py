@@ -5,6 +5,7 @@ plain Python numbers or a frozen record.
 """
 
 from pauca.metrics.asked import class_entropy, duplicate_rate, jaccard
+from pauca.metrics.corrections import benjamini_hochberg, holm
 from pauca.metrics.curves import area_under_budget_curve, labels_to_reach
 from pauca.metrics.intervals import Interval, mean_interval, paired_difference
 from pauca.metrics.predictions import (
@@ -23,11 +24,13 @@ __all__ = [
     "accuracy",
     "area_under_budget_curve",
     "balanced_accuracy",
+    "benjamini_hochberg",
     "brier",
     "class_entropy",
     "duplicate_rate",
     "ece",
     "evaluate",
+    "holm",
     "jaccard",
     "labels_to_reach",
     "macro_f1",

@@ -10,7 +10,7 @@ from torch import Tensor
 from pauca.checks import check_probabilities
 from pauca.errors import InputError
 
-__all__ = ["Floats", "Ints", "as_ints", "as_probabilities", "as_values", "check_same"]
+__all__ = ["Floats", "Ints", "as_floats", "as_ints", "as_probabilities", "as_values", "check_same"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -18,6 +18,11 @@ Ints = npt.NDArray[np.int64]
 
 def _array(x: Any) -> npt.NDArray[Any]:
     return x.detach().cpu().numpy() if isinstance(x, Tensor) else np.asarray(x)
+
+
+def as_floats(x: Any) -> Floats:
+    """float64 of any shape, NaN and infinity included."""
+    return _array(x).astype(np.float64)
 
 
 def as_ints(x: Any, where: str, *, least: int = 1) -> Ints:

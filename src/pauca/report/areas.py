@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from matplotlib.figure import Figure
 
-from pauca.metrics import area_under_budget_curve
+from pauca.metrics import area_under_budget_curve, holm
 from pauca.report.curves import points
 from pauca.report.dots import Dots, dot_plot
-from pauca.report.estimates import ANYWHERE, RANGES, Estimate, estimate, holm, paired, paired_p
+from pauca.report.estimates import ANYWHERE, RANGES, Estimate, estimate, paired, paired_p
 from pauca.report.style import SOFT, Look, looks, styled
 from pauca.report.view import Group, Series
 
@@ -85,7 +85,7 @@ def areas_record(group: Group, metric: str = "accuracy") -> AreasRecord:
         for series in group.series
         if baseline is not None and series.label != baseline.label
     }
-    adjusted = holm([paired_p([d for _, d in pair]) for pair in pairs.values()])
+    adjusted = holm([paired_p([d for _, d in pair]) for pair in pairs.values()]).tolist()
     p = dict(zip(pairs, adjusted, strict=True))
     rows = [
         _row(series, metric, areas[series.label], pairs.get(series.label), p.get(series.label))

@@ -1,4 +1,4 @@
-"""Means with their uncertainty over repetitions: Student-t intervals, paired differences, Holm."""
+"""Means with their uncertainty over repetitions: Student-t intervals, paired differences."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,6 @@ __all__ = [
     "SHARE",
     "Estimate",
     "estimate",
-    "holm",
     "paired",
     "paired_p",
 ]
@@ -111,17 +110,3 @@ def paired_p(differences: Sequence[float]) -> float:
     if error == 0:
         return 1.0 if x[0] == 0 else 0.0
     return float(2 * stdtr(len(x) - 1, -abs(float(x.mean())) / error))
-
-
-def holm(p: Sequence[float]) -> tuple[float, ...]:
-    """The p values adjusted for their number; NaN stays NaN and does not count.
-
-    Reference: Holm, Scandinavian Journal of Statistics 6, 1979.
-    """
-    adjusted = [math.nan] * len(p)
-    order = sorted((i for i, value in enumerate(p) if not math.isnan(value)), key=lambda i: p[i])
-    largest = 0.0
-    for rank, i in enumerate(order):
-        largest = max(largest, min(1.0, p[i] * (len(order) - rank)))
-        adjusted[i] = largest
-    return tuple(adjusted)
