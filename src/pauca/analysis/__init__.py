@@ -1,6 +1,7 @@
 """What emerges inside a network: pure functions on activations [n, units] and labels."""
 
 from pauca.analysis.combined import CombinedOverlap, combine_overlaps
+from pauca.analysis.edits import Change, Edit, hold, push, scale, silence
 from pauca.analysis.groups import GroupContrast, group_contrast
 from pauca.analysis.matching import Match, class_profiles, match_units, matched_jaccard
 from pauca.analysis.nulls import (
@@ -35,21 +36,28 @@ from pauca.analysis.sparsity import (
     treves_rolls_lifetime,
     treves_rolls_population,
 )
+from pauca.analysis.subject import AbstractSubject, ModuleSubject, replaced
+from pauca.analysis.taps import Tap, intervene, record
 from pauca.analysis.trees import Dendrogram, dendrogram
 from pauca.analysis.walls import UnitOrder, Wall, activation_walls, choose_samples, order_units
 
 __all__ = [
+    "AbstractSubject",
     "Bootstrap",
+    "Change",
     "CombinedOverlap",
     "DefinedMean",
     "Dendrogram",
+    "Edit",
     "GroupContrast",
     "Mantel",
     "Match",
+    "ModuleSubject",
     "Null",
     "Overlap",
     "SeedStability",
     "SplitHalf",
+    "Tap",
     "UnitOrder",
     "Wall",
     "activation_walls",
@@ -66,7 +74,9 @@ __all__ = [
     "fraction_active",
     "gini",
     "group_contrast",
+    "hold",
     "hoyer",
+    "intervene",
     "jaccard_distances",
     "mantel",
     "match_units",
@@ -77,10 +87,15 @@ __all__ = [
     "overlap",
     "p_interval",
     "participation_ratio",
+    "push",
     "random_sets",
+    "record",
+    "replaced",
+    "scale",
     "seed_stability",
     "shuffle_labels",
     "shuffle_units",
+    "silence",
     "silent_samples",
     "split_half",
     "total_shared",
