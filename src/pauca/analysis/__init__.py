@@ -1,8 +1,22 @@
 """What emerges inside a network: pure functions on activations [n, units] and labels."""
 
 from pauca.analysis.combined import CombinedOverlap, combine_overlaps
+from pauca.analysis.connections import (
+    InsideBetween,
+    WeightBlocks,
+    inside_against_between,
+    weight_blocks,
+)
 from pauca.analysis.edits import Change, Edit, hold, push, scale, silence
 from pauca.analysis.groups import GroupContrast, group_contrast
+from pauca.analysis.inhibition import (
+    Ablation,
+    Drives,
+    ablation,
+    class_drives,
+    unit_drives,
+    without_weights,
+)
 from pauca.analysis.matching import Match, class_profiles, match_units, matched_jaccard
 from pauca.analysis.nulls import (
     Null,
@@ -42,14 +56,17 @@ from pauca.analysis.trees import Dendrogram, dendrogram
 from pauca.analysis.walls import UnitOrder, Wall, activation_walls, choose_samples, order_units
 
 __all__ = [
+    "Ablation",
     "AbstractSubject",
     "Bootstrap",
     "Change",
     "CombinedOverlap",
     "DefinedMean",
     "Dendrogram",
+    "Drives",
     "Edit",
     "GroupContrast",
+    "InsideBetween",
     "Mantel",
     "Match",
     "ModuleSubject",
@@ -60,11 +77,14 @@ __all__ = [
     "Tap",
     "UnitOrder",
     "Wall",
+    "WeightBlocks",
+    "ablation",
     "activation_walls",
     "activity_matched_sets",
     "bootstrap_membership",
     "chance_jaccard",
     "choose_samples",
+    "class_drives",
     "class_profiles",
     "class_similarity",
     "combine_overlaps",
@@ -76,6 +96,7 @@ __all__ = [
     "group_contrast",
     "hold",
     "hoyer",
+    "inside_against_between",
     "intervene",
     "jaccard_distances",
     "mantel",
@@ -101,4 +122,7 @@ __all__ = [
     "total_shared",
     "treves_rolls_lifetime",
     "treves_rolls_population",
+    "unit_drives",
+    "weight_blocks",
+    "without_weights",
 ]

@@ -4,7 +4,7 @@ Units can be silenced or driven and weights taken away; then the same questions 
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from copy import copy
 from typing import Any, Literal, Self, final
@@ -106,6 +106,17 @@ class AbstractSubject(ABC):
         """
         _check_weights(self.module, weights)
         return self._with(_Reweighted(self.module, weights))
+
+    @final
+    def weight(self, name: str) -> Tensor:
+        """A parameter of the net, without history, as it is in this subject.
+
+        Raises:
+            UnknownNameError: no such parameter; the nearest known name is offered.
+        """
+        _check_names(self.module, [name])
+        with self._operated():
+            return self.module.get_parameter(name).detach()
 
     @abstractmethod
     def _activations(self, x: Any, label: Shown) -> dict[str, Tensor]:
@@ -212,16 +223,22 @@ def replaced(module: nn.Module, weights: Mapping[str, Tensor]) -> Iterator[None]
 
 
 def _check_weights(module: nn.Module, weights: Mapping[str, Tensor]) -> None:
-    known = dict(module.named_parameters(remove_duplicate=False))
+    _check_names(module, weights)
     for name, new in weights.items():
-        if name not in known:
-            raise UnknownNameError("parameter", name, known)
-        if new.shape != known[name].shape:
+        own = module.get_parameter(name)
+        if new.shape != own.shape:
             raise InputError(
                 f"weights do not fit parameter {name!r}",
-                expected=list(known[name].shape),
+                expected=list(own.shape),
                 got=list(new.shape),
             )
+
+
+def _check_names(module: nn.Module, names: Iterable[str]) -> None:
+    known = dict(module.named_parameters(remove_duplicate=False))
+    for name in names:
+        if name not in known:
+            raise UnknownNameError("parameter", name, known)
 
 
 class _Edited:
