@@ -7,6 +7,7 @@ from pauca.analysis.connections import (
     inside_against_between,
     weight_blocks,
 )
+from pauca.analysis.controls import Against, control_sets
 from pauca.analysis.edits import Change, Edit, hold, push, scale, silence
 from pauca.analysis.groups import GroupContrast, group_contrast
 from pauca.analysis.inhibition import (
@@ -17,6 +18,7 @@ from pauca.analysis.inhibition import (
     unit_drives,
     without_weights,
 )
+from pauca.analysis.lesions import Dominance, LesionMatrix, dominance, lesion_matrix
 from pauca.analysis.matching import Match, class_profiles, match_units, matched_jaccard
 from pauca.analysis.nulls import (
     Null,
@@ -58,15 +60,18 @@ from pauca.analysis.walls import UnitOrder, Wall, activation_walls, choose_sampl
 __all__ = [
     "Ablation",
     "AbstractSubject",
+    "Against",
     "Bootstrap",
     "Change",
     "CombinedOverlap",
     "DefinedMean",
     "Dendrogram",
+    "Dominance",
     "Drives",
     "Edit",
     "GroupContrast",
     "InsideBetween",
+    "LesionMatrix",
     "Mantel",
     "Match",
     "ModuleSubject",
@@ -89,8 +94,10 @@ __all__ = [
     "class_similarity",
     "combine_overlaps",
     "confusion",
+    "control_sets",
     "dead_units",
     "dendrogram",
+    "dominance",
     "fraction_active",
     "gini",
     "group_contrast",
@@ -99,6 +106,7 @@ __all__ = [
     "inside_against_between",
     "intervene",
     "jaccard_distances",
+    "lesion_matrix",
     "mantel",
     "match_units",
     "matched_jaccard",

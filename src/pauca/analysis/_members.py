@@ -9,7 +9,7 @@ from torch import Tensor
 from pauca.analysis._arrays import tensor
 from pauca.errors import InputError
 
-__all__ = ["class_sums", "ensembles"]
+__all__ = ["class_rates", "class_sums", "ensembles"]
 
 
 def ensembles(members: Tensor | NDArray[Any], u: int | None = None, c: int | None = None) -> Tensor:
@@ -40,3 +40,9 @@ def class_sums(values: Tensor, labels: Tensor, c: int) -> tuple[Tensor, Tensor]:
     sums = values.new_zeros(c, *values.shape[1:]).index_add_(0, labels, values)
     counts = torch.bincount(labels, minlength=c).to(values.dtype)
     return sums, counts
+
+
+def class_rates(hits: Tensor, y: Tensor, c: int) -> Tensor:
+    """Means over the items of each class, [m, n] -> float64 [m, c]; NaN for a class without any."""
+    sums, counts = class_sums(hits.T.to(torch.float64), y.to(hits.device), c)
+    return (sums / counts[:, None]).T

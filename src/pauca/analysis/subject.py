@@ -50,6 +50,16 @@ class AbstractSubject(ABC):
             return self._activations(x, label)
 
     @final
+    def activity(self, x: Any, layer: str, label: Shown = "neutral") -> Tensor:
+        """As ``activations``, of one layer, float [n, u] without history.
+
+        Raises:
+            UnknownNameError: no such layer.
+        """
+        self._check(layer)
+        return self.activations(x, label)[layer].detach()
+
+    @final
     def predict(self, x: Any) -> Tensor:
         """The answer to each item, int64 [n]."""
         with self._operated():
