@@ -28,6 +28,30 @@ class Planted(nn.Module):
         return out
 
 
+class Linked(Planted):
+    """A second layer between: units 2 k and 2 k + 1 read the mean of those that carry class k."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.link, self.act2, self.head = nn.Linear(U, 2 * C), nn.ReLU(), nn.Linear(2 * C, C)
+        with torch.no_grad():
+            rows = torch.zeros(C, U)
+            rows[:, : C * EACH] = torch.eye(C).repeat_interleave(EACH, 1) / EACH
+            self.link.weight.copy_(rows.repeat_interleave(2, 0))
+            self.link.bias.zero_()
+            self.head.weight.copy_(torch.eye(C).repeat_interleave(2, 1))
+            self.head.bias.zero_()
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.head(self.act2(self.link(self.act(self.hidden(x)))))
+        return out
+
+
+def linked() -> Linked:
+    with torch.random.fork_rng():
+        return Linked().eval()
+
+
 def planted() -> Planted:
     with torch.random.fork_rng():
         return Planted().eval()

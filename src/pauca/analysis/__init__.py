@@ -8,6 +8,7 @@ from pauca.analysis.connections import (
     weight_blocks,
 )
 from pauca.analysis.controls import Against, control_sets
+from pauca.analysis.drive import DriveMatrix, Followed, drive_matrix
 from pauca.analysis.edits import Change, Edit, hold, push, scale, silence
 from pauca.analysis.groups import GroupContrast, group_contrast
 from pauca.analysis.inhibition import (
@@ -67,8 +68,10 @@ __all__ = [
     "DefinedMean",
     "Dendrogram",
     "Dominance",
+    "DriveMatrix",
     "Drives",
     "Edit",
+    "Followed",
     "GroupContrast",
     "InsideBetween",
     "LesionMatrix",
@@ -98,6 +101,7 @@ __all__ = [
     "dead_units",
     "dendrogram",
     "dominance",
+    "drive_matrix",
     "fraction_active",
     "gini",
     "group_contrast",

@@ -47,7 +47,9 @@ class Against(Generic[Array]):
     activity: Array
 
 
-def control_sets(units: Any, draws: int, *, generator: Generator, activity: Any = None) -> Tensor:
+def control_sets(
+    units: Any, draws: int, *, generator: Generator, activity: Any = None, among: Any = None
+) -> Tensor:
     """Sets of other units, each as large as this one, bool [draws, u].
 
     Without ``activity`` all sets of that size are equally likely. With it, every unit of the set
@@ -62,6 +64,7 @@ def control_sets(units: Any, draws: int, *, generator: Generator, activity: Any 
         draws: How many sets.
         generator: On the CPU.
         activity: float [u], such as mean activity.
+        among: Which other units may be drawn, bool [u]; all by default.
 
     Raises:
         InputError: fewer other units than the set has; activity that does not fit.
@@ -70,11 +73,12 @@ def control_sets(units: Any, draws: int, *, generator: Generator, activity: Any 
     """
     mask = ensembles(tensor(units)[None])[0]
     check_count(draws, "draws", least=1)
-    k, others = int(mask.sum()), (~mask).nonzero().squeeze(1)
+    free = ~mask if among is None else ensembles(tensor(among)[None], len(mask))[0] & ~mask
+    k, others = int(mask.sum()), free.nonzero().squeeze(1)
     if len(others) < k:
         raise InputError(
             "there are not enough other units to compare with",
-            expected=f"at least {k} units outside of the ensemble",
+            expected=f"at least {k} of them",
             got=len(others),
         )
     keys = torch.rand(draws, len(others), generator=generator).to(mask.device)
