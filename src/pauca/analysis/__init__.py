@@ -31,6 +31,7 @@ from pauca.analysis.nulls import (
     shuffle_labels,
     shuffle_units,
 )
+from pauca.analysis.pruning import PruningPoint, Removal, pruning_curve, removal_order
 from pauca.analysis.relations import Mantel, class_similarity, confusion, mantel
 from pauca.analysis.reliability import (
     Bootstrap,
@@ -80,6 +81,8 @@ __all__ = [
     "ModuleSubject",
     "Null",
     "Overlap",
+    "PruningPoint",
+    "Removal",
     "SeedStability",
     "SplitHalf",
     "Tap",
@@ -120,9 +123,11 @@ __all__ = [
     "overlap",
     "p_interval",
     "participation_ratio",
+    "pruning_curve",
     "push",
     "random_sets",
     "record",
+    "removal_order",
     "replaced",
     "scale",
     "seed_stability",
