@@ -10,6 +10,7 @@ from pauca.analysis.connections import (
 from pauca.analysis.controls import Against, control_sets
 from pauca.analysis.drive import DriveMatrix, Followed, drive_matrix
 from pauca.analysis.edits import Change, Edit, hold, push, scale, silence
+from pauca.analysis.few_shot import Episodes, FewShot, draw_episodes, nearest_ensemble, nearest_mean
 from pauca.analysis.groups import GroupContrast, group_contrast
 from pauca.analysis.inhibition import (
     Ablation,
@@ -21,6 +22,7 @@ from pauca.analysis.inhibition import (
 )
 from pauca.analysis.lesions import Dominance, LesionMatrix, dominance, lesion_matrix
 from pauca.analysis.matching import Match, class_profiles, match_units, matched_jaccard
+from pauca.analysis.novelty import class_overlap, energy, novelty_auroc, overlap_novelty
 from pauca.analysis.nulls import (
     Null,
     activity_matched_sets,
@@ -57,6 +59,14 @@ from pauca.analysis.sparsity import (
 from pauca.analysis.subject import AbstractSubject, ModuleSubject, replaced
 from pauca.analysis.taps import Tap, intervene, record
 from pauca.analysis.trees import Dendrogram, dendrogram
+from pauca.analysis.unseen import (
+    Detector,
+    Formation,
+    SharedUnits,
+    formation,
+    formations,
+    shared_units,
+)
 from pauca.analysis.walls import UnitOrder, Wall, activation_walls, choose_samples, order_units
 
 __all__ = [
@@ -68,11 +78,15 @@ __all__ = [
     "CombinedOverlap",
     "DefinedMean",
     "Dendrogram",
+    "Detector",
     "Dominance",
     "DriveMatrix",
     "Drives",
     "Edit",
+    "Episodes",
+    "FewShot",
     "Followed",
+    "Formation",
     "GroupContrast",
     "InsideBetween",
     "LesionMatrix",
@@ -84,6 +98,7 @@ __all__ = [
     "PruningPoint",
     "Removal",
     "SeedStability",
+    "SharedUnits",
     "SplitHalf",
     "Tap",
     "UnitOrder",
@@ -96,6 +111,7 @@ __all__ = [
     "chance_jaccard",
     "choose_samples",
     "class_drives",
+    "class_overlap",
     "class_profiles",
     "class_similarity",
     "combine_overlaps",
@@ -104,7 +120,11 @@ __all__ = [
     "dead_units",
     "dendrogram",
     "dominance",
+    "draw_episodes",
     "drive_matrix",
+    "energy",
+    "formation",
+    "formations",
     "fraction_active",
     "gini",
     "group_contrast",
@@ -118,9 +138,13 @@ __all__ = [
     "match_units",
     "matched_jaccard",
     "mean_defined",
+    "nearest_ensemble",
+    "nearest_mean",
+    "novelty_auroc",
     "null_distribution",
     "order_units",
     "overlap",
+    "overlap_novelty",
     "p_interval",
     "participation_ratio",
     "pruning_curve",
@@ -131,6 +155,7 @@ __all__ = [
     "replaced",
     "scale",
     "seed_stability",
+    "shared_units",
     "shuffle_labels",
     "shuffle_units",
     "silence",
