@@ -43,8 +43,8 @@ def test_drives_are_the_sums_of_contributions_of_either_sign(seed: int, signed: 
     torch.testing.assert_close(found.negative, right["negative"])
     torch.testing.assert_close(found.net, x @ w.T + b)
     size = right["positive"] - right["negative"]
-    torch.testing.assert_close(found.inhibition, -right["negative"] / size)
-    torch.testing.assert_close(found.bias_share, b.abs() / (size + b.abs()))
+    torch.testing.assert_close(found.inhibition, -right["negative"] / size, equal_nan=True)
+    torch.testing.assert_close(found.bias_share, b.abs() / (size + b.abs()), equal_nan=True)
     order = torch.randperm(5, generator=generator_from(seed))
     torch.testing.assert_close(unit_drives(w[order], b[order], x).net, found.net[:, order])
 

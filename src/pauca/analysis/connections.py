@@ -12,7 +12,8 @@ import torch
 from torch import Generator, Tensor
 
 from pauca.analysis._arrays import Array, like, tensor
-from pauca.analysis._members import ensembles
+from pauca.analysis._draws import permutations
+from pauca.analysis._members import fitting_sets
 from pauca.checks import check_count, check_finite
 from pauca.errors import InputError
 from pauca.metrics import cliffs_delta
@@ -142,7 +143,7 @@ def inside_against_between(
         delta = cliffs_delta(inside, between)
         drawn = torch.empty(draws, dtype=w.dtype)
         for at in range(draws):
-            order = torch.randperm(high.shape[1], generator=generator).to(w.device)
+            order = permutations(1, high.shape[1], generator, w.device)[0]
             drawn[at] = _difference(w, _together(high[:, order], low))
         p = _two_sided(float(_difference(w, pairs)), drawn)
     return InsideBetween(
@@ -165,7 +166,7 @@ def _checked(weights: Any, below: Any, above: Any) -> tuple[Tensor, Tensor, Tens
     if w.ndim != 2:
         raise InputError("weights have the wrong form", expected="[u, d]", got=list(w.shape))
     check_finite(w, "weights")
-    low, high = ensembles(below, w.shape[1]), ensembles(above, w.shape[0])
+    low, high = fitting_sets(below, w.shape[1]), fitting_sets(above, w.shape[0])
     if len(low) != len(high):
         raise InputError(
             "ensembles of the two layers are of different classes",

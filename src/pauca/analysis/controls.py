@@ -8,7 +8,8 @@ import torch
 from torch import Generator, Tensor
 
 from pauca.analysis._arrays import Array, like, tensor
-from pauca.analysis._members import ensembles
+from pauca.analysis._draws import uniform
+from pauca.analysis._members import fitting_sets
 from pauca.checks import check_count, check_finite, check_size
 from pauca.errors import InputError
 from pauca.rng import split
@@ -17,10 +18,10 @@ __all__ = [
     "Against",
     "against",
     "compared",
+    "control_sets",
     "empty_effects",
     "matching_levels",
     "mean_level",
-    "control_sets",
     "share_as_high",
 ]
 
@@ -71,9 +72,9 @@ def control_sets(
 
     Memory: a few times [draws, u].
     """
-    mask = ensembles(tensor(units)[None])[0]
+    mask = fitting_sets(tensor(units)[None])[0]
     check_count(draws, "draws", least=1)
-    free = ~mask if among is None else ensembles(tensor(among)[None], len(mask))[0] & ~mask
+    free = ~mask if among is None else fitting_sets(tensor(among)[None], len(mask))[0] & ~mask
     k, others = int(mask.sum()), free.nonzero().squeeze(1)
     if len(others) < k:
         raise InputError(
@@ -81,7 +82,7 @@ def control_sets(
             expected=f"at least {k} of them",
             got=len(others),
         )
-    keys = torch.rand(draws, len(others), generator=generator).to(mask.device)
+    keys = uniform((draws, len(others)), generator, mask.device)
     if activity is None:
         chosen = keys.argsort(1)[:, :k]
     else:
@@ -198,11 +199,11 @@ def _places(own: Tensor, others: Tensor, draws: int, generator: Generator) -> Te
     low = torch.searchsorted(ordered, own)
     high = torch.searchsorted(ordered, own, right=True)
     reach = max(3, -(-m // 50))
-    among, step = torch.rand(2, draws, k, generator=generator).to(own.device)
+    among, step = uniform((2, draws, k), generator, own.device)
     # anywhere among equals, and a step of at most ``reach`` to either side
     at = (low + (high - low) * among + (2 * reach + 1) * (step - 0.5)).round().long()
     at = at.clamp(0, m - 1)
-    down = (torch.rand(draws, 1, generator=generator) < 0.5).to(own.device)
+    down = uniform((draws, 1), generator, own.device) < 0.5
     at = torch.where(down, m - 1 - at, at).sort(1).values
     rank = torch.arange(k, device=own.device)
     at = rank + (at - rank).cummax(1).values if k else at

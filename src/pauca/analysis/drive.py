@@ -8,8 +8,10 @@ from numpy.typing import NDArray
 from torch import Generator, Tensor
 
 from pauca.analysis._arrays import Array, classes, like, tensor
-from pauca.analysis._members import class_sums, ensembles
-from pauca.analysis.controls import Against, against, empty_effects, mean_level, control_sets
+from pauca.analysis._draws import uniform
+from pauca.analysis._means import class_means
+from pauca.analysis._members import fitting_sets
+from pauca.analysis.controls import Against, against, control_sets, empty_effects, mean_level
 from pauca.analysis.edits import Change, hold
 from pauca.analysis.subject import AbstractSubject
 from pauca.checks import check_count
@@ -113,8 +115,8 @@ def drive_matrix(
     shown, before = subject.activity(x, layer), subject.activity(x, read)
     y, c = classes(labels, len(shown), least=1)
     y = y.to(shown.device)
-    sets = ensembles(members, shown.shape[1], c).to(shown.device)
-    follow = ensembles(followers, before.shape[1], len(sets)).to(shown.device)
+    sets = fitting_sets(members, shown.shape[1], c).to(shown.device)
+    follow = fitting_sets(followers, before.shape[1], len(sets)).to(shown.device)
     if len(follow) != len(sets):
         raise InputError("followers are of other classes", expected=len(sets), got=len(follow))
     levels = _levels(shown, y, sets, level)
@@ -158,8 +160,7 @@ def _levels(shown: Tensor, y: Tensor, sets: Tensor, level: Any) -> Tensor:
                 "not one level a class and unit", expected=list(sets.shape), got=list(given.shape)
             )
         return given
-    sums, counts = class_sums(shown.to(torch.float64), y, len(sets))
-    return sums / counts[:, None]
+    return class_means(shown, y, len(sets))
 
 
 def _plan(
@@ -167,7 +168,7 @@ def _plan(
 ) -> _Driven:
     """Halves of an ensemble, and the random sets beside them."""
     units = own.nonzero().squeeze(1)
-    keys = torch.rand(draws, len(units), generator=generator).to(own.device)
+    keys = uniform((draws, len(units)), generator, own.device)
     halves = torch.zeros(draws, len(own), dtype=torch.bool, device=own.device)
     halves.scatter_(1, units[keys.argsort(1)[:, :half]], True)
     kinds = [halves]

@@ -11,6 +11,7 @@ import torch
 from torch import Generator, Tensor
 
 from pauca.analysis._arrays import classes, matrix, tensor
+from pauca.analysis._draws import permutations
 from pauca.checks import check_count
 from pauca.errors import InputError
 from pauca.metrics import Interval, mean_interval
@@ -82,8 +83,8 @@ def draw_episodes(
                 expected=f"at least {k} shots + {q} queries",
                 got=len(items),
             )
-        keys = torch.rand(episodes, len(items), generator=generator)
-        chosen.append(items[keys.argsort(1)[:, : k + q].to(items.device)])
+        order = permutations(episodes, len(items), generator, items.device)
+        chosen.append(items[order[:, : k + q]])
     both = torch.stack(chosen, 1)  # [e, c, k + q]
     return Episodes(both[:, :, :k], both[:, :, k:], there)
 

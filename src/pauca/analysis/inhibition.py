@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from torch import Generator, Tensor
 
 from pauca.analysis._arrays import Array, classes, like, tensor
-from pauca.analysis._members import class_sums
+from pauca.analysis._draws import permutations
+from pauca.analysis._means import class_means
 from pauca.analysis.subject import AbstractSubject
 from pauca.checks import check_count, check_finite, check_size
 from pauca.errors import InputError
@@ -102,9 +103,8 @@ def class_drives(weights: Array, bias: Array, inputs: Array, labels: Any) -> Dri
     """
     w, b, x = _checked(weights, bias, inputs)
     y, c = classes(labels, len(x), least=1)
-    plus, counts = class_sums(x.clamp(min=0), y.to(x.device), c)  # [c, d]
-    minus, _ = class_sums((-x).clamp(min=0), y.to(x.device), c)
-    return _drives(w, b, plus / counts[:, None], minus / counts[:, None], weights)
+    plus, minus = (class_means(part, y, c).to(w) for part in (x.clamp(min=0), (-x).clamp(min=0)))
+    return _drives(w, b, plus, minus, weights)  # from [c, d]
 
 
 def without_weights(
@@ -226,7 +226,7 @@ def _some(chosen: Tensor, count: int, generator: Generator | None) -> Tensor:
             "weights are chosen at random, and there is no generator", todo="pass a torch.Generator"
         )
     places = chosen.flatten().nonzero().squeeze(1)
-    kept = torch.randperm(len(places), generator=generator)[:count].to(places.device)
+    kept = permutations(1, len(places), generator, places.device)[0, :count]
     some = torch.zeros_like(chosen).flatten()
     some[places[kept]] = True
     return some.view_as(chosen)

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from torch import Generator, Tensor
 
 from pauca.analysis._arrays import Array, classes, like, tensor
-from pauca.analysis._members import class_rates, ensembles
+from pauca.analysis._draws import permutations
+from pauca.analysis._members import class_rates, fitting_sets
 from pauca.analysis.controls import (
     Against,
     against,
@@ -112,7 +113,7 @@ def lesion_matrix(
     check_count(draws, "draws", least=1)
     shown = subject.activity(x, layer)
     y, c = classes(labels, len(shown), least=1)
-    sets = ensembles(members, shown.shape[1], c).to(shown.device)
+    sets = fitting_sets(members, shown.shape[1], c).to(shown.device)
     levels = matching_levels(shown, sets, activity)
     controls = compared(sets, levels, draws, generator)
     # nothing silent; then each ensemble and its random sets, [m, u]
@@ -170,7 +171,7 @@ def dominance(matrix: Any, *, generator: Generator, draws: int = 1000) -> Domina
     others = (sums - own) / rest
     p = nan
     if len(at) > 1:
-        order = torch.rand(draws, len(at), generator=generator).argsort(1)
+        order = permutations(draws, len(at), generator, at.device)
         said = table[torch.arange(len(at)), order]  # [draws, r]
         drawn = (said - (sums - said) / rest).mean(1)
         p = float(share_as_high((own - others).mean(), drawn))

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from pauca.analysis._arrays import Array, like, matrix, tensor
-from pauca.analysis._members import ensembles
+from pauca.analysis._members import fitting_sets
 from pauca.checks import check_positive, check_size
 from pauca.errors import InputError
 from pauca.metrics import Interval, auroc
@@ -30,7 +30,7 @@ def class_overlap(activations: Array, members: Any, *, threshold: float = 0.0) -
     """
     x = matrix(activations)
     active = (x.abs() > threshold).to(x.dtype)
-    sets = ensembles(members, x.shape[1]).to(x.device, x.dtype)
+    sets = fitting_sets(members, x.shape[1]).to(x.device, x.dtype)
     shared, sizes = active @ sets.T, sets.sum(1)
     either = active.sum(1, keepdim=True) + sizes - shared
     return like(torch.where(sizes > 0, shared / either, torch.nan), activations)

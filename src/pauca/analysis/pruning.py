@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from torch import Generator, Tensor
 
 from pauca.analysis._arrays import Array, classes, like, matrix, tensor
-from pauca.analysis._members import class_sums
+from pauca.analysis._draws import permutations
+from pauca.analysis._means import class_means
 from pauca.analysis.edits import Change, silence
 from pauca.analysis.subject import AbstractSubject
 from pauca.checks import check_fraction
@@ -69,7 +70,7 @@ def removal_order(
         score = h.mean(0)
     elif by == "least-selective":
         score = _selectivity(h, labels)
-    shuffle = torch.randperm(h.shape[1], generator=generator).to(h.device)
+    shuffle = permutations(1, h.shape[1], generator, h.device)[0]
     return like(shuffle[score[shuffle].argsort(stable=True)], activations)
 
 
@@ -148,8 +149,8 @@ def _selectivity(h: Tensor, labels: Any) -> Tensor:
     if labels is None:
         raise InputError("selectivity needs the classes of the items", todo="pass labels")
     y, c = classes(labels, len(h))
-    sums, counts = class_sums(h, y.to(h.device), c)
-    means = (sums / counts[:, None])[counts > 0]  # [c', u]
+    means = class_means(h, y, c)
+    means = means[~means.isnan().any(1)]  # [c', u]
     best = means.amax(0)
     others = (means.sum(0) - best) / (len(means) - 1)
     return torch.where(best > 0, (best - others) / (best + others), 0)

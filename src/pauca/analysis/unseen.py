@@ -13,8 +13,10 @@ import torch
 from torch import Generator, Tensor
 
 from pauca.analysis._arrays import Array, classes, like, matrix, tensor
-from pauca.analysis._chance import chance_jaccard, chance_tails
-from pauca.analysis._members import ensembles
+from pauca.analysis._draws import permutations
+from pauca.analysis._hypergeometric import mean_jaccard, moments, tails
+from pauca.analysis._members import fitting_sets
+from pauca.analysis._sets import jaccard
 from pauca.analysis.controls import share_as_high
 from pauca.checks import check_count
 from pauca.errors import InputError
@@ -121,13 +123,13 @@ def formation(
 
     def ask(rows: Tensor, said: Tensor) -> Tensor:
         found = detector(like(x[rows], seen), like(said, seen))
-        return ensembles(found, x.shape[1], c + 1).to(x.device)
+        return fitting_sets(found, x.shape[1], c + 1).to(x.device)
 
     def halved(rows: Tensor, said: Tensor) -> tuple[float, float, bool]:
         first = _half(said, halves)
         a, b = (ask(rows[part], said[part])[c] for part in (first, ~first))
-        sizes = int(a.sum()), int(b.sum())
-        return _jaccard(a, b), chance_jaccard(x.shape[1], *sizes), min(sizes) > 0
+        sizes = a.sum(), b.sum(), torch.full_like(a.sum(), len(a))
+        return float(jaccard(a, b)), float(mean_jaccard(*sizes)), bool(a.any() and b.any())
 
     every = torch.arange(len(x), device=x.device)
     members = ask(every, whole)
@@ -190,18 +192,15 @@ def shared_units(group: Array, members: Array) -> SharedUnits[Array]:
     Raises:
         InputError: sizes that differ.
     """
-    others = ensembles(members)
-    own = ensembles(tensor(group)[None], others.shape[1])[0].to(others.device)
-    u, a = len(own), int(own.sum())
+    others = fitting_sets(members)
+    own = fitting_sets(tensor(group)[None], others.shape[1])[0].to(others.device)
     sizes, observed = others.sum(1), (others & own).sum(1)
-    expected = sizes.to(torch.float64) * a / u
-    defined = (sizes > 0) & (a > 0)
-    tails = [
-        chance_tails(u, a, b, shared) if b and a else (torch.nan, torch.nan)
-        for b, shared in zip(sizes.tolist(), observed.tolist(), strict=True)
-    ]
-    more, fewer = expected.new_tensor(tails).T
-    expected = torch.where(defined, expected, torch.nan)
+    a, u = own.sum().expand_as(sizes), torch.full_like(sizes, len(own))
+    fewer, more, _ = tails(*(part[None] for part in (observed, a, sizes, u)))
+    lost = (a == 0) | (sizes == 0)
+    expected, fewer, more = (
+        part.masked_fill(lost, torch.nan) for part in (moments(a, sizes, u)[0], fewer, more)
+    )
     return SharedUnits(
         observed=like(observed, members),
         expected=like(expected, members),
@@ -236,7 +235,7 @@ def _check_enough(y: Tensor, c: int, known: Tensor, new: Tensor, nulls: int) -> 
 
 def _rank(y: Tensor, generator: Generator) -> Tensor:
     """Place of each item among those of its class, in random order, int64 [n]."""
-    shuffle = torch.randperm(len(y), generator=generator).to(y.device)
+    shuffle = permutations(1, len(y), generator, y.device)[0]
     order = shuffle[y[shuffle].argsort(stable=True)]
     ordered = y[order]
     rank = torch.empty_like(order)
@@ -256,11 +255,6 @@ def _pretended(y: Tensor, c: int, m: int, generator: Generator) -> Tensor:
     said = y.clone()
     said[key.argsort(stable=True)[:m]] = c
     return said
-
-
-def _jaccard(a: Tensor, b: Tensor) -> float:
-    either = int((a | b).sum())
-    return int((a & b).sum()) / either if either else float("nan")
 
 
 def _p(observed: float, nulls: Tensor) -> float:
