@@ -1,5 +1,6 @@
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -18,7 +19,7 @@ def clouds(n: int = 80, d: int = 6, c: int = 4, apart: float = 4.0) -> tuple[Ten
     return centres[y] + torch.randn(n, d, generator=generator_from(0)), y
 
 
-def drawn(y: Tensor, shots: int = 2, **other: Any) -> Any:
+def drawn(y: Any, shots: int = 2, **other: Any) -> Any:
     given_: dict[str, Any] = {"queries": 4, "episodes": 6, "generator": generator_from(1)}
     return draw_episodes(y, shots=shots, **(given_ | other))
 
@@ -90,7 +91,11 @@ def test_units_and_scales_do_not_matter_for_ensembles() -> None:
     order = torch.randperm(6, generator=generator_from(3))
     found = nearest_ensemble(x, episodes)
     again = nearest_ensemble((7 * x[:, order]).numpy(), episodes)
-    assert torch.equal(found.by_episode, again.by_episode)
+    assert isinstance(again.by_episode, np.ndarray)
+    np.testing.assert_array_equal(again.by_episode, found.by_episode.numpy())
+    as_arrays = drawn(y.numpy())
+    assert isinstance(as_arrays.support, np.ndarray)
+    assert torch.equal(nearest_ensemble(x, as_arrays).by_class, found.by_class)
 
 
 def test_silent_queries_are_a_guess_and_not_class_0() -> None:

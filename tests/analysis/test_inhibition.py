@@ -124,11 +124,11 @@ def test_ablation_by_accuracy_where_inhibition_alone_tells_classes_apart() -> No
     assert found.negative == pytest.approx(1 / 3)
     assert found.removed == 12
     assert found.share == pytest.approx(12 / 15)
-    assert found.positive.tolist() == [1.0] * 4  # there are none
-    assert found.random.shape == (4,)
-    assert float(found.random.mean()) < 1
+    assert found.positive == (1.0,) * 4  # there are none
+    assert len(found.random) == 4
+    assert min(found.random) < 1
     other = ablation(subject, x, y.numpy(), "head.weight", generator=generator_from(0), draws=4)
-    assert torch.equal(found.random, other.random)
+    assert found.random == other.random
     with pytest.raises(UnknownNameError, match=r"head\.weight"):
         ablation(subject, x, y, "head.weigth", generator=generator_from(0))
     changed = subject.reweighted({"head.weight": torch.zeros(3, 5)})

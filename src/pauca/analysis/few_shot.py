@@ -5,12 +5,12 @@ Sizes: e episodes, c classes, k shots (examples of each class), q queries (items
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic
 
 import torch
 from torch import Generator, Tensor
 
-from pauca.analysis._arrays import classes, matrix, tensor
+from pauca.analysis._arrays import Array, classes, like, matrix, tensor
 from pauca.analysis._draws import permutations
 from pauca.checks import check_count
 from pauca.errors import InputError
@@ -20,7 +20,7 @@ __all__ = ["Episodes", "FewShot", "draw_episodes", "nearest_ensemble", "nearest_
 
 
 @dataclass(frozen=True, eq=False)
-class Episodes:
+class Episodes(Generic[Array]):
     """Which items are examples and which are to be named, the same for every method.
 
     Args:
@@ -29,13 +29,13 @@ class Episodes:
         classes: Label of each of the c classes, int64 [c].
     """
 
-    support: Tensor
-    query: Tensor
-    classes: Tensor
+    support: Array
+    query: Array
+    classes: Array
 
 
 @dataclass(frozen=True, eq=False)
-class FewShot:
+class FewShot(Generic[Array]):
     """Share of queries that are named rightly, in [0, 1]; 1 / c is chance.
 
     Where several classes fit equally well, each is chosen with equal probability: a query counts by
@@ -49,13 +49,13 @@ class FewShot:
     """
 
     accuracy: Interval
-    by_episode: Tensor
-    by_class: Tensor
+    by_episode: Array
+    by_class: Array
 
 
 def draw_episodes(
-    labels: Any, *, shots: int, generator: Generator, queries: int = 15, episodes: int = 100
-) -> Episodes:
+    labels: Array, *, shots: int, generator: Generator, queries: int = 15, episodes: int = 100
+) -> Episodes[Array]:
     """Episodes over all classes that there are, examples and queries drawn without repetition.
 
     Args:
@@ -86,10 +86,10 @@ def draw_episodes(
         order = permutations(episodes, len(items), generator, items.device)
         chosen.append(items[order[:, : k + q]])
     both = torch.stack(chosen, 1)  # [e, c, k + q]
-    return Episodes(both[:, :, :k], both[:, :, k:], there)
+    return Episodes(*(like(part, labels) for part in (both[:, :, :k], both[:, :, k:], there)))
 
 
-def nearest_mean(features: Any, episodes: Episodes) -> FewShot:
+def nearest_mean(features: Array, episodes: Episodes[Any]) -> FewShot[Array]:
     """Names each query after the class with the nearest mean of examples, by Euclidean distance.
 
     Args:
@@ -104,10 +104,12 @@ def nearest_mean(features: Any, episodes: Episodes) -> FewShot:
         mean = support.mean(1)  # [c, k, d] -> [c, d]
         return query @ mean.T - mean.square().sum(1) / 2
 
-    return _judged(x, episodes, fit)
+    return _judged(x, episodes, fit, features)
 
 
-def nearest_ensemble(activations: Any, episodes: Episodes, *, threshold: float = 0.0) -> FewShot:
+def nearest_ensemble(
+    activations: Array, episodes: Episodes[Any], *, threshold: float = 0.0
+) -> FewShot[Array]:
     """Names each query after the class whose examples activate the same units.
 
     A class's code is, for each unit, the share of its examples that activate it: for one example
@@ -126,23 +128,23 @@ def nearest_ensemble(activations: Any, episodes: Episodes, *, threshold: float =
         code = torch.nn.functional.normalize(support.mean(1), dim=1)  # [c, k, u] -> [c, u]
         return torch.nn.functional.normalize(query, dim=1) @ code.T
 
-    return _judged(active, episodes, fit)
+    return _judged(active, episodes, fit, activations)
 
 
-def _judged(x: Tensor, episodes: Episodes, fit: Callable[[Tensor, Tensor], Tensor]) -> FewShot:
+def _judged(
+    x: Tensor, episodes: Episodes[Any], fit: Callable[[Tensor, Tensor], Tensor], given: Array
+) -> FewShot[Array]:
     """By the class that fits best: examples [c, k, d] and queries [c q, d] -> fit [c q, c]."""
     e, c, _ = episodes.support.shape
-    credit = torch.empty(e, c, dtype=torch.float64)
+    both = [tensor(part).to(x.device) for part in (episodes.support, episodes.query)]
+    credit = torch.empty(e, c, dtype=torch.float64, device=x.device)
     for at in range(e):
-        support, query = (
-            x[part[at].to(x.device)].to(torch.float64)
-            for part in (episodes.support, episodes.query)
-        )
+        support, query = (x[part[at]].to(torch.float64) for part in both)
         scores = fit(support, query.flatten(0, 1)).view(*query.shape[:2], c)  # [c, q, c]
         best = scores.amax(2, keepdim=True)
         # equal up to rounding
         fits = scores >= best - 1e-9 * (1 + best.abs())
         right = fits.diagonal(dim1=0, dim2=2).T  # [c, q]
-        credit[at] = (right / fits.sum(2)).to(torch.float64).mean(1).cpu()
+        credit[at] = (right / fits.sum(2)).to(torch.float64).mean(1)
     by_episode = credit.mean(1)
-    return FewShot(mean_interval(by_episode), by_episode, credit.mean(0))
+    return FewShot(mean_interval(by_episode), like(by_episode, given), like(credit.mean(0), given))

@@ -54,16 +54,17 @@ class Ablation:
     Args:
         base: With all weights.
         negative: Without the negative ones.
-        positive: Without as many positive ones at random (all, if there are fewer), float [draws].
-        random: Without as many of any sign at random, float [draws].
+        positive: Without as many positive ones at random (all, if there are fewer),
+            one a draw.
+        random: Without as many of any sign at random, one a draw.
         removed: How many negative weights there are.
         share: Which part of all weights that is.
     """
 
     base: float
     negative: float
-    positive: Tensor
-    random: Tensor
+    positive: tuple[float, ...]
+    random: tuple[float, ...]
     removed: int
     share: float
 
@@ -166,9 +167,9 @@ def ablation(
         answers = subject.reweighted({parameter: new}).predict(x)
         return float((answers == y.to(answers.device)).double().mean())
 
-    def drawn(which: Which) -> Tensor:
+    def drawn(which: Which) -> tuple[float, ...]:
         some = (without_weights(w, which, count=removed, generator=generator) for _ in range(draws))
-        return torch.tensor([accuracy(new) for new in some], dtype=torch.float64)
+        return tuple(accuracy(new) for new in some)
 
     return Ablation(
         base=accuracy(w),
