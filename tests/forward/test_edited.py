@@ -105,6 +105,19 @@ def test_zero_weights_and_bias_are_the_same_lesion() -> None:
     torch.testing.assert_close(whole.label_goodness(items), found)
 
 
+def test_a_lesion_that_leaves_an_item_nearly_silent_is_exact() -> None:
+    """What is left is normalised to full length, and so would be errors of a shared product."""
+    whole, items = net(), x()
+    with torch.no_grad():
+        for at in (0, 1):
+            whole.layer(at).get_parameter("bias").fill_(-0.01)
+        weight = whole.layer(1).get_parameter("weight")
+        weight[0] = 1000 * weight[0].abs()  # one unit outshines all others
+    alone = torch.arange(10) == 0
+    (found,) = goodness_under(whole, items, 1, [off(alone)])
+    torch.testing.assert_close(found, plain(whole, items, 1, alone), atol=1e-5, rtol=1e-4)
+
+
 def test_edits_of_several_layers_add_up_and_end_with_their_context() -> None:
     whole, items = net(), x()
     keys, kept = list(whole.state_dict()), [whole.layer(at) for at in range(3)]

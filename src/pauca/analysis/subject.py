@@ -70,8 +70,8 @@ class AbstractSubject(ABC):
         """Answers under each of m edits of one layer, one at a time, int64 [m, n].
 
         The same as ``edited({layer: edit}).predict(x)`` for each, up to rounding; what lies below
-        the layer may be computed once. An edit that changes nothing gives the answers to compare
-        with, to the last bit.
+        the layer may be computed once. Compare with the answers under an edit that changes nothing:
+        they come the same way.
 
         Args:
             x: n items.
