@@ -9,6 +9,7 @@ from torch import Tensor
 from pauca.analysis._arrays import tensor
 from pauca.checks import check_size
 from pauca.errors import InputError
+from pauca.metrics import benjamini_hochberg
 
 __all__ = ["adjusted", "jaccard", "member_sets", "possible", "table", "upper"]
 
@@ -77,10 +78,4 @@ def table(values: Tensor, c: int) -> Tensor:
 
 def adjusted(p: Tensor) -> Tensor:
     """False-discovery control over the values that are not NaN, [p] -> [p]."""
-    from scipy.stats import false_discovery_control
-
-    adjusted, defined = p.clone(), ~p.isnan()
-    if bool(defined.any()):
-        found = false_discovery_control(p[defined].cpu().numpy())
-        adjusted[defined] = torch.from_numpy(found).to(p)
-    return adjusted
+    return torch.from_numpy(benjamini_hochberg(p.cpu().numpy())).to(p)

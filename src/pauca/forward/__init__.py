@@ -7,6 +7,7 @@ of a batch, r rows (labels shown to each item), c classes, d numbers read, u uni
 """
 
 from pauca.forward.adversary import moved
+from pauca.forward.edited import edited, goodness_under
 from pauca.forward.goodness import (
     L1,
     L2,
@@ -134,6 +135,8 @@ __all__ = [
     "Trained",
     "Training",
     "agreement",
+    "edited",
+    "goodness_under",
     "goodnesses",
     "label_codes",
     "layers",

@@ -158,9 +158,9 @@ class AbstractForward(AbstractLearner):
         self.recipe = recipe_from(whole, image=len(task.shape) == 3)
         self.plan, self.speed = plan_from(whole), speed_from(whole)
         check_shift(whole["shift"], image=len(task.shape) == 3)
-        self._encoding = Encoding(task, whole["pixels"], self.device)
+        self.encoding = Encoding(task, whole["pixels"], self.device)
         # an item that cannot carry its label is refused now, not after hours
-        self._encoding.code(self.recipe, 1.0)
+        self.encoding.code(self.recipe, 1.0)
         self._net: ForwardNet | None = None
         self._probe: LinearProbe | None = None
 
@@ -234,9 +234,9 @@ class AbstractForward(AbstractLearner):
         weights, stream = rng.split(generator, "weights", "training")
         whole = self.settings
         shift = RandomCrop(whole["shift"]).draw if whole["shift"] else None
-        items = Items(x.to(self.device), y.to(self.device), self._encoding, shift, self.task.shape)
-        self._encoding.learn(items.x)
-        code = self._encoding.code(self.recipe, self._encoding.appended(items.x))
+        items = Items(x.to(self.device), y.to(self.device), self.encoding, shift, self.task.shape)
+        self.encoding.learn(items.x)
+        code = self.encoding.code(self.recipe, self.encoding.appended(items.x))
         net = self._build(code, weights)
         training = Training(
             net,
@@ -280,7 +280,7 @@ class AbstractForward(AbstractLearner):
             features = self._features(net, x)
         if "goodness" in needs or self._probe is None:
             blocks = _blocks(x, net.block(net.code.classes))
-            goodness = torch.cat([self._goodness(net, self._encoding(block)) for block in blocks])
+            goodness = torch.cat([self._goodness(net, self.encoding(block)) for block in blocks])
         return Outputs(
             ids=ids,
             probs=self._probs(goodness, features).unsqueeze(0),
@@ -310,7 +310,7 @@ class AbstractForward(AbstractLearner):
     @torch.no_grad()
     def _activities(self, net: ForwardNet, x: Tensor, rows: Tensor) -> list[Tensor]:
         pairs = zip(_blocks(x, net.block()), _blocks(rows, net.block()), strict=True)
-        blocks = [net(self._encoding(block), shown) for block, shown in pairs]
+        blocks = [net(self.encoding(block), shown) for block, shown in pairs]
         return [torch.cat(parts) for parts in zip(*blocks, strict=True)]
 
     def activations(self, x: Tensor, *, label: LabelInput = "neutral") -> dict[str, Tensor]:
@@ -331,8 +331,8 @@ class AbstractForward(AbstractLearner):
     def state(self) -> dict[str, Any]:
         """Settings, weights of every layer, the label's constants, and the probe if there."""
         found: dict[str, Any] = {"settings": self._plain(), "net": weights_of(self.net)}
-        if self._encoding.centre is not None:
-            found["centre"] = self._encoding.centre.cpu()
+        if self.encoding.centre is not None:
+            found["centre"] = self.encoding.centre.cpu()
         return found if self._probe is None else {**found, "probe": weights_of(self._probe)}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
@@ -342,7 +342,7 @@ class AbstractForward(AbstractLearner):
             InputError: it comes from a net of another form, or learned by other choices.
         """
         check_same(state, self._plain())
-        net = self._build(self._encoding.code(self.recipe, 1.0), rng.generator_from(0))
+        net = self._build(self.encoding.code(self.recipe, 1.0), rng.generator_from(0))
         readout, probe = self.recipe.readout, None
         if isinstance(readout, ProbeReadout):
             probe = readout.probe(sum(net.widths), self.task.c).requires_grad_(False)
@@ -359,7 +359,7 @@ class AbstractForward(AbstractLearner):
             ) from None
         self._net, self._probe = net, None if probe is None else probe.to(self.device)
         centre = state.get("centre")
-        self._encoding.centre = None if centre is None else centre.to(self.device)
+        self.encoding.centre = None if centre is None else centre.to(self.device)
 
     def _plain(self) -> dict[str, Any]:
         """The settings as plain values, lists for tuples."""

@@ -18,15 +18,18 @@ from pauca.metrics.predictions import (
     nll,
     worst_group_accuracy,
 )
+from pauca.metrics.ranks import auroc, cliffs_delta
 
 __all__ = [
     "Interval",
     "accuracy",
     "area_under_budget_curve",
+    "auroc",
     "balanced_accuracy",
     "benjamini_hochberg",
     "brier",
     "class_entropy",
+    "cliffs_delta",
     "duplicate_rate",
     "ece",
     "evaluate",

@@ -1,0 +1,99 @@
+"""Passes of any torch module over items, block by block, that leave it as it was."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from copy import copy
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from pauca.checks import check_count
+from pauca.errors import InputError
+from pauca.rng import generator_from, isolated
+
+__all__ = ["Inputs", "blocks", "first", "length", "run", "still", "with_first"]
+
+Inputs = Tensor | tuple[Tensor, ...] | Mapping[str, Tensor]
+"""What a model reads: one tensor [n, ...], several in their order, or several by name."""
+
+
+def blocks(x: Inputs, batch: int) -> Iterator[tuple[int, Inputs]]:
+    """Blocks of items with the position of the first, at least one."""
+    check_count(batch, "batch", least=1)
+    for start in range(0, max(1, length(x)), batch):
+        yield start, _cut(x, slice(start, start + batch))
+
+
+@contextmanager
+def still(model: nn.Module) -> Iterator[None]:
+    """Evaluation mode, no gradients, global randomness apart; all put back at the end."""
+    flags = [(part, part.training) for part in model.modules()]
+    try:
+        for part, _ in flags:
+            part.training = False
+        with torch.no_grad(), isolated(generator_from(0)):
+            yield
+    finally:
+        for part, flag in flags:
+            part.training = flag
+
+
+def length(x: Inputs) -> int:
+    """How many items.
+
+    Raises:
+        InputError: inputs of different lengths, or none.
+    """
+    parts = [x] if isinstance(x, Tensor) else list(x.values() if isinstance(x, Mapping) else x)
+    sizes = {len(part) for part in parts}
+    if len(sizes) != 1:
+        raise InputError("inputs do not have one row an item each", expected="n", got=sorted(sizes))
+    return sizes.pop()
+
+
+def _cut(x: Inputs, where: slice) -> Inputs:
+    if isinstance(x, Tensor):
+        return x[where]
+    if isinstance(x, Mapping):
+        return {name: part[where] for name, part in x.items()}
+    return tuple(part[where] for part in x)
+
+
+def run(model: Callable[..., Any], x: Inputs) -> Any:
+    """What the model returns."""
+    if isinstance(x, Tensor):
+        return model(x)
+    return model(**x) if isinstance(x, Mapping) else model(*x)
+
+
+def first(output: Any, where: str) -> Tensor:
+    """The tensor itself, or the first one of several."""
+    parts: Iterable[Any] = ()
+    if isinstance(output, Tensor | Mapping):
+        parts = [output] if isinstance(output, Tensor) else output.values()
+    elif isinstance(output, tuple | list):
+        parts = output
+    found = next((part for part in parts if isinstance(part, Tensor)), None)
+    if found is not None and found.ndim:
+        return found
+    raise InputError(
+        f"{where} returns no tensor",
+        expected="a tensor [n, ...], or a tuple, list or mapping of tensors",
+        got=type(output).__name__,
+        todo="record another module",
+    )
+
+
+def with_first(output: Any, new: Tensor) -> Any:
+    """The output with its first tensor replaced; everything else, and its type, stay."""
+    if isinstance(output, Tensor):
+        return new
+    if isinstance(output, Mapping):
+        name = next(name for name, part in output.items() if isinstance(part, Tensor))
+        changed: Any = copy(output)
+        changed[name] = new
+        return changed
+    at = next(i for i, part in enumerate(output) if isinstance(part, Tensor))
+    parts = [*output[:at], new, *output[at + 1 :]]
+    return type(output)(*parts) if hasattr(output, "_fields") else type(output)(parts)

@@ -1,0 +1,141 @@
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from pauca.analysis import ModuleSubject, Tap, record, replaced, silence
+from pauca.errors import InputError, UnknownNameError
+from tests.analysis.models import Chain, Conv, Former, items, made
+
+MASK = torch.tensor([True, False, True, False, False, True])
+NONE = torch.zeros(6, dtype=torch.bool)
+
+
+def chain() -> tuple[Any, ModuleSubject, Tensor]:
+    model = made(Chain)
+    return model, ModuleSubject(model, ["act#1", "act#2"]), items(40, 4)
+
+
+def test_it_answers_as_its_model_does_and_shows_its_layers() -> None:
+    model, subject, x = chain()
+    with torch.no_grad():
+        assert torch.equal(subject.predict(x), model(x).argmax(1))
+    shown = subject.activations(x)
+    assert list(shown) == list(subject.layers) == ["act#1", "act#2"]
+    assert torch.equal(shown["act#1"], record(model, x, ["act#1"])["act#1"])
+    assert subject.module is model
+
+
+def test_a_lesion_is_zeroing_by_hand_here_and_above_and_leaves_the_subject_alone() -> None:
+    model, subject, x = chain()
+    before = subject.predict(x)
+    lesioned = subject.lesioned("act#1", MASK)
+    with torch.no_grad():
+        low = model.low(x).relu() * ~MASK
+        high = model.high(low).relu()
+        right = model.head(high).argmax(1)
+    shown = lesioned.activations(x)
+    torch.testing.assert_close(shown["act#1"], low)
+    torch.testing.assert_close(shown["act#2"], high)
+    assert torch.equal(lesioned.predict(x), right)
+    assert torch.equal(subject.predict(x), before)
+    assert float(subject.activations(x)["act#1"][:, MASK].sum()) > 0
+
+
+def test_a_lesion_of_nothing_changes_nothing_and_one_of_everything_leaves_one_answer() -> None:
+    _, subject, x = chain()
+    assert torch.equal(subject.lesioned("act#1", NONE).predict(x), subject.predict(x))
+    for layer, u in (("act#1", 6), ("act#2", 5)):
+        every = torch.ones(u, dtype=torch.bool)
+        assert len(torch.unique(subject.lesioned(layer, every).predict(x))) == 1
+
+
+def test_operations_add_up_in_their_order() -> None:
+    model, subject, x = chain()
+    both = subject.driven("act#1", MASK, 2.0).lesioned("act#1", MASK.roll(1))
+    with torch.no_grad():
+        low = torch.where(MASK, torch.tensor(2.0), model.low(x).relu()) * ~MASK.roll(1)
+    torch.testing.assert_close(both.activations(x)["act#1"], low)
+    split = subject.lesioned("act#1", MASK).lesioned("act#2", MASK[:5])
+    at_once = subject.edited({"act#1": silence(MASK), "act#2": silence(MASK[:5])})
+    for layer in subject.layers:
+        assert torch.equal(split.activations(x)[layer], at_once.activations(x)[layer])
+
+
+def test_answers_under_each_edit_are_those_of_each_edited_subject() -> None:
+    _, subject, x = chain()
+    edits = [silence(NONE), silence(MASK), silence(~MASK)]
+    found = subject.predict_each(x, "act#1", edits)
+    assert found.shape == (3, 40)
+    for row, edit in zip(found, edits, strict=True):
+        assert torch.equal(row, subject.edited({"act#1": edit}).predict(x))
+    driven = subject.driven("act#2", MASK[:5], 3.0)
+    again = driven.predict_each(x, "act#1", edits)
+    assert torch.equal(again[1], driven.lesioned("act#1", MASK).predict(x))
+
+
+def test_other_weights_are_there_for_the_question_alone() -> None:
+    model, subject, x = chain()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    new = {"low.weight": model.low.weight.clamp(min=0), "low.bias": torch.zeros(6)}
+    with torch.no_grad():
+        right = (x @ new["low.weight"].T).relu()
+    changed = subject.reweighted(new)
+    torch.testing.assert_close(changed.activations(x)["act#1"], right)
+    both = changed.lesioned("act#1", MASK)
+    torch.testing.assert_close(both.activations(x)["act#1"], right * ~MASK)
+    assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
+    with pytest.raises(RuntimeError), replaced(model, new):
+        model(items(3, 9))
+    assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
+
+
+def test_what_is_not_there_is_refused_at_once() -> None:
+    model, subject, _ = chain()
+    with pytest.raises(UnknownNameError, match="act#2"):
+        subject.lesioned("act#3", MASK)
+    with pytest.raises(UnknownNameError, match="layer"):
+        subject.predict_each(items(2, 4), "low", [silence(MASK)])
+    with pytest.raises(UnknownNameError, match=r"low\.weight"):
+        subject.reweighted({"low.weights": torch.zeros(6, 4)})
+    with pytest.raises(InputError, match=r"low\.weight"):
+        subject.reweighted({"low.weight": torch.zeros(4, 6)})
+    with pytest.raises(UnknownNameError, match="high"):
+        ModuleSubject(model, ["hihg"])
+
+
+def test_transformers_and_convolutions_with_a_decision_of_their_own() -> None:
+    x = {"x": items(9, 4, 3), "scale": torch.ones(9)}
+    former = made(Former)
+    subject = ModuleSubject(former, [Tap("encoder.layers.0", "mean"), "encoder.layers.1"])
+    with torch.no_grad():
+        assert torch.equal(subject.predict(x), former(**x)["logits"].argmax(1))
+    sizes = {name: layer.shape[1] for name, layer in subject.activations(x).items()}
+    assert sizes == {"encoder.layers.0": 8, "encoder.layers.1": 32}
+    off = subject.lesioned("encoder.layers.0", torch.ones(8, dtype=torch.bool))
+    assert len(torch.unique(off.predict(x))) == 1
+
+    conv, images = made(Conv), items(9, 1, 8, 8)
+    least = ModuleSubject(conv, ["conv1"], pool="max", decide=lambda scores: scores.argmin(1))
+    with torch.no_grad():
+        assert torch.equal(least.predict(images), conv(images).argmin(1))
+
+
+class Counting(nn.Module):
+    """Answers its input, and counts how often it is asked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.unit, self.asked = nn.Identity(), 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.asked += 1
+        out: Tensor = self.unit(x)
+        return out
+
+
+def test_a_subject_asks_its_model_once_a_block() -> None:
+    model = Counting()
+    ModuleSubject(model, ["unit"], batch=10).predict(items(25, 4))
+    assert model.asked == 3
