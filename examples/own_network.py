@@ -18,6 +18,7 @@ from pauca.analysis import (
     mean_defined,
     pruning_curve,
     removal_order,
+    selectivity_index,
 )
 
 SEED = 0
@@ -66,13 +67,6 @@ def train(model: nn.Module, x: Tensor, y: Tensor, epochs: int) -> None:
             optimiser.step()
 
 
-def ensembles(activity: Tensor, y: Tensor) -> Tensor:
-    """Units at least 1.5 times as active on one digit as on the average other one, bool [10, u]."""
-    means = torch.stack([activity[y == k].mean(0) for k in range(10)])
-    others = (means.sum(0) - means) / 9
-    return (means > 1.5 * others) & (means > 0)
-
-
 torch.manual_seed(SEED)
 digits = load_digits()
 images = torch.tensor(digits.images, dtype=torch.float32)[:, None] / 16
@@ -103,7 +97,8 @@ for name, (subject, layer) in subjects.items():
         print(f"  {tap}: {u} units, {100 * active:.0f} % active, Hoyer sparsity {sparse:.2f}")
 
     found = subject.activations(find_x)[layer]
-    members = ensembles(found, find_y)
+    # at least 1.5 times as active on one digit as on the average other one, bool [10, u]
+    members = selectivity_index(found, find_y) > 0.2
     generator = torch.Generator().manual_seed(SEED)
     lesions = lesion_matrix(
         subject, ask_x, ask_y, members, layer=layer, generator=generator, draws=5

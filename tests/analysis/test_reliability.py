@@ -13,7 +13,7 @@ from torch import Tensor
 from pauca.analysis import (
     bootstrap_membership,
     chance_jaccard,
-    class_profiles,
+    class_means,
     match_units,
     random_sets,
     seed_stability,
@@ -287,7 +287,7 @@ def test_same_seed_same_answer_and_arrays_give_arrays() -> None:
     second = bootstrap_membership(plain, x.numpy(), y.numpy(), draws=5, generator=generator_from(3))
     assert isinstance(second.frequency, np.ndarray)
     assert first.frequency.tolist() == second.frequency.tolist()
-    profiles = [class_profiles(x, y), class_profiles(x + 1, y)]
+    profiles = [class_means(x, y), class_means(x + 1, y)]
     sets = [strong(x, y), strong(x, y)]
     stable = seed_stability(
         [p.numpy() for p in profiles],

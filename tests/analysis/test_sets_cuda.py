@@ -10,7 +10,7 @@ from torch import Tensor
 from pauca.analysis import (
     activity_matched_sets,
     bootstrap_membership,
-    class_profiles,
+    class_means,
     class_similarity,
     combine_overlaps,
     confusion,
@@ -40,10 +40,10 @@ def everything(device: str) -> dict[str, Any]:
     said = torch.randint(0, 4, (60,), generator=generator).to(device)
 
     def detector(part: Tensor, labels: Tensor) -> Tensor:
-        means = class_profiles(part, labels)
+        means = class_means(part, labels)
         return means > means.mean() + 0.03
 
-    sets, profiles = detector(x, y), class_profiles(x, y)
+    sets, profiles = detector(x, y), class_means(x, y)
     nets = [overlap(sets), overlap(sets.roll(3, 1))]
     return {
         "labels": shuffle_labels(y, generator),

@@ -1,4 +1,5 @@
 import math
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -6,6 +7,7 @@ import pytest
 import torch
 from scipy.stats import hypergeom
 from torch import Tensor
+from torch.nn.functional import pad
 
 from pauca.analysis import chance_jaccard, formation, formations, shared_units
 from pauca.errors import InputError
@@ -125,13 +127,12 @@ def test_chance_has_ensembles_of_its_own_and_p_says_so() -> None:
 def test_arrays_give_arrays_and_order_of_units_does_not_matter() -> None:
     x, y = seen()
     group = items(C, 16, 9)
-    given_ = {"generator": generator_from(0), "splits": 2, "nulls": 3}
-    found = formation(detector, x.numpy(), y.numpy(), group.numpy(), **given_)  # type: ignore[arg-type]
+    ask = partial(formation, detector, splits=2, nulls=3)
+    found = ask(x.numpy(), y.numpy(), group.numpy(), generator=generator_from(0))
     for name in ("members", "seen", "jaccards", "null_sizes", "null_jaccards"):
         assert isinstance(getattr(found, name), np.ndarray)
     order = torch.randperm(U, generator=generator_from(1))
-    given_["generator"] = generator_from(0)
-    again = formation(detector, x[:, order], y, group[:, order], **given_)  # type: ignore[arg-type]
+    again = ask(x[:, order], y, group[:, order], generator=generator_from(0))
     assert again.jaccards.tolist() == found.jaccards.tolist()
     assert torch.equal(again.members, torch.from_numpy(found.members)[order])
 
@@ -173,3 +174,32 @@ def test_shared_units_beside_chance() -> None:
     assert isinstance(as_arrays.ratio, np.ndarray)
     with pytest.raises(InputError, match="members"):
         shared_units(group[:9], members)
+
+
+def test_dead_units_are_no_units_to_be_drawn() -> None:
+    """Among live units alone, what looked like sharing is chance."""
+    live = torch.arange(60) < 20
+    group, members = torch.zeros(60, dtype=torch.bool), torch.zeros(1, 60, dtype=torch.bool)
+    group[:10], members[0, 5:15] = True, True
+    counted, fair = shared_units(group, members), shared_units(group, members, among=live)
+    assert counted.ratio.tolist() == [5 / (10 * 10 / 60)]
+    assert fair.ratio.tolist() == [1.0]
+    expected = hypergeom(20, 10, 10).sf(4)
+    assert fair.p_more.tolist() == pytest.approx([expected])
+    with pytest.raises(InputError, match="not among"):
+        shared_units(group, members, among=live & (torch.arange(60) > 2))
+
+
+def test_chance_of_a_formation_is_that_of_live_units() -> None:
+    x, y = seen()
+    group = items(C, 16, 9)
+    dead = torch.zeros(len(x), 3 * U), torch.zeros(len(group), 3 * U)
+    wide, new = torch.cat([x, dead[0]], 1), torch.cat([group, dead[1]], 1)
+    ask = partial(formation, detector, splits=5)
+    alone = ask(x, y, group, generator=generator_from(0))
+    # the same sets, in a layer four times as wide
+    padded = partial(formation, lambda h, y: pad(detector(h[:, :U], y), (0, 3 * U)), splits=5)
+    live = torch.arange(4 * U) < U
+    fair = padded(wide, y, new, generator=generator_from(0), among=live)
+    assert fair.chance == pytest.approx(alone.chance)
+    assert padded(wide, y, new, generator=generator_from(0)).chance < alone.chance

@@ -424,3 +424,10 @@ def test_quick_recipe_fills_in_what_is_left_out_and_gives_way_to_what_is_given()
     assert learners.resolve("forward-forward", whole) == whole
     with pytest.raises(UsageError, match="did you mean 'quick'"):
         learners.resolve("forward-forward", {"recipe": "quik"})
+
+
+@pytest.mark.parametrize("name", ["dropout", "item_dropout", "adversarial"])
+@pytest.mark.parametrize("value", [1.0, -0.1])
+def test_what_makes_learning_harder_is_checked_before_any_training(name: str, value: float) -> None:
+    with pytest.raises(InputError, match=name):
+        learners.make("forward-forward", {name: value}, task=a_task(), device="cpu")

@@ -24,7 +24,7 @@ from pauca.analysis.inhibition import (
     without_weights,
 )
 from pauca.analysis.lesions import Dominance, LesionMatrix, dominance, lesion_matrix
-from pauca.analysis.matching import Match, class_profiles, match_units, matched_jaccard
+from pauca.analysis.matching import Match, match_units, matched_jaccard
 from pauca.analysis.novelty import class_overlap, energy, novelty_auroc, overlap_novelty
 from pauca.analysis.nulls import (
     Null,
@@ -132,7 +132,6 @@ __all__ = [
     "class_drives",
     "class_means",
     "class_overlap",
-    "class_profiles",
     "class_selectivity",
     "class_similarity",
     "coactivation",

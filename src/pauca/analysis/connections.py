@@ -12,7 +12,7 @@ import torch
 from torch import Generator, Tensor
 
 from pauca.analysis._arrays import Array, like, tensor
-from pauca.analysis._draws import permutations
+from pauca.analysis._draws import monte_carlo_p, permutations
 from pauca.analysis._members import fitting_sets
 from pauca.checks import check_count, check_finite
 from pauca.errors import InputError
@@ -145,7 +145,7 @@ def inside_against_between(
         for at in range(draws):
             order = permutations(1, high.shape[1], generator, w.device)[0]
             drawn[at] = _difference(w, _together(high[:, order], low))
-        p = _two_sided(float(_difference(w, pairs)), drawn)
+        p = float(monte_carlo_p(drawn, _difference(w, pairs).to(drawn))[2])
     return InsideBetween(
         inside=_mean(inside),
         between=_mean(between),
@@ -186,14 +186,6 @@ def _difference(w: Tensor, pairs: Tensor) -> Tensor:
     count = pairs.sum()
     total = torch.where(pairs, w, 0).sum()
     return total / count - (w.sum() - total) / (pairs.numel() - count)
-
-
-def _two_sided(observed: float, drawn: Tensor) -> float:
-    """Twice the smaller tail, the observed arrangement counted as one of those drawn."""
-    slack = 1e-12 * (abs(observed) + float(drawn.abs().max()))
-    above = 1 + int((drawn >= observed - slack).sum())
-    below = 1 + int((drawn <= observed + slack).sum())
-    return min(1.0, 2 * min(above, below) / (1 + len(drawn)))
 
 
 def _pooled(a: Tensor, b: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ import torch
 from torch import Generator, Tensor
 
 from pauca.analysis._arrays import Array, like, tensor
-from pauca.analysis._draws import uniform
+from pauca.analysis._draws import monte_carlo_p, uniform
 from pauca.analysis._members import fitting_sets
 from pauca.checks import check_count, check_finite, check_size
 from pauca.errors import InputError
@@ -110,10 +110,8 @@ def share_as_high(observed: Tensor, drawn: Tensor) -> Tensor:
     Reference: Phipson and Smyth, Statistical Applications in Genetics and Molecular Biology 9,
         2010.
     """
-    slack = 1e-12 * (observed.abs() + drawn.abs().amax(0))
-    as_high = (drawn >= observed - slack).sum(0).to(observed.dtype)
-    undefined = observed.isnan() | drawn.isnan().any(0)
-    return torch.where(undefined, nan, (1 + as_high) / (1 + len(drawn)))
+    as_high, _, _ = monte_carlo_p(drawn, observed)
+    return as_high.masked_fill(drawn.isnan().any(0), nan)
 
 
 def compared(sets: Tensor, levels: Tensor, draws: int, generator: Generator) -> list[Tensor]:

@@ -10,13 +10,12 @@ from typing import Generic
 import torch
 from torch import Tensor
 
-from pauca.analysis._arrays import Array, classes, like, matrix, tensor
-from pauca.analysis._means import class_means
+from pauca.analysis._arrays import Array, like, matrix, tensor
 from pauca.analysis._sets import member_sets
 from pauca.checks import check_size
 from pauca.errors import InputError
 
-__all__ = ["Match", "class_profiles", "match_units", "matched_jaccard"]
+__all__ = ["Match", "match_units", "matched_jaccard"]
 
 _BLOCK = 4096  # rows centred at once
 
@@ -38,29 +37,10 @@ class Match(Generic[Array]):
     mean: float
 
 
-def class_profiles(activations: Array, labels: Array) -> Array:
-    """Mean activity of each unit for each class, [n, u] and [n] -> float64 [c, u].
-
-    Raises:
-        InputError: not [n, u] with u >= 2, values that are NaN or infinite, labels that do not fit,
-            a class below the highest label without a sample.
-    """
-    x = matrix(activations)
-    y, c = classes(labels, len(x))
-    empty = (y.bincount(minlength=c) == 0).nonzero()[:, 0]
-    if len(empty):
-        raise InputError(
-            "a class without samples has no profile",
-            expected=f"samples of each of {c} classes",
-            got=f"none of {empty.tolist()}",
-        )
-    return like(class_means(x, y, c), activations)
-
-
 def match_units(a: Array, b: Array) -> Match[Array]:
     """One-to-one match of the units of two nets by the highest sum of Pearson correlations.
 
-    Rows are what both nets have in common: the same classes (``class_profiles``) or the same
+    Rows are what both nets have in common: the same classes (``class_means``) or the same
     samples in the same order. With few rows, as with classes, a match correlates highly by chance:
     compare what follows from it with shuffled profiles (``seed_stability``).
 

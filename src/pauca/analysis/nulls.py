@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Generator, Tensor
 
 from pauca.analysis._arrays import Array, like, tensor
-from pauca.analysis._draws import permutations, subsets
+from pauca.analysis._draws import monte_carlo_p, permutations, subsets
 from pauca.analysis._hypergeometric import mean_jaccard
 from pauca.analysis._sets import member_sets
 from pauca.checks import check_count, check_finite, check_fraction, check_share, check_size
@@ -34,7 +34,6 @@ __all__ = [
 
 V = TypeVar("V", float, Tensor, NDArray[Any])
 
-_TIE = 1e-12  # relative: a draw that equals the observed value up to rounding is as extreme
 _BLOCK = 1 << 22  # random numbers held at once by a unit shuffle: 32 MiB
 
 
@@ -182,7 +181,7 @@ def null_distribution(
     check_fraction(level, "level", open_end=True)
     seen = _doubles(observed)
     values = torch.stack([_draw(statistic, generator, seen) for _ in range(draws)])
-    above, below, both = _p_values(values, seen)
+    above, below, both = monte_carlo_p(values, seen)
     ends = torch.tensor([0.5 - level / 2, 0.5 + level / 2]).to(seen)
     low, high = values.nanquantile(ends, dim=0)
     return Null(
@@ -232,17 +231,6 @@ def _draw(statistic: Callable[[Generator], V], generator: Generator, seen: Tenso
             got=list(drawn.shape),
         )
     return drawn.to(seen.device)
-
-
-def _p_values(values: Tensor, seen: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """At least as high, at most as high, both sides; NaN where the observed value is."""
-    slack = _TIE * seen.abs().nan_to_num(posinf=0)
-    undefined, lost = values.isnan(), seen.isnan()
-    total = 1.0 + len(values)
-    above = (1 + ((values >= seen - slack) | undefined).sum(0)).to(torch.float64) / total
-    below = (1 + ((values <= seen + slack) | undefined).sum(0)).to(torch.float64) / total
-    above, below = (p.masked_fill(lost, torch.nan) for p in (above, below))
-    return above, below, (2 * torch.minimum(above, below)).clamp(max=1)
 
 
 def _sizes(sizes: Tensor | NDArray[Any], u: int) -> Tensor:

@@ -15,9 +15,9 @@ from pauca.analysis.selectivity import class_means
 from pauca.checks import check_count
 from pauca.rng import split
 
-__all__ = ["DETECTORS", "Detector", "PowerRecord", "coactivation_by_class", "measure_power"]
+__all__ = ["DETECTORS", "PowerRecord", "SeededDetector", "coactivation_by_class", "measure_power"]
 
-Detector = Callable[[Tensor, Tensor, Generator], Tensor]
+SeededDetector = Callable[[Tensor, Tensor, Generator], Tensor]
 """Activations [n, u], labels [n] and a generator to members, bool [c, u]."""
 
 
@@ -84,7 +84,7 @@ def coactivation_by_class(activations: Tensor, labels: Tensor, generator: Genera
     return members
 
 
-DETECTORS: Mapping[str, Detector] = {
+DETECTORS: Mapping[str, SeededDetector] = {
     "ks-mean": lambda x, y, _: ks_mean(x, y).members,
     "ks-mean, all pairs": lambda x, y, _: ks_mean(x, y, pairs="all").members,
     "mean-ratio, c = 1": lambda x, y, _: mean_ratio(x, y, c=1).members,
@@ -102,7 +102,7 @@ def measure_power(
     repetitions: int,
     *,
     generator: Generator,
-    detectors: Mapping[str, Detector] = DETECTORS,
+    detectors: Mapping[str, SeededDetector] = DETECTORS,
 ) -> tuple[PowerRecord, ...]:
     """Every detector on the same planted sets, ``repetitions`` for each effect.
 

@@ -10,8 +10,8 @@ from torch import Generator, Tensor
 
 from pauca.analysis._arrays import Array, classes, like, matrix, tensor
 from pauca.analysis._draws import permutations
-from pauca.analysis._means import class_means
 from pauca.analysis.edits import Change, silence
+from pauca.analysis.selectivity import class_selectivity
 from pauca.analysis.subject import AbstractSubject
 from pauca.checks import check_fraction
 from pauca.errors import InputError
@@ -69,7 +69,9 @@ def removal_order(
     elif by == "least-active":
         score = h.mean(0)
     elif by == "least-selective":
-        score = _selectivity(h, labels)
+        if labels is None:
+            raise InputError("selectivity needs the classes of the items", todo="pass labels")
+        score = class_selectivity(h, labels).nan_to_num()  # of dead units
     shuffle = permutations(1, h.shape[1], generator, h.device)[0]
     return like(shuffle[score[shuffle].argsort(stable=True)], activations)
 
@@ -142,15 +144,3 @@ def _whole(order: Tensor, layer: str) -> Tensor:
             todo="make it by removal_order, or by argsort of one score a unit",
         )
     return order
-
-
-def _selectivity(h: Tensor, labels: Any) -> Tensor:
-    """Class selectivity index of each unit, float [u]."""
-    if labels is None:
-        raise InputError("selectivity needs the classes of the items", todo="pass labels")
-    y, c = classes(labels, len(h))
-    means = class_means(h, y, c)
-    means = means[~means.isnan().any(1)]  # [c', u]
-    best = means.amax(0)
-    others = (means.sum(0) - best) / (len(means) - 1)
-    return torch.where(best > 0, (best - others) / (best + others), 0)

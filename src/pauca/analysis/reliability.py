@@ -12,7 +12,7 @@ import torch
 from torch import Generator, Tensor
 
 from pauca.analysis._arrays import Array, classes, like, matrix, tensor
-from pauca.analysis._draws import permutations, uniform
+from pauca.analysis._draws import random_half, uniform
 from pauca.analysis._hypergeometric import mean_jaccard
 from pauca.analysis._sets import jaccard, member_sets, possible
 from pauca.analysis.matching import match_units, matched_jaccard
@@ -130,7 +130,7 @@ def split_half(
         )
     values, chance = [], []
     for _ in range(halves):
-        first = _half(y, generator)
+        first = random_half(y, generator)
         a, b = (
             _found(detector, activations, labels, part.nonzero()[:, 0], (c, x.shape[1]))
             for part in (first, ~first)
@@ -245,19 +245,6 @@ def seed_stability(
         intervals=tuple(_jackknife(column, both, len(profiles), level) for column in pairs.T),
         correlation=like(torch.tensor([m.mean for m in matches]).to(pairs), given),
     )
-
-
-def _half(labels: Tensor, generator: Generator) -> Tensor:
-    """A random half of each class, bool [n]; which half has the odd sample is drawn too."""
-    n = len(labels)
-    order = permutations(1, n, generator, labels.device)[0]
-    order = order[labels[order].argsort(stable=True)]
-    y = labels[order]
-    rank = torch.arange(n, device=y.device) - torch.searchsorted(y, y)
-    coin = uniform((int(y[-1]) + 1,), generator, y.device) < 0.5
-    half = torch.zeros(n, dtype=torch.bool, device=y.device)
-    half[order] = (rank + coin[y]) % 2 == 0
-    return half
 
 
 def _resample(labels: Tensor, generator: Generator) -> Tensor:

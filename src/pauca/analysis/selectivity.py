@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from pauca.analysis._arrays import Array, classes, like, matrix
+from pauca.analysis._means import class_means as means_of_classes
 from pauca.analysis._ranks import blocks_of_units, mid_ranks
 from pauca.checks import check_count
 from pauca.errors import InputError
@@ -33,8 +34,7 @@ def class_means(activations: Array, labels: Any) -> Array:
         InputError: activations or labels of the wrong form.
     """
     x = matrix(activations)
-    y, c = classes(labels, len(x), least=1)
-    return like(_sums(x, y, c)[1], activations)
+    return like(means_of_classes(x, *classes(labels, len(x), least=1)), activations)
 
 
 def selectivity_index(activations: Array, labels: Any) -> Array:
@@ -104,7 +104,7 @@ def d_prime(activations: Array, labels: Any) -> Array:
     centred = x.double() - x.double().mean(0)
     sizes, means = _sums(centred, y, c)
     # [n, u] -> [c, u], about the unit's own mean
-    squares = _totals(centred.square(), y, c)
+    squares = (means_of_classes(centred.square(), y, c) * sizes).nan_to_num()
     rest = len(x) - sizes
     rest_means = -means * sizes / rest
     own = (squares - sizes * means.square()) / (sizes - 1)
@@ -185,8 +185,4 @@ def _bias(counts: Tensor) -> Tensor:
 def _sums(x: Tensor, y: Tensor, c: int) -> tuple[Tensor, Tensor]:
     """Samples of each class, float64 [c, 1], and means over them, float64 [c, u]."""
     sizes = torch.bincount(y.to(x.device), minlength=c).double()[:, None]
-    return sizes, _totals(x.double(), y, c) / sizes
-
-
-def _totals(x: Tensor, y: Tensor, c: int) -> Tensor:
-    return x.new_zeros(c, x.shape[1]).index_add_(0, y.to(x.device), x)
+    return sizes, means_of_classes(x, y, c)

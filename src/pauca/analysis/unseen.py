@@ -13,10 +13,10 @@ import torch
 from torch import Generator, Tensor
 
 from pauca.analysis._arrays import Array, classes, like, matrix, tensor
-from pauca.analysis._draws import permutations
+from pauca.analysis._draws import random_half, ranks_within
 from pauca.analysis._hypergeometric import mean_jaccard, moments, tails
 from pauca.analysis._members import fitting_sets
-from pauca.analysis._sets import jaccard
+from pauca.analysis._sets import jaccard, possible
 from pauca.analysis.controls import share_as_high
 from pauca.checks import check_count
 from pauca.errors import InputError
@@ -91,6 +91,7 @@ def formation(
     generator: Generator,
     splits: int = 10,
     nulls: int = 0,
+    among: Array | None = None,
 ) -> Formation[Array]:
     """Whether the group gets a reliable ensemble when it is one more class beside the seen ones.
 
@@ -106,6 +107,8 @@ def formation(
         generator: Draws splits and random groups.
         splits: How many splits.
         nulls: How many random groups; the lowest p there can be is 1 / (nulls + 1).
+        among: Units that could be a member, bool [u], for ``chance``; all where nothing is said.
+            Give the live units of a net with dead ones.
 
     Raises:
         InputError: sizes that differ, too few items, members that do not fit.
@@ -126,9 +129,9 @@ def formation(
         return fitting_sets(found, x.shape[1], c + 1).to(x.device)
 
     def halved(rows: Tensor, said: Tensor) -> tuple[float, float, bool]:
-        first = _half(said, halves)
+        first = random_half(said, halves)
         a, b = (ask(rows[part], said[part])[c] for part in (first, ~first))
-        sizes = a.sum(), b.sum(), torch.full_like(a.sum(), len(a))
+        sizes = a.sum(), b.sum(), possible(among, torch.stack([a, b])).sum()
         return float(jaccard(a, b)), float(mean_jaccard(*sizes)), bool(a.any() and b.any())
 
     every = torch.arange(len(x), device=x.device)
@@ -167,6 +170,7 @@ def formations(
     generator: Generator,
     splits: int = 10,
     nulls: int = 0,
+    among: Array | None = None,
 ) -> dict[str, Formation[Array]]:
     """``formation`` of each group in turn, such as the class left out, noise, another data set.
 
@@ -174,12 +178,21 @@ def formations(
     """
     streams = split(generator, *groups)
     return {
-        name: formation(detector, seen, labels, group, generator=stream, splits=splits, nulls=nulls)
+        name: formation(
+            detector,
+            seen,
+            labels,
+            group,
+            generator=stream,
+            splits=splits,
+            nulls=nulls,
+            among=among,
+        )
         for (name, group), stream in zip(groups.items(), streams, strict=True)
     }
 
 
-def shared_units(group: Array, members: Array) -> SharedUnits[Array]:
+def shared_units(group: Array, members: Array, *, among: Array | None = None) -> SharedUnits[Array]:
     """Which ensembles an ensemble has units in common with, beside what chance would give.
 
     If units were drawn at random, the number of common ones would be hypergeometric. p values are
@@ -188,14 +201,17 @@ def shared_units(group: Array, members: Array) -> SharedUnits[Array]:
     Args:
         group: Units of the ensemble, bool [u].
         members: The others, bool [c, u].
+        among: Units that could be a member, bool [u]; all where nothing is said. Give the live
+            units of a net with dead ones, or every overlap looks large.
 
     Raises:
-        InputError: sizes that differ.
+        InputError: sizes that differ; a member that is not among the units that could be one.
     """
     others = fitting_sets(members)
     own = fitting_sets(tensor(group)[None], others.shape[1])[0].to(others.device)
     sizes, observed = others.sum(1), (others & own).sum(1)
-    a, u = own.sum().expand_as(sizes), torch.full_like(sizes, len(own))
+    units = possible(among, torch.cat([others, own[None]])).sum()
+    a, u = own.sum().expand_as(sizes), units.expand_as(sizes)
     fewer, more, _ = tails(*(part[None] for part in (observed, a, sizes, u)))
     lost = (a == 0) | (sizes == 0)
     expected, fewer, more = (
@@ -233,25 +249,10 @@ def _check_enough(y: Tensor, c: int, known: Tensor, new: Tensor, nulls: int) -> 
         )
 
 
-def _rank(y: Tensor, generator: Generator) -> Tensor:
-    """Place of each item among those of its class, in random order, int64 [n]."""
-    shuffle = permutations(1, len(y), generator, y.device)[0]
-    order = shuffle[y[shuffle].argsort(stable=True)]
-    ordered = y[order]
-    rank = torch.empty_like(order)
-    rank[order] = torch.arange(len(y), device=y.device) - torch.searchsorted(ordered, ordered)
-    return rank
-
-
-def _half(y: Tensor, generator: Generator) -> Tensor:
-    """One half of the items of each class, bool [n]."""
-    return _rank(y, generator) % 2 == 0
-
-
 def _pretended(y: Tensor, c: int, m: int, generator: Generator) -> Tensor:
     """Labels with m items, of all classes in proportion, said to be of class c."""
     counts = torch.bincount(y, minlength=c)
-    key = (_rank(y, generator) + 0.5) / counts[y]
+    key = (ranks_within(y, generator) + 0.5) / counts[y]
     said = y.clone()
     said[key.argsort(stable=True)[:m]] = c
     return said

@@ -5,6 +5,7 @@ from dataclasses import fields
 from types import MappingProxyType
 from typing import Any
 
+from pauca.checks import check_fraction
 from pauca.errors import InputError, UsageError
 from pauca.forward import (
     Plan,
@@ -45,6 +46,7 @@ _AXES: Mapping[str, Registry[Any]] = MappingProxyType(
         "readout": readouts,
     }
 )
+_HARDER = ("dropout", "item_dropout", "adversarial")
 _PLAN = ("rate", "batch", "decay", "warmup", "weight_decay", "average", "peer")
 
 
@@ -97,7 +99,13 @@ def complete(
 
 
 def plan_from(whole: Mapping[str, Any]) -> Plan:
-    """How long and how fast, from complete settings."""
+    """How long and how fast, from complete settings.
+
+    Raises:
+        InputError: a number out of range, of what makes learning harder too.
+    """
+    for name in _HARDER:
+        check_fraction(whole[name], name, open_end=True)
     return Plan(whole["epochs"], whole["steps"], **{name: whole[name] for name in _PLAN})
 
 
