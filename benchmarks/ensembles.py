@@ -163,7 +163,7 @@ def power(repetitions: int) -> None:
     """Mean power / false-discovery rate, by detector, effect and kind of set."""
     effects = (0.0, 0.5, 1.0, 2.0)
     for kind, settings in SETS.items():
-        draw = partial(planted, 1000, 200, [15] * 10, active=0.2, **settings)
+        draw = partial(planted, 1000, 100, [8] * 10, active=0.2, **settings)
         records = measure_power(draw, effects, repetitions, generator=generator_from(0))
         print(f"\n{kind}\n\n| detector |" + "".join(f" effect {e:g} |" for e in effects))
         print("|---|" + "---|" * len(effects))
@@ -174,7 +174,7 @@ def power(repetitions: int) -> None:
                 rate = statistics.mean(r.false_discovery for r in mine)
                 found = statistics.mean(r.power for r in mine)
                 cells.append(f"{rate:.2f}" if effect == 0 else f"{found:.2f} / {rate:.2f}")
-            print(f"| {name} | " + " | ".join(cells) + " |")
+            print(f"| {name} | " + " | ".join(cells) + " |", flush=True)
 
 
 def main() -> None:

@@ -116,20 +116,32 @@ def test_rotation_equals_scikit_learns_fixed_point() -> None:
     np.testing.assert_allclose(np.sort(match, axis=1), [[0, 0, 0, 1]] * 4, atol=1e-4)
 
 
-def test_ascent_never_falls_and_says_when_it_has_not_settled(
+def exclusive(c: int, seed: int) -> Tensor:
+    """Scores of c classes that exclude each other: a direction more than there is room for."""
+    y = torch.arange(300) % c
+    noise = torch.randn(300, c, generator=generator_from(seed), dtype=torch.float64)
+    x = torch.nn.functional.one_hot(y, c) + 0.3 * noise
+    x = x - x.mean(0)
+    values, vectors = torch.linalg.eigh(x.T @ x / len(x))
+    return (x @ vectors / values.sqrt())[:, 1:]
+
+
+def test_ascent_never_falls_where_plain_fixed_points_do_and_comes_to_rest(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    draw = generator_from(0)
-    scores = torch.randn(200, 6, generator=draw, dtype=torch.float64)
-    scores = scores - scores.mean(0)
-    reached = []
-    for steps in range(1, 30):
+    scores, start = exclusive(5, seed=0), torch.eye(4, dtype=torch.float64)
+    assert most_skewed(scores, start)[1]
+    reached, plain, turn = [], [], start
+    for steps in range(40):
         monkeypatch.setattr(_rotation, "STEPS", steps)
-        turn, settled = most_skewed(scores, torch.eye(6, dtype=torch.float64))
-        torch.testing.assert_close(turn @ turn.T, torch.eye(6, dtype=torch.float64))
-        reached.append(float((scores @ turn.T).pow(3).sum()))
+        found, settled = most_skewed(scores, start)
+        torch.testing.assert_close(found @ found.T, start)
+        reached.append(float((scores @ found.T).pow(3).sum()))
         assert not settled or steps > 5
+        plain.append(float((scores @ turn.T).pow(3).sum()))
+        turn = _rotation.polar((scores @ turn.T).square().T @ scores)
     assert (np.diff(reached) > -1e-9).all()
+    assert (np.diff(plain) < -1e-3).any()
 
 
 def test_otsu_parts_where_no_other_line_parts_better() -> None:
