@@ -123,7 +123,8 @@ def exclusive(c: int, seed: int) -> Tensor:
     x = torch.nn.functional.one_hot(y, c) + 0.3 * noise
     x = x - x.mean(0)
     values, vectors = torch.linalg.eigh(x.T @ x / len(x))
-    return (x @ vectors / values.sqrt())[:, 1:]
+    scores: Tensor = x @ vectors / values.sqrt()
+    return scores[:, 1:]
 
 
 def test_ascent_never_falls_where_plain_fixed_points_do_and_comes_to_rest(
