@@ -25,7 +25,7 @@ WARM = {"name": "fake", "warm": True}
 
 def done(plain: Mapping[str, Any]) -> MemoryStore:
     store = MemoryStore()
-    store.add(plan(settings_from(plain)))
+    store.add(plan(settings_from(plain), 10))
     work_through(store, "me", lambda *event: None)
     for run in store.runs():
         assert run.status == "done", run.error
@@ -161,7 +161,7 @@ def test_a_cell_that_raises_is_failed_and_the_others_go_on() -> None:
     store = MemoryStore()
     learners = [{"name": "fake"}, {"name": "fake", "fault": "raise", "at": 60}]
     plain = study(models={"repetitions": 2, "learners": learners})
-    store.add(plan(settings_from(plain)))
+    store.add(plan(settings_from(plain), 10))
     heard: list[tuple[Any, ...]] = []
     work_through(store, "me", lambda *event: heard.append(event))
     failed = [run for run in store.runs() if run.status == "failed"]
@@ -175,7 +175,7 @@ def test_a_cell_that_raises_is_failed_and_the_others_go_on() -> None:
 
 def test_fractions_grow_to_one() -> None:
     store = MemoryStore()
-    store.add(plan(settings_from(study(active__repetitions=1)))[:1])
+    store.add(plan(settings_from(study(active__repetitions=1)), 10)[:1])
     heard: list[tuple[str, str, float, str]] = []
     work_through(store, "me", lambda *event: heard.append(event))
     fractions = [fraction for _, _, fraction, _ in heard]
@@ -189,7 +189,7 @@ def test_a_store_that_refuses_is_no_failure_of_the_cell() -> None:
             raise StoreError("the disk is full")
 
     store = Full()
-    store.add(plan(settings_from(study())))
+    store.add(plan(settings_from(study()), 10))
     with pytest.raises(StoreError, match="full"):
         work_through(store, "me", lambda *event: None)
     assert {run.status for run in store.runs()} == {"running", "pending"}

@@ -114,7 +114,7 @@ def test_settings_are_frozen() -> None:
         ),
         ({"active__strategies": [3]}, r"got: 3"),
         ({"active__learner": {"name": "fake", "pause": "long"}}, r"a valid number.*'pause'"),
-        ({"active": None}, r"nothing to do; expected: a section \[active\] or \[models\]"),
+        ({"active": None}, r"nothing to do; expected: a section \[active\], \[models\] or"),
         ({"active": 3}, r"'active' does not fit"),
         ({"seed": -1}, r"'seed' does not fit"),
         ({"name": "a/b"}, r"'name' does not fit"),

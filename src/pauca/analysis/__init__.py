@@ -55,7 +55,7 @@ from pauca.analysis.selectivity import (
     mutual_information,
     selectivity_index,
 )
-from pauca.analysis.sharing import Overlap, jaccard_distances, overlap, total_shared
+from pauca.analysis.sharing import Overlap, jaccard, jaccard_distances, overlap, total_shared
 from pauca.analysis.sparsity import (
     DefinedMean,
     dead_units,
@@ -154,6 +154,7 @@ __all__ = [
     "hoyer",
     "inside_against_between",
     "intervene",
+    "jaccard",
     "jaccard_distances",
     "ks_mean",
     "lesion_matrix",

@@ -11,6 +11,7 @@ from typing import Generic
 import torch
 from torch import Generator, Tensor
 
+from pauca.analysis import _sets
 from pauca.analysis._arrays import Array, like, tensor
 from pauca.analysis._hypergeometric import moments, tails
 from pauca.analysis._sets import adjusted, member_sets, possible, table, upper
@@ -19,6 +20,7 @@ from pauca.checks import check_size
 
 __all__ = [
     "Overlap",
+    "jaccard",
     "jaccard_distances",
     "overlap",
     "total_shared",
@@ -143,6 +145,23 @@ def total_shared(
         return _total(activity_matched_sets(kept, mean, g, bins))
 
     return null_distribution(draw, _total(kept), draws=draws, generator=generator)
+
+
+def jaccard(a: Array, b: Array) -> Array:
+    """Shared over joint members, ensemble by ensemble: bool [c, u] twice -> float64 [c].
+
+    From 0 (none shared) to 1 (the same units); NaN where both are empty. Compare with
+    ``chance_jaccard``.
+
+    Raises:
+        InputError: not bool [c, u]; sizes that differ.
+
+    Reference: Jaccard, New Phytologist 11, 1912.
+    """
+    sets, others = member_sets(a, "a"), member_sets(b, "b")
+    for axis in (0, 1):
+        check_size(others, sets.shape[axis], "b", axis=axis)
+    return like(_sets.jaccard(sets, others.to(sets.device)), a)
 
 
 def jaccard_distances(members: Array) -> Array:

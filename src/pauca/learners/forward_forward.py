@@ -325,7 +325,7 @@ class AbstractForward(AbstractLearner):
             InputError: not trained yet; labels outside the task, or not one for each item.
         """
         self.check_items(x)
-        found = self._activities(self.net, x, self._rows(label, len(x)))
+        found = self._activities(self.net, x, self.rows(label, len(x)))
         return {f"layer{at}": h for at, h in enumerate(found, start=1)}
 
     def state(self) -> dict[str, Any]:
@@ -370,8 +370,8 @@ class AbstractForward(AbstractLearner):
         built = self.recipe.build(code, generator, factorise=self.speed.factorise)
         return built.to(self.device)
 
-    def _rows(self, label: LabelInput, n: int) -> Tensor:
-        """Rows of the label code, int64 [n]."""
+    def rows(self, label: LabelInput, n: int) -> Tensor:
+        """Rows of the label code that show a label to n items, int64 [n]."""
         code = self.net.code
         if isinstance(label, Tensor):
             check_size(check_labels(label, code.classes, "label"), n, "label")

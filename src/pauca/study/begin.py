@@ -48,7 +48,7 @@ def begin(place: StudyFolder, settings: StudySettings, text: str | None, workers
             store.put_meta("study", settings.plain())
         _note_data(store, dataset)
         if "planned" not in store.meta():
-            runs = plan(settings)
+            runs = plan(settings, dataset.task.c)
             store.add(runs)
             store.put_meta("planned", len(runs))
         _note_session(store, settings, workers)

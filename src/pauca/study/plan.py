@@ -7,20 +7,33 @@ from typing import Any
 
 import torch
 
-from pauca.data import Dataset, load_dataset
+from pauca.data import Dataset, Task, load_dataset
 from pauca.errors import DataError, PaucaError, UsageError
 from pauca.learners import AbstractLearner, make_learner
 from pauca.learners.companions import attach
 from pauca.store import RunSpec
 from pauca.store.codec import digest
 from pauca.strategies import AbstractStrategy, make_strategy
-from pauca.study.settings import Active, Models, StudySettings
+from pauca.study.settings import UNTRAINED, Active, Emergence, Models, StudySettings
 
-__all__ = ["accompanied", "check_study", "learner_of", "load_data", "plan", "strategy_of"]
+__all__ = [
+    "accompanied",
+    "check_study",
+    "class_number",
+    "learner_of",
+    "load_data",
+    "plan",
+    "strategy_of",
+]
 
 
-def plan(settings: StudySettings) -> tuple[RunSpec, ...]:
-    """Every run of the study, repetition by repetition, so that what is done first is balanced."""
+def plan(settings: StudySettings, classes: int) -> tuple[RunSpec, ...]:
+    """Every run of the study, repetition by repetition, so that what is done first is balanced.
+
+    Args:
+        settings: Of the study.
+        classes: How many the data set has.
+    """
     whole = settings.plain()
     common = {
         "study_seed": settings.seed,
@@ -33,6 +46,8 @@ def plan(settings: StudySettings) -> tuple[RunSpec, ...]:
         for kind, cells in (
             ("active", _active(settings.active)),
             ("model", _model(settings.models)),
+            ("emergence", _emergence(settings.emergence)),
+            ("unseen", _unseen(settings.emergence, classes)),
         )
         for repetition, settings in cells
     ]
@@ -72,15 +87,36 @@ def _model(models: Models | None) -> Iterator[tuple[int, dict[str, Any]]]:
             yield repetition, {"learner": learner, **part}
 
 
+def _emergence(emergence: Emergence | None) -> Iterator[tuple[int, dict[str, Any]]]:
+    if emergence is None:
+        return
+    for repetition in range(emergence.repetitions):
+        for learner in emergence.learners:
+            yield repetition, {"learner": learner, "items": emergence.items}
+
+
+def _unseen(emergence: Emergence | None, classes: int) -> Iterator[tuple[int, dict[str, Any]]]:
+    if emergence is None or emergence.unseen is None:
+        return
+    unseen = emergence.unseen
+    for repetition in range(unseen.repetitions):
+        for left_out in unseen.classes or range(classes):
+            for learner in unseen.learners or emergence.learners:
+                yield (
+                    repetition,
+                    {"learner": learner, "left_out": left_out, "items": emergence.items},
+                )
+
+
 def load_data(data: Mapping[str, Any]) -> Dataset:
     """The data set of a study's section [data]."""
     options = {key: value for key, value in data.items() if key not in ("name", "path")}
     return load_dataset(Path(data["path"]) if "path" in data else data["name"], **options)
 
 
-def learner_of(choice: Mapping[str, Any], dataset: Dataset, device: str) -> AbstractLearner:
-    """A new learner with these settings for this data set."""
-    return make_learner(choice["name"], task=dataset.task, device=device, **_params(choice))
+def learner_of(choice: Mapping[str, Any], task: Task, device: str) -> AbstractLearner:
+    """A new learner with these settings for this task."""
+    return make_learner(choice["name"], task=task, device=device, **_params(choice))
 
 
 def strategy_of(choice: Mapping[str, Any]) -> AbstractStrategy:
@@ -92,12 +128,12 @@ def accompanied(
     choice: Mapping[str, Any], strategy: AbstractStrategy, dataset: Dataset, device: str
 ) -> AbstractLearner:
     """A new learner, with the companion that the strategy wants."""
-    learner = learner_of(choice, dataset, device)
+    learner = learner_of(choice, dataset.task, device)
     return attach(strategy.companion, learner, strategy.companion_settings)
 
 
 def _params(choice: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in choice.items() if key != "name"}
+    return {key: value for key, value in choice.items() if key not in ("name", UNTRAINED)}
 
 
 def check_study(settings: StudySettings, dataset: Dataset) -> None:
@@ -112,10 +148,58 @@ def check_study(settings: StudySettings, dataset: Dataset) -> None:
     _check_data(settings, dataset)
     if settings.active is not None:
         _check_active(settings.active, dataset, settings.device)
+    for choice in _all_learners(settings):
+        with _on(choice, dataset):
+            learner_of(choice, dataset.task, settings.device)
+    if settings.emergence is not None:
+        _check_classes(settings.emergence, dataset.task)
+
+
+def _all_learners(settings: StudySettings) -> Iterator[Mapping[str, Any]]:
     if settings.models is not None:
-        for choice in settings.models.learners:
-            with _on(choice, dataset):
-                learner_of(choice, dataset, settings.device)
+        yield from settings.models.learners
+    if settings.emergence is not None:
+        yield from settings.emergence.learners
+        if settings.emergence.unseen is not None:
+            yield from settings.emergence.unseen.learners or ()
+
+
+def _check_classes(emergence: Emergence, task: Task) -> None:
+    """Refuse classes that the data set does not have, or one named twice."""
+    unseen = emergence.unseen
+    for place, classes in (
+        (
+            "section [emergence], key 'groups'",
+            [k for group in emergence.groups or () for k in group],
+        ),
+        ("section [emergence.unseen], key 'classes'", (unseen and unseen.classes) or []),
+    ):
+        numbers = [class_number(key, task, place) for key in classes]
+        if len(set(numbers)) < len(numbers):
+            twice = next(
+                key for key, k in zip(classes, numbers, strict=True) if numbers.count(k) > 1
+            )
+            raise UsageError(
+                "a class is named twice", got=repr(twice), where=place, todo="name it once"
+            )
+
+
+def class_number(key: int | str, task: Task, where: str) -> int:
+    """The number of a class that is given by name or number.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if isinstance(key, str) and key in task.classes:
+        return task.classes.index(key)
+    if isinstance(key, int) and 0 <= key < task.c:
+        return key
+    raise UsageError(
+        f"data set {task.name!r} has no such class",
+        expected=f"a number from 0 to {task.c - 1}, or one of {', '.join(task.classes[:20])}",
+        got=repr(key),
+        where=where,
+    )
 
 
 def _check_active(active: Active, dataset: Dataset, device: str) -> None:
@@ -164,6 +248,8 @@ def _check_data(settings: StudySettings, dataset: Dataset) -> None:
     wanted = [("budget", settings.active.budget)] if settings.active else []
     if settings.models and settings.models.train_size:
         wanted.append(("train_size", settings.models.train_size))
+    if settings.emergence:
+        wanted.append(("items", settings.emergence.items))
     for key, size in wanted:
         if size > len(dataset.train):
             raise DataError(

@@ -17,7 +17,7 @@ from pauca.errors import PaucaError, UnknownNameError, UsageError
 from pauca.learners import learners
 from pauca.registry import Registry
 from pauca.strategies import strategies
-from pauca.study.settings import StudySettings
+from pauca.study.settings import UNTRAINED, StudySettings
 
 __all__ = ["read_study", "settings_from", "text_of"]
 
@@ -88,13 +88,47 @@ def settings_from(
         whole["models"]["learners"] = _all(
             learners, whole["models"]["learners"], f"{where}, section [models], learners"
         )
+    if "emergence" in whole:
+        _emergence(whole["emergence"], where)
     return StudySettings.model_validate(to_jsonable_python(whole))
+
+
+def _emergence(section: dict[str, Any], where: str) -> None:
+    """Write down every default of the learners in the section and in its part [unseen]."""
+    section["learners"] = _looked_at(section["learners"], f"{where}, section [emergence], learners")
+    unseen = section["unseen"]
+    if unseen is not None and unseen["learners"] is not None:
+        where = f"{where}, section [emergence.unseen], learners"
+        unseen["learners"] = _looked_at(unseen["learners"], where)
+
+
+def _looked_at(choices: Sequence[Mapping[str, Any]], where: str) -> list[dict[str, Any]]:
+    """As ``_all``, for learners that may be left untrained."""
+    marks = [choice.get(UNTRAINED, False) for choice in choices]
+    for i, mark in enumerate(marks):
+        if not isinstance(mark, bool):
+            raise UsageError(
+                f"the value of {UNTRAINED!r} does not fit",
+                expected="true or false",
+                got=repr(mark),
+                where=f"{where}[{i}]",
+            )
+    bare = [{k: v for k, v in choice.items() if k != UNTRAINED} for choice in choices]
+    found = [_whole(learners, choice, f"{where}[{i}]") for i, choice in enumerate(bare)]
+    marked = [{**one, UNTRAINED: True} if m else one for one, m in zip(found, marks, strict=True)]
+    _check_twice(learners, marked, where)
+    return marked
 
 
 def _all(
     registry: Registry[Any], choices: Sequence[Mapping[str, Any]], where: str
 ) -> list[dict[str, Any]]:
     found = [_whole(registry, choice, f"{where}[{i}]") for i, choice in enumerate(choices)]
+    _check_twice(registry, found, where)
+    return found
+
+
+def _check_twice(registry: Registry[Any], found: Sequence[Mapping[str, Any]], where: str) -> None:
     for i, choice in enumerate(found):
         if choice in found[:i]:
             raise UsageError(
@@ -102,7 +136,6 @@ def _all(
                 where=where,
                 todo="list it once: `repetitions` says how often it is run",
             )
-    return found
 
 
 def _whole(registry: Registry[Any], choice: Mapping[str, Any], where: str) -> dict[str, Any]:
@@ -142,10 +175,10 @@ def _located(resolve: Callable[[], dict[str, Any]], where: str) -> dict[str, Any
 
 
 def _check_sense(settings: StudySettings, where: str) -> None:
-    if settings.active is None and settings.models is None:
+    if not (settings.active or settings.models or settings.emergence):
         raise UsageError(
             "the study has nothing to do",
-            expected="a section [active] or [models]",
+            expected="a section [active], [models] or [emergence]",
             where=where,
             todo="see studies/mnist-first.toml for an example",
         )

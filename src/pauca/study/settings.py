@@ -5,7 +5,10 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-__all__ = ["Active", "Models", "StudySettings"]
+__all__ = ["UNTRAINED", "Active", "Emergence", "Models", "StudySettings", "Unseen"]
+
+UNTRAINED = "untrained"
+"""Key of a learner that is measured as it starts."""
 
 Count = Annotated[int, Field(ge=1)]
 Name = Annotated[str, Field(pattern=r"^[\w.+-][\w .+-]*$")]
@@ -63,6 +66,39 @@ class Models(_Frozen):
     train_size: Count | None = None
 
 
+class Unseen(_Frozen):
+    """Each category left out of training in turn, then shown.
+
+    Args:
+        repetitions: How often each learner and category, every time from other weights.
+        classes: Numbers of the categories left out in turn; all of them if left out.
+        learners: What learns; those of the section [emergence] if left out.
+    """
+
+    repetitions: Count = 3
+    classes: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)] | None = None
+    learners: Annotated[list[Chosen], Field(min_length=1)] | None = None
+
+
+class Emergence(_Frozen):
+    """Learners trained on all labels, and everything measured of what emerges inside them.
+
+    Args:
+        repetitions: How often each, every time from other weights.
+        learners: What learns; one with ``untrained = true`` is measured as it starts.
+        items: Training items, as many of each class, on which ensembles are defined; all test items
+            are used besides.
+        groups: Classes that belong together, by name or number; do these share units?
+        unseen: Categories left out; none if left out.
+    """
+
+    repetitions: Count = 10
+    learners: Annotated[list[Chosen], Field(min_length=1)]
+    items: Annotated[int, Field(ge=100)] = 10_000
+    groups: list[Annotated[list[int | str], Field(min_length=2)]] | None = None
+    unseen: Unseen | None = None
+
+
 class StudySettings(_Frozen):
     """A whole study.
 
@@ -75,6 +111,7 @@ class StudySettings(_Frozen):
         data: ``name`` of a data set or ``path`` of one's own, and options of ``load_dataset``.
         active: Strategies to compare.
         models: Models to measure.
+        emergence: Models whose inside is looked at closely.
     """
 
     name: Name
@@ -84,6 +121,7 @@ class StudySettings(_Frozen):
     data: dict[str, Any]
     active: Active | None = None
     models: Models | None = None
+    emergence: Emergence | None = None
 
     def plain(self) -> dict[str, Any]:
         """As plain values, to store and to read again; parts that are not there are left out."""
