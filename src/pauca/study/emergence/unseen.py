@@ -7,12 +7,13 @@ import torch
 from torch import Generator, Tensor
 
 from pauca.analysis import (
+    Formation,
     choose_samples,
     class_overlap,
     dead_units,
     draw_episodes,
     energy,
-    formations,
+    formation,
     nearest_ensemble,
     nearest_mean,
     novelty_auroc,
@@ -27,8 +28,8 @@ from pauca.study.emergence.plain import plain
 
 __all__ = ["look_at"]
 
-_SPLITS, _NULLS = 5, 19
-_SEEN = 3000  # items of seen classes
+_SPLITS, _NULLS = 5, 9
+_SEEN = 2000  # items of seen classes
 _SHOTS = (1, 5, 10)
 
 
@@ -97,24 +98,25 @@ def _layer(
     other = y != like
     renumbered = y[other] - (y[other] > like).to(y.dtype)
     for name in names:
-        asked = formations(
-            detector(name, c + 1),
-            h,
-            y,
-            groups,
-            generator=_again(root, name),
-            splits=_SPLITS,
-            nulls=_NULLS,
-            among=live,
-        )
-        asked |= formations(
+        asked: dict[str, Formation[Tensor]] = {}
+        for group, each in groups.items():
+            asked[group] = formation(
+                detector(name, c + 1),
+                h,
+                y,
+                each,
+                generator=_again(root, name),
+                splits=_SPLITS,
+                nulls=_NULLS if group == "left-out" else 0,
+                among=live,
+            )
+        asked["seen"] = formation(
             detector(name, c),
             h[other],
             renumbered,
-            {"seen": h[~other]},
+            h[~other],
             generator=_again(root, name),
             splits=_SPLITS,
-            nulls=_NULLS,
             among=live,
         )
         forms[name] = {
