@@ -84,7 +84,7 @@ def test_other_measures_of_the_last_round() -> None:
     table = tables.measures_table(group(Plan(repetitions=2)))
     assert table is not None
     assert [c.title for c in table.columns[1:]] == ["Balanced accuracy", "NLL", "Brier", "ECE"]
-    assert texts(table, "ECE") == ["5.0"] * 4
+    assert texts(table, "ECE") == ["5.00"] * 4
     assert texts(table, "Brier")[0].startswith("0.2")
     assert tables.measures_table(Group("active", "", {}, ())) is None
 

@@ -38,6 +38,8 @@ def test_numbers_as_text() -> None:
     assert words.signed(-0.01234) == "\u22121.23"
     assert words.signed(-0.000001) == "+0.00"
     assert words.with_interval(Estimate(0.5, 0.4, 0.6, 3)) == "50.0\u202f% [40.0, 60.0]"
+    narrow = words.with_interval(Estimate(0.9903, 0.9898, 0.9908, 5))
+    assert narrow == "99.03\u202f% [98.98, 99.08]"
     assert words.with_interval(estimate([0.5])) == "50.0\u202f%"
     assert words.with_interval(estimate([])) == "no value"
     assert words.repetitions([5, 5]) == "5 repetitions"

@@ -9,7 +9,7 @@ from pauca.report.areas import AreaRow, AreasRecord
 from pauca.report.estimates import ANYWHERE, COUNT, RANGES, SHARE, Estimate, estimate
 from pauca.report.models import LayerRow, ModelsRecord
 from pauca.report.view import Group, Series, StudyView, number
-from pauca.report.words import share, signed
+from pauca.report.words import fitting, share, signed
 
 __all__ = [
     "Cell",
@@ -69,6 +69,7 @@ def cell(found: Estimate | None, form: Callable[[float], str] = share) -> Cell:
     """A mean with its interval; says how many values were missing."""
     if found is None or found.n == 0:
         return Cell(DASH, f"{found.missing} missing" if found and found.missing else "")
+    form = fitting(found, form)
     sub = f"[{form(found.low)}, {form(found.high)}]" if found.known else "no interval"
     if found.missing:
         sub += f", {found.missing} missing"

@@ -21,6 +21,7 @@ __all__ = [
     "comparison",
     "course_words",
     "curve_words",
+    "fitting",
     "hoyer_words",
     "join",
     "models_summary",
@@ -40,6 +41,10 @@ _NAMED = 4
 """At most this many strategies or models are named one by one in a sentence."""
 
 
+_NARROW = 0.005
+"""An interval narrower than this, as a fraction, would look like a single number at one decimal."""
+
+
 def join(parts: Sequence[str], last: str = "and") -> str:
     """``a``, ``a and b``, ``a, b and c``."""
     if len(parts) < 2:
@@ -57,12 +62,23 @@ def signed(value: float) -> str:
     return f"{round(100 * value, 2) + 0.0:+.2f}".replace("-", "\u2212")
 
 
+def fitting(found: Estimate, form: Callable[[float], str]) -> Callable[[float], str]:
+    """The form itself; for shares with an interval below half a point one with two decimals."""
+    narrow = found.known and found.high - found.low < _NARROW
+    return _share_finely if form is share and narrow else form
+
+
+def _share_finely(value: float) -> str:
+    return f"{round(100 * value, 2) + 0.0:.2f}".replace("-", "\u2212")
+
+
 def with_interval(
     found: Estimate, form: Callable[[float], str] = share, unit: str = "\u202f%"
 ) -> str:
     """``97.1 % [96.5, 97.7]``, or without an interval where there is none."""
     if found.n == 0:
         return "no value"
+    form = fitting(found, form)
     head = f"{form(found.mean)}{unit}"
     return f"{head} [{form(found.low)}, {form(found.high)}]" if found.known else head
 
