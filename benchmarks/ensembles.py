@@ -1,8 +1,7 @@
-"""What finding ensembles costs, and what each detector finds and invents on planted truth.
+"""What finding ensembles costs.
 
     PAUCA_DATA=... python benchmarks/ensembles.py --threads 2
     PAUCA_DATA=... python benchmarks/ensembles.py --threads 1 --whole-class 0
-    python benchmarks/ensembles.py --power
 
 Cost: the activity of every layer of a briefly trained net for MNIST's 10,000 test images, all ten
 classes. ks-mean runs on all units in a process of its own (memory is growth of the resident peak
@@ -10,8 +9,6 @@ over what holds the activations); then, in turn with the published loop over
 ``scipy.stats.ks_2samp``, on some of the units, where members have to be the same. The loop's time
 for all units is its time a pair times the pairs: an estimate. Seconds are of CPU time, which other
 work on the machine hardly changes; wall time is given for ks-mean on all units.
-
-Power: ``pauca.analysis.measure_power`` on planted sets.
 """
 
 import argparse
@@ -33,12 +30,9 @@ from torch import Tensor
 
 import pauca
 from pauca.analysis import (
-    DETECTORS,
     coactivation,
     ks_mean,
     mean_ratio,
-    measure_power,
-    planted,
     selective,
 )
 from pauca.rng import generator_from
@@ -152,31 +146,6 @@ def cost(name: str, x: Tensor, labels: Tensor, units: int, repeats: int, threads
     print(f"  co-activation: {together.seconds:.2f} s of CPU")
 
 
-SETS = {
-    "units alike": {},
-    "gains that spread (sd of log 1)": {"spread": 1.0},
-    "a common drive (correlation .2)": {"correlation": 0.2},
-}
-
-
-def power(repetitions: int) -> None:
-    """Mean power / false-discovery rate, by detector, effect and kind of set."""
-    effects = (0.0, 0.5, 1.0, 2.0)
-    for kind, settings in SETS.items():
-        draw = partial(planted, 1000, 100, [8] * 10, active=0.2, **settings)
-        records = measure_power(draw, effects, repetitions, generator=generator_from(0))
-        print(f"\n{kind}\n\n| detector |" + "".join(f" effect {e:g} |" for e in effects))
-        print("|---|" + "---|" * len(effects))
-        for name in DETECTORS:
-            cells = []
-            for effect in effects:
-                mine = [r for r in records if r.detector == name and r.effect == effect]
-                rate = statistics.mean(r.false_discovery for r in mine)
-                found = statistics.mean(r.power for r in mine)
-                cells.append(f"{rate:.2f}" if effect == 0 else f"{found:.2f} / {rate:.2f}")
-            print(f"| {name} | " + " | ".join(cells) + " |", flush=True)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--learner", nargs="+", default=["forward-forward", "backprop"])
@@ -185,14 +154,9 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--whole-class", type=int, help="the loop on all units, for this class")
-    parser.add_argument("--power", action="store_true")
-    parser.add_argument("--repetitions", type=int, default=20)
     chosen = parser.parse_args()
     torch.set_num_threads(chosen.threads)
     warnings.filterwarnings("ignore", "ks_2samp: Exact calculation unsuccessful")
-    if chosen.power:
-        power(chosen.repetitions)
-        return
     for learner in chosen.learner:
         if chosen.whole_class is not None:
             whole_class(learner, chosen.epochs, chosen.whole_class)
