@@ -128,7 +128,7 @@ def selectivity(layer: Layer) -> dict[str, float]:
     return {name: mean_defined(each[each.isfinite()]).mean for name, each in found.items()}
 
 
-def shuffled(layer: Layer, generator: Generator) -> dict[str, Any]:
+def shuffled(layer: Layer, generator: Generator, *, published: bool) -> dict[str, Any]:
     """How many members there are in all, and with labels in random order.
 
     A definition that finds as many with shuffled labels does not depend on the category.
@@ -140,13 +140,14 @@ def shuffled(layer: Layer, generator: Generator) -> dict[str, Any]:
         drawn = find(layer.tested, shuffle_labels(layer.tested_y, generator), layer.c)
         for name, members in drawn.items():
             record[name]["shuffled"] += int(members.sum()) / _SHUFFLES
-    kept = layer.tested_correct
-    h, y = layer.tested[kept], layer.tested_y[kept]
-    record[PUBLISHED] = {
-        "observed": int(find_published(h, y, layer.c).sum()),
-        "shuffled": float(find_published(h, shuffle_labels(y, generator), layer.c).sum()),
-        "draws": 1,
-    }
+    if published:
+        kept = layer.tested_correct
+        h, y = layer.tested[kept], layer.tested_y[kept]
+        record[PUBLISHED] = {
+            "observed": int(find_published(h, y, layer.c).sum()),
+            "shuffled": float(find_published(h, shuffle_labels(y, generator), layer.c).sum()),
+            "draws": 1,
+        }
     return record
 
 

@@ -140,9 +140,6 @@ class _Work:
                 self._label(condition, layer, shown, members, live)
         if condition == exam.usual:
             self.members[layer], self.live[layer] = members, live
-            with found.timed("nulls"):
-                draw = exam.draws("nulls", condition, layer)
-                found.put("nulls", condition, layer, plain(shuffled(shown, draw)))
         if deep:
             self._deeply(condition, layer, shown, members, live)
 
@@ -152,6 +149,9 @@ class _Work:
         found, draws = self.found, self.exam.draws
         with found.timed("selectivity"):
             found.put("selectivity", condition, layer, plain(selectivity(shown)))
+        with found.timed("nulls"):
+            draw, usual = draws("nulls", condition, layer), condition == self.exam.usual
+            found.put("nulls", condition, layer, plain(shuffled(shown, draw, published=usual)))
         with found.timed("reliability"):
             again = reliability(shown, members, draws("reliability", condition, layer))
             found.put("reliability", condition, layer, again)

@@ -80,8 +80,7 @@ def look_at(
             formed, common = _layer(h, y, each, like, c, root)
             forms[condition][layer], shares[condition][layer] = formed, common
     record["novelty"] = _novelty(learner, x, y, novel, "neutral" if reads else "none")
-    record["few_shot"] = _few_shot(learner, x, y, novel, streams["episodes"], reads)
-    return record
+    return record | _few_shot(learner, x, y, novel, streams["episodes"], reads)
 
 
 _STREAMS = ("items", "novel", "noise", "class", "episodes")
@@ -173,13 +172,17 @@ def _novelty(
 def _few_shot(
     learner: AbstractLearner, x: Tensor, y: Tensor, novel: Tensor, draw: Generator, reads: bool
 ) -> dict[str, Any]:
-    """All classes, the one left out among them, told apart from a few examples of each."""
+    """All classes, the one left out among them, told apart from a few examples of each.
+
+    Accuracy over all classes with its interval, and over items of the class left out alone.
+    """
     both = torch.cat([x, novel])
     labels = torch.cat([y, torch.full((len(novel),), learner.task.c)])
     activity = torch.cat(
         list(_activity(learner, both, "neutral" if reads else "none").values()), dim=1
     )
     record: dict[str, Any] = {}
+    alone: dict[str, Any] = {}
     for shots in _SHOTS:
         episodes = draw_episodes(labels, shots=shots, generator=draw)
         methods = {
@@ -189,8 +192,8 @@ def _few_shot(
         }
         record[str(shots)] = {name: _interval(each.accuracy) for name, each in methods.items()}
         left = {name: each.by_class[-1] for name, each in methods.items()}
-        record[f"{shots}, left-out alone"] = plain({k: float(v) for k, v in left.items()})
-    return record
+        alone[str(shots)] = plain({k: float(v) for k, v in left.items()})
+    return {"few_shot": record, "few_shot_left_out": alone}
 
 
 def _interval(found: Interval) -> list[float]:
