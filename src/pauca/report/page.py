@@ -10,6 +10,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from pauca.report import about
 from pauca.report.areas import AreasRecord, areas_record
+from pauca.report.emergence import Emergence, emergence
+from pauca.report.emergence.words import emergence_summary, plate_svg
 from pauca.report.models import ModelsRecord, models_record
 from pauca.report.sections import sections
 from pauca.report.tables import states_table
@@ -17,7 +19,7 @@ from pauca.report.view import Group, StudyView, read_study
 from pauca.report.words import caution, comparison, models_summary
 from pauca.store.base import AbstractStore
 
-__all__ = ["build_page", "summary"]
+__all__ = ["build_page", "page_of", "summary"]
 
 _SUMMED = 3
 """At most this many groups of one kind are named in the summary."""
@@ -30,6 +32,20 @@ def build_page(store: AbstractStore) -> str:
         StoreError: the store is damaged.
     """
     view = read_study(store)
+    return page_of(store, view, emergence(store, view))
+
+
+def page_of(store: AbstractStore, view: StudyView, found: Sequence[Emergence]) -> str:
+    """The page, from what was made of the store already.
+
+    Args:
+        store: What it is about.
+        view: The same, put in order.
+        found: What there is to say about emergence.
+
+    Raises:
+        StoreError: the store is damaged.
+    """
     environment = Environment(
         loader=PackageLoader("pauca.report"),
         autoescape=True,
@@ -40,7 +56,9 @@ def build_page(store: AbstractStore) -> str:
     return environment.get_template("report.html.j2").render(
         view=view,
         state=about.state_words(view),
-        summary=summary(view),
+        summary=(*emergence_summary(found), *summary(view)),
+        emergence=found,
+        svg=plate_svg,
         sections=tuple(sections(store, view)),
         settings=about.settings_table(view),
         provenance=about.provenance_table(view),

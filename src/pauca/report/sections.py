@@ -53,12 +53,17 @@ class Section:
 
 
 def sections(store: AbstractStore, view: StudyView) -> Iterator[Section]:
-    """Comparisons of strategies first, then models, then their activation walls."""
+    """Comparisons of strategies first, then models, then their activation walls.
+
+    Walls of a study of emergence stand with its ensembles, not here.
+    """
     classes = [str(name) for name in view.data.get("classes") or ()]
     for place, group in enumerate(view.kind("active")):
         yield _active(group, f"a{place}", drawn=place < _GROUPS)
     for place, group in enumerate(view.kind("model")):
         yield from _models(store, group, classes, f"m{place}", drawn=place < _GROUPS)
+    for place, group in enumerate(view.kind("emergence")):
+        yield from _models(store, group, classes, f"e{place}", drawn=place < _GROUPS, walls=False)
 
 
 def _active(group: Group, key: str, *, drawn: bool) -> Section:
@@ -120,10 +125,16 @@ def _bold(areas: AreasRecord) -> tuple[str, ...]:
 
 
 def _models(
-    store: AbstractStore, group: Group, classes: Sequence[str], key: str, *, drawn: bool
+    store: AbstractStore,
+    group: Group,
+    classes: Sequence[str],
+    key: str,
+    *,
+    drawn: bool,
+    walls: bool = True,
 ) -> Iterator[Section]:
-    walls = read_walls(store, group, _WALLS, classes) if drawn else {}
-    order = {model: [wall.layer for wall in found] for model, found in walls.items()}
+    held = read_walls(store, group, _WALLS, classes) if drawn else {}
+    order = {model: [wall.layer for wall in found] for model, found in held.items()}
     record = models_record(group, order)
     tables = (layers_table(record), cost_table(group), measures_table(group))
     yield Section(
@@ -140,11 +151,11 @@ def _models(
             tuple(_course_picture(course, f"{key}t{at}") for at, course in enumerate(learned)),
             (),
         )
-    if walls:
+    if held and walls:
         yield Section(
             f"Activation walls: {group.title}",
-            _walls_lead(len(walls), len(group.series)),
-            tuple(_wall_pictures(walls, record, key)),
+            _walls_lead(len(held), len(group.series)),
+            tuple(_wall_pictures(held, record, key)),
             (),
         )
 

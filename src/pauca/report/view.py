@@ -1,10 +1,10 @@
 """What a store says, put in order: groups of runs that may be compared, and series within them."""
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pauca.report.labels import flatten, key, learner_labels, name_of
 from pauca.store.base import AbstractStore
 from pauca.store.records import Run
 
@@ -13,7 +13,14 @@ __all__ = ["BASELINE", "Group", "Series", "StudyView", "flatten", "number", "rea
 BASELINE = "random"
 """Name of the strategy that the others are measured against."""
 
-_VARIED = {"active": "strategy", "model": "learner"}
+_VARIED = {
+    "active": ("strategy",),
+    "model": ("learner",),
+    "emergence": ("learner",),
+    "unseen": ("learner", "left_out"),
+}
+_BRIEF = ("emergence", "unseen")
+"""Kinds whose learners are called by the fewest settings that tell them apart."""
 _PAIRING = frozenset({"study_seed", "repetition"})
 
 
@@ -39,10 +46,11 @@ class Series:
 
 @dataclass(frozen=True)
 class Group:
-    """Series that differ in nothing but the strategy (or, of kind ``model``, the learner).
+    """Series that differ in nothing but the strategy (kind ``active``), the learner (``model`` and
+    ``emergence``), or the learner and the class left out (``unseen``).
 
     Args:
-        kind: ``active`` or ``model``.
+        kind: ``active``, ``model``, ``emergence`` or ``unseen``.
         title: Data set and learner, with what tells this group from the others.
         settings: What all runs of the group share.
         series: In the study's order.
@@ -116,20 +124,6 @@ def number(value: object) -> float:
     return float(value)
 
 
-def flatten(value: Any, prefix: str = "") -> dict[str, Any]:
-    """Nested tables as ``{"data.name": ...}``; a list of plain values stays one value."""
-    if isinstance(value, Mapping) and value:
-        items: Iterable[tuple[object, Any]] = value.items()
-    elif isinstance(value, list | tuple) and any(isinstance(v, Mapping) for v in value):
-        items = enumerate(value, start=1)
-    else:
-        return {prefix: value}
-    flat: dict[str, Any] = {}
-    for key, inner in items:
-        flat |= flatten(inner, f"{prefix}.{key}" if prefix else str(key))
-    return flat
-
-
 def _groups(kind: str, runs: Sequence[Run]) -> tuple[Group, ...]:
     varied = _VARIED[kind]
     shared: dict[str, Mapping[str, Any]] = {}
@@ -138,24 +132,45 @@ def _groups(kind: str, runs: Sequence[Run]) -> tuple[Group, ...]:
         if run.spec.kind != kind:
             continue
         settings = run.spec.settings
-        common = {k: v for k, v in settings.items() if k not in _PAIRING and k != varied}
-        key = _key(common)
-        shared[key] = common
-        members.setdefault(key, {}).setdefault(_key(settings.get(varied)), []).append(run)
+        common = {k: v for k, v in settings.items() if k not in _PAIRING and k not in varied}
+        at = key(common)
+        shared[at] = common
+        own = key([settings.get(name) for name in varied])
+        members.setdefault(at, {}).setdefault(own, []).append(run)
     titles = _titles(list(shared.values()))
+    brief = learner_labels(_learners(runs, _BRIEF)) if kind in _BRIEF else None
     return tuple(
-        Group(kind, title, common, _series(varied, list(members[key].values())))
-        for title, (key, common) in zip(titles, shared.items(), strict=True)
+        Group(kind, title, common, _series(varied[0], list(members[at].values()), brief))
+        for title, (at, common) in zip(titles, shared.items(), strict=True)
     )
 
 
-def _series(varied: str, members: Sequence[Sequence[Run]]) -> tuple[Series, ...]:
+def _learners(runs: Sequence[Run], kinds: Sequence[str]) -> list[Mapping[str, Any]]:
+    """The learner of every run of these kinds."""
+    found = [run.spec.settings.get("learner") for run in runs if run.spec.kind in kinds]
+    return [one for one in found if isinstance(one, Mapping)]
+
+
+def _series(
+    varied: str, members: Sequence[Sequence[Run]], brief: Mapping[str, str] | None
+) -> tuple[Series, ...]:
     things = [runs[0].spec.settings.get(varied) for runs in members]
-    labels = _told_apart([_name(thing) for thing in things], things)
+    if brief is None:
+        labels = _told_apart([name_of(thing) for thing in things], things)
+    else:
+        labels = [
+            brief.get(key(t), name_of(t)) + _left_out(r)
+            for t, r in zip(things, members, strict=True)
+        ]
     return tuple(
-        Series(label, _name(thing), _by_repetition(runs))
+        Series(label, name_of(thing), _by_repetition(runs))
         for label, thing, runs in zip(labels, things, members, strict=True)
     )
+
+
+def _left_out(runs: Sequence[Run]) -> str:
+    left = runs[0].spec.settings.get("left_out")
+    return "" if left is None else f", class {left} left out"
 
 
 def _by_repetition(runs: Sequence[Run]) -> tuple[tuple[int, Run], ...]:
@@ -166,9 +181,9 @@ def _by_repetition(runs: Sequence[Run]) -> tuple[tuple[int, Run], ...]:
 def _titles(commons: Sequence[Mapping[str, Any]]) -> list[str]:
     names = []
     for common in commons:
-        parts = [_name(common.get("data"))]
+        parts = [name_of(common.get("data"))]
         if "learner" in common:
-            parts.append(_name(common["learner"]))
+            parts.append(name_of(common["learner"]))
         names.append(", ".join(parts))
     return _told_apart(names, commons)
 
@@ -183,13 +198,3 @@ def _told_apart(names: Sequence[str], things: Sequence[Any]) -> list[str]:
         extra = ", ".join(f"{key} {own[key]}" for key in differing)
         labels.append(f"{name} ({extra})" if extra else name)
     return labels
-
-
-def _name(thing: Any) -> str:
-    if isinstance(thing, Mapping):
-        return str(thing.get("name") or thing.get("path") or "unnamed")
-    return str(thing if thing is not None else "unnamed")
-
-
-def _key(value: Any) -> str:
-    return json.dumps(value, sort_keys=True, default=str)

@@ -6,8 +6,9 @@ from pathlib import Path
 import pandas as pd
 
 from pauca.errors import StoreError
+from pauca.report.emergence import FOLDER, emergence, write_figures
 from pauca.report.frame import study_frame, write_csv
-from pauca.report.page import build_page
+from pauca.report.page import page_of
 from pauca.report.view import read_study
 from pauca.store import SqliteStore
 
@@ -35,19 +36,24 @@ def results_frame(folder: Path) -> pd.DataFrame:
 def write_report(folder: Path) -> Path:
     """Write ``report.html`` and ``results.csv`` beside the store; the path of the page.
 
-    Both are replaced whole. A study under way gives a report of what is there so far.
+    A study of emergence gets its figures as files too, in ``figures``. All are replaced whole. A study under way gives a report of what is there so far.
 
     Raises:
         StoreError: there is no study in the folder, it is damaged, or it may not be written.
     """
     folder = Path(folder)
     with SqliteStore(folder / _STORE, readonly=True) as store:
-        page = build_page(store)
-        frame = study_frame(read_study(store))
+        view = read_study(store)
+        found = emergence(store, view)
+        page = page_of(store, view, found)
+        frame = study_frame(view)
     path = folder / "report.html"
     draft = path.with_suffix(".html.part")
     try:
         write_csv(frame, folder / "results.csv")
+        plates = [plate for one in found for plate in one.plates]
+        if plates:
+            write_figures(plates, folder / FOLDER)
         draft.write_text(page, encoding="utf-8")
         os.replace(draft, path)
     except OSError as error:

@@ -1,0 +1,52 @@
+"""Figures as files: PDF and SVG for print, and a table of the numbers behind each."""
+
+import io
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from pauca.report.emergence.plate import Plate
+from pauca.report.style import styled
+
+__all__ = ["FOLDER", "write_figures"]
+
+FOLDER = "figures"
+_DPI = 250
+"""Of what is an image inside a figure."""
+
+
+def write_figures(plates: Iterable[Plate], folder: Path) -> tuple[Path, ...]:
+    """Write NAME.pdf, NAME.svg and NAME.csv of each figure; their paths.
+
+    Each file is replaced whole; the same study gives the same bytes.
+
+    Raises:
+        OSError: the folder may not be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for plate in plates:
+        for ending, data in _files(plate).items():
+            path = folder / f"{plate.name}.{ending}"
+            draft = folder / f"{plate.name}.{ending}.part"
+            draft.write_bytes(data)
+            os.replace(draft, path)
+            paths.append(path)
+    return tuple(paths)
+
+
+def _files(plate: Plate) -> dict[str, bytes]:
+    csv = plate.frame.to_csv(index=False, lineterminator="\n", na_rep="nan", float_format="%.6g")
+    pdf = {"CreationDate": None, "ModDate": None, "Creator": None, "Producer": None}
+    return {
+        "pdf": _drawn(plate, "pdf", pdf),
+        "svg": _drawn(plate, "svg", {"Date": None, "Creator": None}),
+        "csv": csv.encode(),
+    }
+
+
+def _drawn(plate: Plate, kind: str, metadata: dict[str, None]) -> bytes:
+    out = io.BytesIO()
+    with styled():
+        plate.drawing.savefig(out, format=kind, metadata=metadata, dpi=_DPI)
+    return out.getvalue()

@@ -1,0 +1,136 @@
+"""A figure with the numbers behind it, and what stands around it on a page."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from pauca.report.emergence.nets import Net, Unseen
+from pauca.report.estimates import Estimate
+from pauca.report.style import Look, looks
+from pauca.report.tables import Table
+
+__all__ = [
+    "CHANCE",
+    "Part",
+    "Plate",
+    "Row",
+    "bar",
+    "grid",
+    "key_line",
+    "net_looks",
+    "spread",
+]
+
+CHANCE = "#8c8c8c"
+"""Colour of what chance gives."""
+
+
+@dataclass(frozen=True, eq=False)
+class Plate:
+    """One figure.
+
+    Args:
+        name: Of its files, without an ending.
+        alt: What it shows, for those who cannot see it.
+        drawing: The figure.
+        frame: Every number that is drawn, one row each.
+    """
+
+    name: str
+    alt: str
+    drawing: Figure
+    frame: pd.DataFrame
+
+
+@dataclass(frozen=True, eq=False)
+class Row:
+    """Figures side by side: a heading, how to read them, what they say."""
+
+    title: str
+    how: str
+    plates: tuple[Plate, ...]
+    says: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """One section: figures, then tables, then tables to be opened.
+
+    Args:
+        title: Heading.
+        lead: What it is about.
+        rows: Figures.
+        tables: In sight.
+        folded: To be opened.
+    """
+
+    title: str
+    lead: str
+    rows: tuple[Row, ...] = ()
+    tables: tuple[Table, ...] = ()
+    folded: tuple[Table, ...] = ()
+
+
+def grid(rows: int, columns: int, width: float, height: float, **share: Any) -> tuple[Figure, Any]:
+    """An empty figure with [rows, columns] axes, each of this size in inches; within ``styled``."""
+    drawing = Figure(figsize=(width * columns, height * rows), layout="constrained")
+    FigureCanvasSVG(drawing)
+    axes = drawing.subplots(rows, columns, squeeze=False, **share)
+    return drawing, np.asarray(axes, dtype=object)
+
+
+def net_looks(nets: Sequence[Net | Unseen]) -> dict[str, Look]:
+    """A look for each net, in the study's order; what was never trained is grey."""
+    trained = [net.label for net in nets if not net.untrained]
+    found = looks(trained)
+    for place, net in enumerate([n for n in nets if n.untrained]):
+        found[net.label] = Look("#7f7f7f", "X" if place == 0 else "Pd*"[place % 3], "solid")
+    return found
+
+
+def spread(found: Estimate) -> tuple[float, float]:
+    """Ends to draw: of the interval, or the mean itself where there is none."""
+    return (found.low, found.high) if found.known else (found.mean, found.mean)
+
+
+def bar(
+    axes: Axes, at: float, found: Estimate, look: Look, *, flat: bool = True, filled: bool = True
+) -> None:
+    """A mean with its interval, lying (``flat``) at height ``at`` or standing at place ``at``."""
+    if found.n == 0:
+        return
+    ends, places = list(spread(found)), [at, at]
+    x, y = (ends, places) if flat else (places, ends)
+    axes.plot(x, y, color=look.colour, linewidth=1.7, zorder=3, solid_capstyle="butt")
+    point = (found.mean, at) if flat else (at, found.mean)
+    axes.plot(
+        [point[0]],
+        [point[1]],
+        marker=look.marker,
+        markersize=6,
+        linestyle="none",
+        color=look.colour,
+        markerfacecolor=look.colour if filled else "white",
+        markeredgewidth=1.1,
+        zorder=4,
+    )
+
+
+def key_line(look: Look, *, filled: bool = True, line: bool = False) -> Line2D:
+    """What stands in a legend for a look."""
+    return Line2D(
+        [],
+        [],
+        color=look.colour,
+        marker=look.marker,
+        linestyle=look.line if line else "none",
+        markerfacecolor=look.colour if filled else "white",
+        markersize=6,
+    )

@@ -1,0 +1,78 @@
+"""Names of learners: no longer than it takes to tell them apart."""
+
+import itertools
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+__all__ = ["flatten", "key", "learner_labels", "name_of"]
+
+_TELLING = ("recipe", "net", "rate", "epochs", "steps", "widths", "adversarial", "goodness", "loss")
+"""Settings that say most about a learner, the most telling first."""
+_MOST = 3
+"""At most this many settings stand in a brief name."""
+
+
+def flatten(value: Any, prefix: str = "") -> dict[str, Any]:
+    """Nested tables as ``{"data.name": ...}``; a list of plain values stays one value."""
+    if isinstance(value, Mapping) and value:
+        items: Iterable[tuple[object, Any]] = value.items()
+    elif isinstance(value, list | tuple) and any(isinstance(v, Mapping) for v in value):
+        items = enumerate(value, start=1)
+    else:
+        return {prefix: value}
+    flat: dict[str, Any] = {}
+    for name, inner in items:
+        flat |= flatten(inner, f"{prefix}.{name}" if prefix else str(name))
+    return flat
+
+
+def name_of(thing: Any) -> str:
+    """The name of a choice, or of a data set by path."""
+    if isinstance(thing, Mapping):
+        return str(thing.get("name") or thing.get("path") or "unnamed")
+    return str(thing if thing is not None else "unnamed")
+
+
+def key(value: Any) -> str:
+    """One text for equal settings."""
+    return json.dumps(value, sort_keys=True, default=str)
+
+
+def learner_labels(learners: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """{key of a learner: its name with the fewest settings that tell it apart}.
+
+    Those ``untrained`` are told apart among themselves, and have that word behind their names.
+    """
+    given = {key(one): one for one in learners}
+    labels: dict[str, str] = {}
+    for untrained in (False, True):
+        held = {at: one for at, one in given.items() if bool(one.get("untrained")) == untrained}
+        word = ", untrained" if untrained else ""
+        labels |= {
+            at: f"{name}{word}" for at, name in zip(held, _brief(list(held.values())), strict=True)
+        }
+    return labels
+
+
+def _brief(learners: Sequence[Mapping[str, Any]]) -> list[str]:
+    flat = [flatten(one) for one in learners]
+    labels = []
+    for own, learner in zip(flat, learners, strict=True):
+        rivals = [f for f in flat if f.get("name") == own.get("name")]
+        chosen = _telling(rivals)
+        extra = ", ".join(f"{name} {own[name]}" for name in chosen if name in own)
+        labels.append(f"{name_of(learner)} ({extra})" if extra else name_of(learner))
+    return labels
+
+
+def _telling(rivals: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    """The fewest settings in which no two are alike; all that differ where few do not suffice."""
+    names = dict.fromkeys(name for rival in rivals for name in rival)
+    differing = [n for n in names if len({key(r.get(n)) for r in rivals}) > 1]
+    differing.sort(key=lambda n: _TELLING.index(n) if n in _TELLING else len(_TELLING))
+    for count in range(_MOST + 1):
+        for chosen in itertools.combinations(differing, count):
+            if len({tuple(key(r.get(n)) for n in chosen) for r in rivals}) == len(rivals):
+                return chosen
+    return tuple(differing)
