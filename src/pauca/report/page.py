@@ -71,10 +71,11 @@ def page_of(store: AbstractStore, view: StudyView, found: Sequence[Emergence]) -
 def summary(view: StudyView) -> tuple[str, ...]:
     """The study in a few sentences, within what the statistics allow."""
     active = [areas_record(group) for group in view.kind("active")[:_SUMMED]]
-    models = [models_record(group) for group in view.kind("model")[:_SUMMED]]
+    trained = (*view.kind("emergence"), *view.kind("model"))
+    models = [models_record(group) for group in trained[:_SUMMED]]
     return (
         *_named(view.kind("active"), [comparison(record) for record in active]),
-        *_named(view.kind("model"), [models_summary(record) for record in models]),
+        *_named(trained, [models_summary(record) for record in models]),
         *_caution(active, models),
     )
 

@@ -21,7 +21,17 @@ from matplotlib.figure import Figure
 
 from pauca.report.view import BASELINE
 
-__all__ = ["Look", "figure", "legend_below", "looks", "plain", "styled", "to_svg"]
+__all__ = [
+    "Look",
+    "figure",
+    "inline_svg",
+    "legend_below",
+    "looks",
+    "plain",
+    "raw_svg",
+    "styled",
+    "to_svg",
+]
 
 INK = "#222222"
 SOFT = "#6b6b6b"
@@ -133,28 +143,58 @@ def to_svg(drawing: Figure, key: str, alt: str) -> str:
         key: Put in front of every id, so that ids are unique over the page's figures.
         alt: What the figure shows, for those who cannot see it.
     """
+    return inline_svg(raw_svg(drawing), drawing.get_size_inches()[0], key, alt)
+
+
+def raw_svg(drawing: Figure, dpi: float | None = None) -> str:
+    """The figure as the text of an SVG file; the same figure gives the same text.
+
+    Args:
+        drawing: The figure.
+        dpi: Of what is an image in it; the style's own if left out.
+    """
     out = io.StringIO()
     with styled():
-        drawing.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
-    root = ElementTree.fromstring(out.getvalue())
+        meta = {"Date": None, "Creator": None}
+        drawing.savefig(out, format="svg", metadata=meta, dpi=dpi or "figure")
+    return out.getvalue()
+
+
+def inline_svg(text: str, width: float, key: str, alt: str) -> str:
+    """An SVG file's text as an element for a page.
+
+    Args:
+        text: As ``raw_svg`` gives it.
+        width: Of the figure, in inches.
+        key: Put in front of every id.
+        alt: What it shows.
+    """
+    root = ElementTree.fromstring(text)
     _localise(root, key)
     root.attrib.pop("version", None)
     root.attrib.pop("height", None)
     root.attrib.pop("width", None)
-    width = drawing.get_size_inches()[0]
     root.attrib |= {"role": "img", "aria-label": plain(alt), "class": "plot"}
     root.attrib["style"] = f"max-width: {width * 96:.0f}px"
     return ElementTree.tostring(root, encoding="unicode", short_empty_elements=True)
 
 
 def _localise(root: ElementTree.Element, key: str) -> None:
-    """Drop name spaces, metadata and style sheets; prefix ids and what refers to them."""
+    """Drop name spaces, metadata and style sheets; prefix ids and what refers to them.
+
+    Images are called by what they show, so equal ones have equal ids, to which nothing refers: the
+    first keeps it.
+    """
+    seen: set[str] = set()
     for parent in list(root.iter()):
         for child in list(parent):
             if child.tag.rpartition("}")[2] in ("metadata", "style"):
                 parent.remove(child)
     for element in root.iter():
         element.tag = element.tag.rpartition("}")[2]
+        if element.get("id") in seen:
+            element.attrib.pop("id")
+        seen.add(element.get("id", ""))
         element.attrib = {
             name.rpartition("}")[2]: _refer(name.rpartition("}")[2], value, key)
             for name, value in element.attrib.items()

@@ -46,8 +46,10 @@ class Series:
 
 @dataclass(frozen=True)
 class Group:
-    """Series that differ in nothing but the strategy (kind ``active``), the learner (``model`` and
-    ``emergence``), or the learner and the class left out (``unseen``).
+    """Series that differ in nothing but what is compared.
+
+    That is the strategy (kind ``active``), the learner (``model``, ``emergence``), or the learner
+    and the class left out (``unseen``).
 
     Args:
         kind: ``active``, ``model``, ``emergence`` or ``unseen``.

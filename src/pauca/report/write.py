@@ -36,7 +36,8 @@ def results_frame(folder: Path) -> pd.DataFrame:
 def write_report(folder: Path) -> Path:
     """Write ``report.html`` and ``results.csv`` beside the store; the path of the page.
 
-    A study of emergence gets its figures as files too, in ``figures``. All are replaced whole. A study under way gives a report of what is there so far.
+    A study of emergence gets its figures as files too, in ``figures``. All are
+    replaced whole. A study under way gives a report of what is there so far.
 
     Raises:
         StoreError: there is no study in the folder, it is damaged, or it may not be written.

@@ -1,6 +1,7 @@
 """A made-up emergence study whose truth is known: which nets have ensembles, and which do not."""
 
 import io
+import itertools
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pauca.store import AbstractStore, MemoryStore, RunSpec
-from tests.report.studies import meta, walls
 from tests.report.studies import Plan as Other
+from tests.report.studies import meta, walls
 
 LAYERS = ("layer1", "layer2", "layer3")
 DEFINITIONS = ("ks-mean", "mean-ratio-1", "mean-ratio-2", "selective", "off")
@@ -59,8 +60,8 @@ class Plan:
     """What is in the made-up study."""
 
     learners: Sequence[Mapping[str, Any]] = (CLEAR, BP_FF, BACKPROP, START, BP_START)
-    truths: Mapping[str, Truth] = None  # type: ignore[assignment]
-    repetitions: int = 5
+    truths: Mapping[str, Truth] | None = None
+    repetitions: int = 3
     classes: int = 6
     units: int = 48
     related: Sequence[Sequence[int]] | None = ((0, 2, 4), (1, 3))
@@ -68,6 +69,7 @@ class Plan:
     unseen_repetitions: int = 3
     models: Sequence[Mapping[str, Any]] = ()
     without: frozenset[str] = frozenset()
+    layers: Sequence[str] = LAYERS
     seed: int = 3
 
     def truth(self, learner: Mapping[str, Any]) -> Truth:
@@ -117,7 +119,9 @@ def _of(plan: Plan, spec: RunSpec) -> tuple[dict[str, Any], dict[str, bytes]]:
     if spec.kind == "unseen":
         return made.unseen(), {}
     record = made.emergence() if spec.kind == "emergence" else made.model()
-    blobs = {"walls.npz": walls(Other(units=plan.units, items=40), made.name, 0)}
+    blobs = {
+        "walls.npz": walls(Other(units=plan.units, items=40, classes=plan.classes), made.name, 0)
+    }
     if spec.kind == "emergence" and "arrays" not in plan.without:
         blobs["emergence.npz"] = made.arrays()
     return {k: v for k, v in record.items() if k not in plan.without}, blobs
@@ -134,6 +138,7 @@ class _Made:
         seed = [plan.seed, int(spec.settings["repetition"]), zlib.crc32(spec.id.encode())]
         self.rng = np.random.default_rng(seed)
         self.c, self.u = plan.classes, plan.units
+        self.layers = plan.layers
         self.own = "neutral" if self.reads else "none"
         self.conditions = (
             ["neutral", "true", "predicted", "wrong", "absent"] if self.reads else ["none"]
@@ -152,20 +157,20 @@ class _Made:
         """``own`` on the diagonal, ``others`` elsewhere."""
         found = self.rng.normal(0, spread, (self.c, self.c)) + others
         found[np.diag_indices(self.c)] += own - others
-        return found.tolist()
+        return [[float(x) for x in row] for row in found]
 
     def model(self) -> dict[str, Any]:
         """What a cell of kind model keeps."""
         hoyer = {
             layer: {"neutral": self.near(h), "true": self.near(h), "true_correct": self.near(h)}
-            for layer, h in zip(LAYERS, self.truth.hoyer, strict=True)
+            for layer, h in zip(self.layers, self.truth.hoyer, strict=False)
         }
         return {
             "round": 0,
             "labels": 1000,
             "metrics": {"accuracy": self.near(self.truth.accuracy, 0.003), "nll": 0.2},
             "hoyer": hoyer,
-            "silent": {layer: {"dead_units": 3, "silent_samples": 0} for layer in LAYERS},
+            "silent": {layer: {"dead_units": 3, "silent_samples": 0} for layer in self.layers},
             "steps": 100,
             "history": [],
             "seconds": {"train": 12.5, "evaluate": 0.7, "lesions": 1.0},
@@ -178,15 +183,15 @@ class _Made:
             **self.model(),
             "reads_label": self.reads,
             "conditions": self.conditions,
-            "layers": list(LAYERS),
-            "units": dict.fromkeys(LAYERS, self.u),
+            "layers": list(self.layers),
+            "units": dict.fromkeys(self.layers, self.u),
             "classes": self.c,
             "defined_on": 1000,
             "tested_on": 500,
             "sparsity": {c: self._sparsity() for c in self.conditions},
             "ensembles": {c: self._each(self._ensembles) for c in self.conditions},
             "selectivity": {
-                c: {layer: self._selectivity() for layer in LAYERS} for c in self.conditions
+                c: {layer: self._selectivity() for layer in self.layers} for c in self.conditions
             },
             "coactivation": {
                 c: {
@@ -197,7 +202,7 @@ class _Made:
                         "class": [0, 1, 2],
                         "chance_auc": 0.55,
                     }
-                    for layer in LAYERS
+                    for layer in self.layers
                 }
                 for c in self.free
             },
@@ -236,8 +241,8 @@ class _Made:
                 )
                 for c in self.free
             },
-            "lesions": {layer: self._lesion(s) for layer in LAYERS},
-            "drive": {f"{a}>{b}": self._drive(s) for a, b in zip(LAYERS, LAYERS[1:], strict=False)},
+            "lesions": {layer: self._lesion(s) for layer in self.layers},
+            "drive": {f"{a}>{b}": self._drive(s) for a, b in itertools.pairwise(self.layers)},
             "pruning": {
                 order: {
                     "kept": [self.u, self.u // 2, self.u // 4, 4],
@@ -249,7 +254,7 @@ class _Made:
                     ("random", 0.1),
                 )
             },
-            "inhibition": {layer: self._inhibition() for layer in LAYERS},
+            "inhibition": {layer: self._inhibition() for layer in self.layers},
         }
 
     def unseen(self) -> dict[str, Any]:
@@ -298,8 +303,8 @@ class _Made:
             "left_out": left,
             "seen": seen,
             "reads_label": self.reads,
-            "layers": list(LAYERS),
-            "units": dict.fromkeys(LAYERS, self.u),
+            "layers": list(self.layers),
+            "units": dict.fromkeys(self.layers, self.u),
             "conditions": conditions,
             "formation": {c: self._each(formed, both) for c in conditions},
             "shared": {c: self._each(shared, both) for c in conditions},
@@ -319,9 +324,9 @@ class _Made:
 
     def arrays(self) -> bytes:
         """Members, live units and mean activity."""
-        out: dict[str, NDArray[Any]] = {}
+        out: dict[str, Any] = {}
         for condition in self.free:
-            for layer in LAYERS:
+            for layer in self.layers:
                 members = self._members()
                 live = np.ones(self.u, dtype=bool)
                 live[-3:] = False
@@ -352,7 +357,7 @@ class _Made:
     def _each(
         self, make: Any, definitions: Sequence[str] = DEFINITIONS
     ) -> dict[str, dict[str, Any]]:
-        return {layer: {d: make() for d in definitions} for layer in LAYERS}
+        return {layer: {d: make() for d in definitions} for layer in self.layers}
 
     def _sparsity(self) -> dict[str, Any]:
         return {
@@ -367,7 +372,7 @@ class _Made:
                 "silent_samples": 0,
                 "hoyer_by_class": self.row(h),
             }
-            for layer, h in zip(LAYERS, self.truth.hoyer, strict=True)
+            for layer, h in zip(self.layers, self.truth.hoyer, strict=False)
         }
 
     def _ensembles(self) -> dict[str, Any]:
@@ -415,7 +420,7 @@ class _Made:
                     for d in DEFINITIONS
                 },
             }
-            for layer in LAYERS
+            for layer in self.layers
         }
 
     def _sharing(self) -> dict[str, Any]:

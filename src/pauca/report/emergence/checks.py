@@ -35,8 +35,8 @@ class Check:
         found: Effect over repetitions.
         above: What the whole interval has to exceed.
         p: Of a test beside the interval, which has to be below .05; None where there is none.
-        by: Key of what it depends on if only checks with this key fail: ``learning rate``,
-            ``label``; empty for none.
+        by: What the claim depends on, if checks with this key are all that fail in a layer and
+            another one with it holds there; empty where a failure is a failure.
     """
 
     test: str
@@ -68,14 +68,15 @@ class Reading:
         net: Label.
         word: Over its layers.
         checks: All of them.
-        layers: {layer: whether every check holds there; None where that is not known}.
+        layers: {layer: ``yes`` if every check holds there, ``no``, ``?`` where it is not known, or
+            what it depends on}.
         note: More words, such as by which definition.
     """
 
     net: str
     word: Word
     checks: tuple[Check, ...]
-    layers: Mapping[str, bool | None]
+    layers: Mapping[str, str]
     note: str = ""
 
     @property
@@ -132,24 +133,26 @@ def compare(
 def reading(net: str, checks: Sequence[Check], note: str = "") -> Reading:
     """Layer by layer: every check holds, one fails, or it cannot be said."""
     layers = {
-        layer: _all([c.holds for c in checks if c.layer == layer])
+        layer: _state([c for c in checks if c.layer == layer])
         for layer in dict.fromkeys(c.layer for c in checks)
     }
     return Reading(net, _word(list(layers.values())), tuple(checks), layers, note)
 
 
-def _all(held: Sequence[bool | None]) -> bool | None:
-    if any(h is False for h in held):
-        return False
-    return None if not held or any(h is None for h in held) else True
+def _state(checks: Sequence[Check]) -> str:
+    failing = {c.by for c in checks if c.holds is False}
+    if failing:
+        by = next(iter(failing)) if len(failing) == 1 else ""
+        return by if by and any(c.holds for c in checks if c.by == by) else "no"
+    return "?" if not checks or any(c.holds is None for c in checks) else "yes"
 
 
-def _word(layers: Sequence[bool | None]) -> Word:
-    if layers and all(h is True for h in layers):
+def _word(layers: Sequence[str]) -> Word:
+    if layers and all(state == "yes" for state in layers):
         return "confirmed"
-    if layers and all(h is False for h in layers):
+    if layers and all(state == "no" for state in layers):
         return "not confirmed"
-    return "depends" if any(h is True for h in layers) else "not decided"
+    return "not decided" if set(layers) <= {"no", "?"} else "depends"
 
 
 def verdict(
@@ -168,8 +171,8 @@ def verdict(
     elif len(set(words)) == 1:
         word = words[0]
     else:
-        word = "depends" if len(set(known)) > 1 or known[0] == "confirmed" else known[0]
-    on = _why_not(readings, missing) if word == "not decided" else _depends(readings)
+        word = "not decided" if set(known) == {"not confirmed"} else "depends"
+    on = _depends(readings) if known else _why_not(readings, missing)
     return Verdict(
         claim,
         word,
@@ -193,29 +196,25 @@ def _why_not(readings: Sequence[Reading], missing: Sequence[str]) -> str:
 
 
 def _depends(readings: Sequence[Reading]) -> str:
-    """On what: of each net that does not agree with itself or with others, where it holds."""
+    """On what: where it holds, of each net."""
     parts = []
     for one in readings:
-        yes = [layer for layer, held in one.layers.items() if held]
-        no = [layer for layer, held in one.layers.items() if held is False]
-        if one.word == "confirmed":
-            parts.append(f"{one.net}: holds in every layer")
-        elif one.word == "not confirmed":
-            parts.append(f"{one.net}: in no layer{_blame(one, no)}")
-        elif one.word == "depends":
-            parts.append(f"{one.net}: holds in {join(yes)}, not in {join(no)}{_blame(one, no)}")
-        else:
+        if one.word == "not decided":
             parts.append(f"{one.net}: not decided")
+            continue
+        said = [
+            f"{_WHERE.get(state, f'on {state}')} in {join(_in(one, state))}"
+            for state in dict.fromkeys(one.layers.values())
+        ]
+        parts.append(f"{one.net}: {', '.join(said)}")
     return "; ".join(parts)
 
 
-def _blame(one: Reading, layers: Sequence[str]) -> str:
-    """Which single kind of comparison fails there, if it is only one."""
-    failing = [c for c in one.checks if c.layer in layers and c.holds is False]
-    kinds = {c.by for c in failing}
-    if len(kinds) == 1 and "" not in kinds:
-        return f" ({kinds.pop()} decides)"
-    return ""
+_WHERE = {"yes": "holds", "no": "not", "?": "not decided"}
+
+
+def _in(one: Reading, state: str) -> list[str]:
+    return [layer for layer, held in one.layers.items() if held == state]
 
 
 def _mark(checks: Sequence[Check]) -> str:

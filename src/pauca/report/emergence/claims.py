@@ -92,16 +92,13 @@ def not_under_backprop(material: Material) -> Verdict:
         " one is. A test marked yes speaks against the claim."
     )
     readings = [_denied(reading(n.label, ensemble_checks(material, n))) for n in nets]
-    found = verdict("Not under plain backprop", readings, rule, missing=_missing(material, nets))
+    found = verdict(
+        "Plain backprop has no such ensembles", readings, rule, missing=_missing(material, nets)
+    )
     if found.word != "depends":
         return found
-    where = [
-        f"{r.net}: there in {join([la for la, held in r.layers.items() if held])}"
-        if any(r.layers.values())
-        else f"{r.net}: {'in no layer' if r.word == 'confirmed' else 'not decided'}"
-        for r in readings
-    ]
-    on = f"ensembles are {'; '.join(where)}"
+    where = [(r.net, [la for la, state in r.layers.items() if state == "yes"]) for r in readings]
+    on = "; ".join(f"{net}: they are there in {join(la) or 'no layer'}" for net, la in where)
     return Verdict(found.claim, found.word, on, rule, found.readings, found.missing)
 
 
@@ -119,7 +116,7 @@ def under_bp_ff(material: Material) -> Verdict:
         " label control included."
     )
     return verdict(
-        "But under backprop on the same goodness (bp-ff)",
+        "Backprop on the same goodness (bp-ff) has such ensembles",
         readings,
         rule,
         missing=_missing(material, nets),
@@ -136,11 +133,11 @@ def accurate(material: Material) -> Verdict:
         f" (paired interval above \u2212{share(ACCURATE)} points) are held to: sparser than the"
         " untrained net and category-specific, by the rules above."
     )
-    claim = "A Forward-Forward net as accurate as backprop still has them"
+    claim = "A Forward-Forward net as accurate as backprop has such ensembles"
     nets = material.trained(FORWARD)
     if best is None or not nets:
-        missing = "backprop" if best is None else "forward-forward"
-        return verdict(claim, (), rule, missing=(f"no {missing} net in this study",))
+        family = "backprop" if best is None else FORWARD
+        return verdict(claim, (), rule, missing=(f"no {family} net in this study",))
     gaps = {net.label: _gap(net, best) for net in nets}
     remarks = tuple(_gap_words(net, best, gaps[net.label]) for net in nets)
     chosen = [net for net in nets if gaps[net.label].known and gaps[net.label].low > -ACCURATE]
@@ -148,8 +145,7 @@ def accurate(material: Material) -> Verdict:
         none = ("no forward-forward net of this study is as accurate as backprop",)
         return verdict(claim, (), rule, missing=none, remarks=remarks)
     readings = [reading(net.label, ensemble_checks(material, net)) for net in chosen]
-    missing = _missing(material, chosen)
-    return verdict(claim, readings, rule, missing=missing, remarks=remarks)
+    return verdict(claim, readings, rule, missing=_missing(material, chosen), remarks=remarks)
 
 
 def _gap(net: Net, best: Net) -> Estimate:

@@ -15,6 +15,7 @@ from pauca.report.words import join, repetitions
 
 __all__ = ["related_claim", "unseen_claim"]
 
+_COMPARED = "what it is compared with"
 SECOND = "mean-ratio-1"
 """The published definition, by which a verdict has to come out too."""
 
@@ -61,7 +62,7 @@ def _unseen_checks(net: Unseen, start: Unseen | None, definition: str) -> list[C
             "More alike than by chance": (
                 "random sets of those sizes",
                 _formed(net, layer, definition, "left-out", "chance"),
-                "",
+                _COMPARED,
             ),
             "More alike than groups without a category": (
                 "random groups of seen items",
@@ -71,12 +72,12 @@ def _unseen_checks(net: Unseen, start: Unseen | None, definition: str) -> list[C
             "More alike than noise": (
                 "noise images",
                 _formed(net, layer, definition, "noise", "jaccard"),
-                "what it is compared with: noise",
+                _COMPARED,
             ),
             "More alike than in the untrained net": (
                 "the same category in the untrained net",
                 {} if start is None else _formed(start, layer, definition, "left-out", "jaccard"),
-                "what it is compared with: the untrained net",
+                "",
             ),
         }
         for test, (what, other, by) in against.items():
@@ -167,7 +168,6 @@ def _by_groups(
                 layer,
                 own.difference,
                 other.difference if other else {},
-                by="what it is compared with: the untrained net",
             ),
         ]
     return reading(f"{net.label}, {definition}", checks) if checks else None
@@ -193,7 +193,6 @@ def _by_looks(material: Material, net: Net, definition: str) -> Reading:
                 layer,
                 own,
                 other,
-                by="what it is compared with: the untrained net",
             ),
         ]
     return reading(f"{net.label}, {definition}", checks)

@@ -18,12 +18,12 @@ __all__ = ["ControlRow", "control_record", "control_row", "control_table", "draw
 _AUC = {
     "true": ("true label", Look("#000000", "o", "solid")),
     "neutral": ("neutral label", Look("#0072B2", "s", "solid")),
-    "wrong_image": ("wrong label: the image's class", Look("#009E73", "^", "solid")),
-    "wrong_label": ("wrong label: the label's class", Look("#D55E00", "v", "solid")),
+    "wrong_image": ("wrong label, image's class", Look("#009E73", "^", "solid")),
+    "wrong_label": ("wrong label, label's class", Look("#D55E00", "v", "solid")),
 }
 _SETS = {
-    "neutral_true": ("image without the answer", Look("#0072B2", "s", "solid")),
-    "blank": ("answer without an image", Look("#D55E00", "v", "solid")),
+    "neutral_true": ("image without the answer", Look("#56B4E9", "D", "solid")),
+    "blank": ("answer without an image", Look("#E69F00", "P", "solid")),
 }
 
 
@@ -109,9 +109,9 @@ def draw_control(rows: Sequence[ControlRow]) -> Figure:
         axes[1][0].set_ylabel("Jaccard with the\nensemble, true label")
         axes[1][0].set_ylim(-0.03, 1.03)
         handles = [key_line(look) for _, look in _AUC.values()]
-        names = [f"AUC, {name}" for name, _ in _AUC.values()]
+        names = [name for name, _ in _AUC.values()]
         handles += [key_line(look) for _, look in _SETS.values()]
-        names += [f"Jaccard, {name}" for name, _ in _SETS.values()]
+        names += [name for name, _ in _SETS.values()]
         legend_below(drawing, [*handles, key_line(Look(CHANCE, "_", "solid"))], [*names, "chance"])
     return drawing
 

@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from pauca.report.emergence.nets import Material, Net
-from pauca.report.emergence.plate import CHANCE, Plate, Row, bar, grid, key_line
+from pauca.report.emergence.plate import CHANCE, Plate, Row, bar, grid, key_line, unit_axis
 from pauca.report.emergence.values import over, three, two
 from pauca.report.estimates import COUNT, SHARE, Estimate
 from pauca.report.style import Look, legend_below, plain, styled
@@ -156,10 +156,11 @@ def draw_ensembles(rows: Sequence[EnsembleRow]) -> Figure:
                 panel.axhline(edge - 0.5, color="#cccccc", linewidth=0.6)
             panel.set_title(plain(next(row.layer for row in rows if row.depth == depth)))
             panel.grid(visible=False, axis="y")
-            panel.set_xlabel("Jaccard index, train and test")
+            panel.set_xlabel("Jaccard, train and test")
         axes[0][0].set_yticks(range(len(nets)), [plain(net) for net in nets])
         axes[0][0].set_ylim(len(nets) - 0.5, -0.5)
-        axes[0][0].set_xlim(-0.02, 1.02)
+        for panel in axes[0]:
+            unit_axis(panel)
         handles = [key_line(_LOOKS[d]) for d in used] + [key_line(Look(CHANCE, "|", "solid"))]
         legend_below(drawing, handles, [*used, "random sets"])
     return drawing

@@ -5,14 +5,12 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from pauca.report.emergence.plate import Plate
+from pauca.report.emergence.plate import DPI, Plate
 from pauca.report.style import styled
 
 __all__ = ["FOLDER", "write_figures"]
 
 FOLDER = "figures"
-_DPI = 250
-"""Of what is an image inside a figure."""
 
 
 def write_figures(plates: Iterable[Plate], folder: Path) -> tuple[Path, ...]:
@@ -37,16 +35,12 @@ def write_figures(plates: Iterable[Plate], folder: Path) -> tuple[Path, ...]:
 
 def _files(plate: Plate) -> dict[str, bytes]:
     csv = plate.frame.to_csv(index=False, lineterminator="\n", na_rep="nan", float_format="%.6g")
-    pdf = {"CreationDate": None, "ModDate": None, "Creator": None, "Producer": None}
-    return {
-        "pdf": _drawn(plate, "pdf", pdf),
-        "svg": _drawn(plate, "svg", {"Date": None, "Creator": None}),
-        "csv": csv.encode(),
-    }
+    return {"pdf": _pdf(plate), "svg": plate.svg.encode(), "csv": csv.encode()}
 
 
-def _drawn(plate: Plate, kind: str, metadata: dict[str, None]) -> bytes:
+def _pdf(plate: Plate) -> bytes:
     out = io.BytesIO()
     with styled():
-        plate.drawing.savefig(out, format=kind, metadata=metadata, dpi=_DPI)
+        meta = dict.fromkeys(("CreationDate", "ModDate", "Creator", "Producer"))
+        plate.drawing.savefig(out, format="pdf", metadata=meta, dpi=DPI)
     return out.getvalue()

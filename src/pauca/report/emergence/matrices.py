@@ -1,7 +1,7 @@
 """What breaks when an ensemble is silenced, and what follows when half of one is driven."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import matplotlib as mpl
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pauca.report.emergence.nets import Material, Net
 from pauca.report.emergence.plate import CHANCE, Plate, Row, bar, grid, net_looks
-from pauca.report.emergence.values import array, dig, mean, named, over, slug
+from pauca.report.emergence.values import array, dig, mean, named, over, slug, two
 from pauca.report.estimates import Estimate
 from pauca.report.style import plain, styled
 from pauca.report.tables import Cell, Column, Table, cell
@@ -26,6 +26,7 @@ __all__ = [
     "draw_effects",
     "effects_plate",
     "effects_record",
+    "largest",
 ]
 
 Floats = NDArray[np.float64]
@@ -37,6 +38,8 @@ PARTS = {
     "drive, answers": ("drive", ("answers",)),
 }
 """Experiment: (where it is stored, which comparison)."""
+UNITS = "drive, units of the next layer"
+"""Its effects are in units of activity, all others are shares of items."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,21 +112,26 @@ def _effects(net: Net, place: str, part: str, path: tuple[str, ...]) -> Effects 
     )
 
 
-def draw_effects(records: Sequence[Effects], classes: Sequence[str] = ()) -> Figure:
+def largest(records: Iterable[Effects]) -> float:
+    """The largest effect of all, as a share, for one scale of colours; .05 at least."""
+    tops = [float(np.nanmax(np.abs(r.excess))) for r in records]
+    return max([*tops, 0.05])
+
+
+def draw_effects(records: Sequence[Effects], classes: Sequence[str], top: float) -> Figure:
     """One panel a layer: rows are ensembles, columns the classes they are asked about."""
     c = len(records[0].excess)
     lesion = records[0].part.startswith("lesions")
-    top = max(max(float(np.nanmax(np.abs(r.excess))) for r in records), 1e-3) * 100
     with styled():
         size = 1.8 + 0.16 * c
-        drawing, axes = grid(1, len(records), size, size)
+        drawing, axes = grid(1, len(records), size, size + 0.3)
         names = [plain(named(classes, k)[:11]) for k in range(c)]
         for panel, one in zip(axes[0], records, strict=True):
             image = panel.imshow(
                 100 * one.excess,
                 cmap=mpl.colormaps["RdBu_r"].with_extremes(bad="#e6e6e6"),
-                vmin=-top,
-                vmax=top,
+                vmin=-100 * top,
+                vmax=100 * top,
             )
             panel.set_title(plain(one.place.replace(">", " \u2192 ")))
             panel.set_xticks(range(c), names, rotation=90, fontsize=8)
@@ -140,11 +148,11 @@ def draw_effects(records: Sequence[Effects], classes: Sequence[str] = ()) -> Fig
     return drawing
 
 
-_FOLLOWS = "activity or answers gained\nbeyond random sets (%)"
+_FOLLOWS = "answers gained beyond\nrandom sets (points)"
 
 
-def effects_plate(records: Sequence[Effects], material: Material) -> Plate:
-    """The figure and every cell of it."""
+def effects_plate(records: Sequence[Effects], material: Material, top: float) -> Plate:
+    """The figure, its colours from -top to top, and every cell of it."""
     frame = pd.DataFrame(
         [
             (
@@ -161,14 +169,14 @@ def effects_plate(records: Sequence[Effects], material: Material) -> Plate:
     return Plate(
         f"{slug(part)}-{slug(net)}",
         f"{part.capitalize()}: {net}",
-        draw_effects(records, material.classes),
+        draw_effects(records, material.classes, top),
         frame,
     )
 
 
 def draw_dominance(records: Sequence[Effects], material: Material) -> Figure:
     """Effect on an ensemble's own class less that on others: one panel an experiment."""
-    parts = [p for p in PARTS if any(r.part == p for r in records)]
+    parts = [p for p in PARTS if p != UNITS and any(r.part == p for r in records)]
     style = net_looks(material.nets)
     groups = [[p for p in parts if p.startswith(w)] for w in ("lesions", "drive")]
     shown = [group for group in groups if group]
@@ -192,10 +200,8 @@ def draw_dominance(records: Sequence[Effects], material: Material) -> Figure:
 
 
 _AXES = {
-    "lesions": "loss on own class less loss on others (points)\nfilled: against sets of its size;"
-    " open: of its size and activity",
-    "drive": "gain of own class less gain of others (%)\nfilled: units of the next layer;"
-    " open: answers",
+    "lesions": "loss on own class less on others\n(points of accuracy)",
+    "drive": "answers gained by own class\nless by others (points)",
 }
 
 
@@ -219,7 +225,8 @@ def dominance_row(records: Sequence[Effects], material: Material) -> Row:
     )
     how = (
         "Right of zero: an ensemble matters to its own class more than to others, beyond what"
-        " random sets of other units do. Bars: 95\u202f% intervals over repetitions."
+        " random sets of other units do. Filled: sets of the same size; open: also about as active."
+        " Bars: 95\u202f% intervals over repetitions."
     )
     plate = Plate("dominance", "Own class against others", draw_dominance(records, material), frame)
     return Row("Is an ensemble needed for its own class?", how, (plate,))
@@ -231,19 +238,24 @@ def dominance_table(records: Sequence[Effects]) -> Table:
         Column("Net", numeric=False),
         Column("Layer", numeric=False),
         Column("Experiment", numeric=False),
-        Column("Own class", "points beyond random sets"),
-        Column("Other classes", "points beyond random sets"),
-        Column("Difference", "points, by repetition"),
+        Column("Own class", "beyond random sets"),
+        Column("Other classes", "beyond random sets"),
+        Column("Difference", "by repetition"),
     )
     cells = tuple(
         (
             Cell(r.net),
             Cell(r.place.replace(">", " \u2192 ")),
             Cell(r.part),
-            cell(over(r.own.values()), signed),
-            cell(over(r.others.values()), signed),
-            cell(over(r.difference.values()), signed),
+            *(
+                cell(over(held.values()), two if r.part == UNITS else signed)
+                for held in (r.own, r.others, r.difference)
+            ),
         )
         for r in records
     )
-    return Table("Lesions and drive", columns, cells)
+    notes = (
+        "Lesions: points of accuracy lost. Drive: points of answers gained; for units of the next"
+        " layer, change of their mean activity.",
+    )
+    return Table("Lesions and drive", columns, cells, notes)

@@ -22,6 +22,7 @@ from pauca.report.emergence.matrices import (
     dominance_table,
     effects_plate,
     effects_record,
+    largest,
 )
 from pauca.report.emergence.nets import Material, materials
 from pauca.report.emergence.plate import Part, Plate, Row
@@ -134,11 +135,22 @@ def _tables(*tables: Table | None) -> tuple[Table, ...]:
     return tuple(table for table in tables if table is not None)
 
 
-def _each(title: str, how: str, plates: Iterable[Plate | None]) -> tuple[Row, ...]:
-    """One row a net, the words before the first of them."""
+def _each(
+    title: str, how: str, plates: Iterable[Plate | None], shown: int | None = None
+) -> tuple[Row, ...]:
+    """One row a net, the words before the first of them.
+
+    Untrained nets have to be opened, and with ``shown`` all but so many.
+    """
     found = [plate for plate in plates if plate is not None]
     return tuple(
-        Row(title if at == 0 else "", how if at == 0 else "", (plate,))
+        Row(
+            title if at == 0 else "",
+            how if at == 0 else "",
+            (plate,),
+            each=True,
+            folded=at > 0 and (plate.alt.endswith(", untrained") or at >= (shown or len(found))),
+        )
         for at, plate in enumerate(found)
     )
 
@@ -165,8 +177,8 @@ def _ensembles(
     how = (
         "Mean activity of each unit on test items of a class, no answer shown; units stand in order"
         " of the class they prefer, the same order in all rows of a column. Members of the class's"
-        f" ensemble ({DEFINITION}) are red. Category-specific: red strokes stand in another place in"
-        " each row."
+        f" ensemble ({DEFINITION}) are red. Category-specific: red strokes stand in another place"
+        " in each row."
     )
     pictures = (
         *((ensembles_row(rows),) if rows else ()),
@@ -231,8 +243,8 @@ def _sharing(
         if (held := [s for s in shared if s.net == net.label])
     }
     matrix = (
-        "Units that two classes share, over what random sets of their sizes would: purple they"
-        " share, orange they avoid each other, white is chance, grey undefined. Large dots: new"
+        "Units that two classes share, over what random sets of their sizes would: orange they"
+        " share, purple they avoid each other, white is chance, grey undefined. Large dots: new"
         " nets would show it too (t test over repetitions); small dots: not chance in these nets"
         " (exact test); false-discovery rate 5\u202f%, over pairs."
     )
@@ -251,7 +263,9 @@ def _sharing(
                 matrix,
                 (sharing_plate(h, material) for h in by_net.values()),
             ),
-            *_each("Trees of classes", tree, (trees_plate(h, material) for h in by_net.values())),
+            *_each(
+                "Trees of classes", tree, (trees_plate(h, material) for h in by_net.values()), 1
+            ),
         ),
         (),
         (related_table(contrasts),) if contrasts else (),
@@ -265,8 +279,8 @@ def _unseen(material: Material) -> Part | None:
     if not material.unseen:
         return None
     shares = (
-        "Units that the ensemble of a category never seen shares with those of seen categories, over"
-        " what random sets would; summed over repetitions. Purple: more than chance."
+        "Units that the ensemble of a category never seen shares with those of seen categories,"
+        " over what random sets would; summed over repetitions. Orange: more than chance."
     )
     novelty, few = novelty_plate(material), few_shot_plate(material)
     scores = Row(
@@ -313,14 +327,15 @@ def _causes(material: Material) -> Part | None:
         *_matrices(effects, material, drawn),
         *_rows(pruning_row(material)),
         *((inhibition_row(inhibition, material),) if inhibition else ()),
-        *_each("Distributions", histograms, (histograms_plate(h) for h in by_net.values())),
+        *_each("Distributions", histograms, (histograms_plate(h) for h in by_net.values()), 1),
     )
     if not rows:
         return None
     return Part(
         "Causes",
-        "Are the units needed, or a by-product? Ensembles are silenced or driven, units are removed,"
-        " inhibition is taken away; beside each stands what random sets of as many units do.",
+        "Are the units needed, or a by-product? Ensembles are silenced or driven, units are"
+        " removed, inhibition is taken away; beside each stands what random sets of as many units"
+        " do.",
         rows,
         (),
         (
@@ -347,7 +362,9 @@ def _matrices(effects: Sequence[Effects], material: Material, drawn: set[str]) -
         for one in effects:
             if one.part == part and one.net in drawn:
                 held.setdefault(one.net, []).append(one)
-        rows += _each(title, _HOW[part], (effects_plate(h, material) for h in held.values()))
+        top = largest(one for records in held.values() for one in records)
+        plates = (effects_plate(h, material, top) for h in held.values())
+        rows += _each(title, _HOW[part], plates)
     return tuple(rows)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,11 +14,12 @@ from matplotlib.lines import Line2D
 
 from pauca.report.emergence.nets import Net, Unseen
 from pauca.report.estimates import Estimate
-from pauca.report.style import Look, looks
+from pauca.report.style import Look, looks, raw_svg
 from pauca.report.tables import Table
 
 __all__ = [
     "CHANCE",
+    "DPI",
     "Part",
     "Plate",
     "Row",
@@ -26,8 +28,11 @@ __all__ = [
     "key_line",
     "net_looks",
     "spread",
+    "unit_axis",
 ]
 
+DPI = 250
+"""Of what is an image inside a figure."""
 CHANCE = "#8c8c8c"
 """Colour of what chance gives."""
 
@@ -48,15 +53,32 @@ class Plate:
     drawing: Figure
     frame: pd.DataFrame
 
+    @cached_property
+    def svg(self) -> str:
+        """The figure as the text of an SVG file."""
+        text = raw_svg(self.drawing, DPI)
+        # places are settled: a second file need not work them out again
+        self.drawing.set_layout_engine("none")
+        return text
+
 
 @dataclass(frozen=True, eq=False)
 class Row:
-    """Figures side by side: a heading, how to read them, what they say."""
+    """Figures side by side.
+
+    Args:
+        title: Heading; empty where the row goes on with what is above.
+        how: How to read them.
+        plates: The figures.
+        each: Whether it is one of several of the same kind, so that its name has to be shown.
+        folded: Whether it has to be opened to be seen.
+    """
 
     title: str
     how: str
     plates: tuple[Plate, ...]
-    says: tuple[str, ...] = ()
+    each: bool = False
+    folded: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,3 +156,9 @@ def key_line(look: Look, *, filled: bool = True, line: bool = False) -> Line2D:
         markerfacecolor=look.colour if filled else "white",
         markersize=6,
     )
+
+
+def unit_axis(axes: Axes) -> None:
+    """A lying axis from 0 to 1 whose numbers do not run into those of the next panel."""
+    axes.set_xlim(-0.02, 1.02)
+    axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "", "0.5", "", "1"])

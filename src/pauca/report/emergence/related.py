@@ -1,11 +1,14 @@
 """Do related classes share units: named groups, and Mantel tests against looks and confusions."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from pauca.analysis import group_contrast
 from pauca.report.emergence.nets import Material, Net
@@ -124,15 +127,14 @@ def _tells(own: Sequence[int]) -> bool:
     return len(sizes) > 1 and max(sizes.values(), default=0) > 1
 
 
-def _means(ratio: object, own: Sequence[int]) -> tuple[float, float]:
+def _means(ratio: NDArray[Any], own: Sequence[int]) -> tuple[float, float]:
     """Mean over defined pairs within groups, and between them; NaN without any."""
     inside: list[float] = []
     outside: list[float] = []
-    rows: Sequence[Sequence[float]] = ratio  # type: ignore[assignment]
     for i in range(len(own)):
         for j in range(i + 1, len(own)):
-            if not math.isnan(rows[i][j]):
-                (inside if own[i] == own[j] else outside).append(float(rows[i][j]))
+            if not math.isnan(ratio[i, j]):
+                (inside if own[i] == own[j] else outside).append(float(ratio[i, j]))
     return _average(inside), _average(outside)
 
 
@@ -187,7 +189,12 @@ def _shape(marker: str) -> Look:
     return Look(INK, marker, "solid")
 
 
-def _contrasts(panel, contrasts, places, style) -> None:  # type: ignore[no-untyped-def]
+def _contrasts(
+    panel: Axes,
+    contrasts: Sequence[Contrast],
+    places: Sequence[tuple[str, str]],
+    style: Mapping[str, Look],
+) -> None:
     panel.axvline(1, color=CHANCE, linewidth=1.4, zorder=1)
     for one in contrasts:
         at = places.index((one.net, one.layer))
@@ -199,7 +206,12 @@ def _contrasts(panel, contrasts, places, style) -> None:  # type: ignore[no-unty
     panel.grid(visible=False, axis="y")
 
 
-def _relations(panel, relations, places, style) -> None:  # type: ignore[no-untyped-def]
+def _relations(
+    panel: Axes,
+    relations: Sequence[Relation],
+    places: Sequence[tuple[str, str]],
+    style: Mapping[str, Look],
+) -> None:
     panel.axvline(0, color=CHANCE, linewidth=1.4, zorder=1)
     for one in relations:
         at = places.index((one.net, one.layer))

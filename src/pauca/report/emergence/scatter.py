@@ -10,7 +10,7 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
 from pauca.report.emergence.nets import Material, Net
-from pauca.report.emergence.plate import Plate, Row, grid, key_line, spread
+from pauca.report.emergence.plate import Plate, Row, grid, key_line, spread, unit_axis
 from pauca.report.emergence.values import over
 from pauca.report.estimates import SHARE, Estimate
 from pauca.report.style import INK, Look, legend_below, plain, styled
@@ -99,11 +99,15 @@ def draw_scatter(points: Sequence[Point]) -> Figure:
                 )
             panel.set_title(plain(next(p.layer for p in points if p.depth == depth)))
             panel.set_xlabel("Hoyer sparsity (0 to 1)")
-        axes[0][0].set_xlim(0, 1)
+        for panel in axes[0]:
+            unit_axis(panel)
         axes[0][0].set_ylabel("test accuracy (%)")
         scale = drawing.colorbar(
             mpl.cm.ScalarMappable(norm, colours), ax=axes, pad=0.015, shrink=0.9
         )
+        scale.ax.minorticks_off()
+        used = sorted(set(rates)) or [low]
+        scale.set_ticks(used, labels=[f"{rate:g}" for rate in used])
         scale.set_label("learning rate")
         scale.outline.set_visible(False)
         keys = [key_line(Look(INK, marker[f], "solid"), filled=False) for f in families]
@@ -133,8 +137,8 @@ def scatter_row(material: Material) -> Row | None:
     )
     how = (
         "Each mark is one trained net; bars are 95\u202f% intervals over repetitions. If the same"
-        " learner moves to the right as its colour changes, its sparsity is a matter of the learning"
-        " rate. Further up and right: accurate and sparse."
+        " learner moves to the right as its colour changes, its sparsity is a matter of the"
+        " learning rate. Further up and right: accurate and sparse."
     )
     plate = Plate("accuracy-sparsity", "Accuracy against sparsity", draw_scatter(points), frame)
     return Row("Accuracy against sparsity", how, (plate,))

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -60,9 +61,9 @@ class Sharing:
     definition: str
     repetitions: tuple[int, ...]
     ratios: Floats
-    combined: CombinedOverlap[Floats]
+    combined: CombinedOverlap[NDArray[Any]]
     distances: Floats
-    tree: Dendrogram[Floats] | None
+    tree: Dendrogram[NDArray[Any]] | None
 
 
 def sharing_record(net: Net, layer: str, definition: str, arrays: Arrays) -> Sharing | None:
@@ -99,7 +100,7 @@ def _mean(tables: Sequence[Floats]) -> Floats:
     return found
 
 
-def _tree(distances: Floats) -> Dendrogram[Floats] | None:
+def _tree(distances: Floats) -> Dendrogram[NDArray[Any]] | None:
     """None where single pairs have no distance, as where two ensembles never existed together."""
     own = ~np.isnan(distances.diagonal())
     if own.sum() < 2 or np.isnan(distances[np.ix_(own, own)]).any():
@@ -115,7 +116,7 @@ def draw_sharing(records: Sequence[Sharing], classes: Sequence[str] = ()) -> Fig
     size = 2.3 + 0.11 * c
     with styled():
         drawing, axes = grid(len(definitions), len(layers), size, size - 0.35)
-        image = None
+        image: Any = None
         for record in records:
             row, column = definitions.index(record.definition), layers.index(record.layer)
             panel = axes[row][column]
@@ -132,14 +133,14 @@ def draw_sharing(records: Sequence[Sharing], classes: Sequence[str] = ()) -> Fig
     return drawing
 
 
-def _matrix(axes: Axes, record: Sharing) -> object:
+def _matrix(axes: Axes, record: Sharing) -> Any:
     """The mean ratio of each pair; marks where it is surely not chance."""
     ratio = np.asarray(record.combined.ratio)
     with np.errstate(divide="ignore"):
         colour = np.clip(np.log2(ratio), -_REACH - 0.5, _REACH + 0.5)
     image = axes.imshow(
         colour,
-        cmap=mpl.colormaps["PuOr_r"].with_extremes(bad="#efefef"),
+        cmap=mpl.colormaps["PuOr_r"].with_extremes(bad="#c9c9c9"),
         vmin=-_REACH,
         vmax=_REACH,
     )

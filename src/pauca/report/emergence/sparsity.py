@@ -9,11 +9,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from pauca.report.emergence.nets import Material, Net
-from pauca.report.emergence.plate import Plate, Row, bar, grid, net_looks
+from pauca.report.emergence.plate import Plate, Row, bar, grid, key_line, net_looks, unit_axis
 from pauca.report.emergence.published import SOURCE, accuracy_on_record, hoyer_on_record
 from pauca.report.emergence.values import over, three
 from pauca.report.estimates import COUNT, SHARE, Estimate
-from pauca.report.style import INK, legend_below, plain, styled
+from pauca.report.style import INK, Look, legend_below, plain, styled
 from pauca.report.tables import Cell, Column, Table, cell
 from pauca.report.words import share
 
@@ -203,17 +203,18 @@ def draw_sparsity(rows: Sequence[SparseRow], material: Material) -> Figure:
             panel.set_xlabel("Hoyer sparsity (0 to 1)")
         axes[0][0].set_yticks(range(len(labels)), [plain(label) for label in labels])
         axes[0][0].set_ylim(len(labels) - 0.5, -0.5)
-        axes[0][0].set_xlim(0, 1)
+        for panel in axes[0]:
+            unit_axis(panel)
         _legend(drawing, any(row.reads_label for row in rows), any(row.record for row in rows))
     return drawing
 
 
 def _legend(drawing: Figure, reads: bool, record: bool) -> None:
-    dot = {"marker": "o", "linestyle": "none", "color": INK}
-    handles = [Line2D([], [], **dot)]
+    dot = Look(INK, "o", "solid")
+    handles = [key_line(dot)]
     names = ["no answer shown, all items"]
     if reads:
-        handles.append(Line2D([], [], markerfacecolor="white", **dot))
+        handles.append(key_line(dot, filled=False))
         names.append("true label shown, correct items")
     if record:
         handles.append(

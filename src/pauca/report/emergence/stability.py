@@ -1,8 +1,10 @@
 """Do nets from other seeds have the same ensembles, once their units are matched?"""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pauca.analysis import seed_stability
 from pauca.report.emergence.arrays import Arrays
@@ -49,7 +51,8 @@ def stability_record(net: Net, arrays: Arrays, definition: str = "selective") ->
     if not net.layers:
         return None
     layer = net.layers[0]
-    profiles, members = [], []
+    profiles: list[NDArray[Any]] = []
+    members: list[NDArray[Any]] = []
     for repetition in sorted(net.records):
         means = arrays.means(net, repetition, layer)
         sets = arrays.members(net, repetition, layer, definition)

@@ -1,8 +1,9 @@
-"""Categories left out of the training: do ensembles form, whom do they resemble, are they noticed?"""
+"""Categories left out of training: do ensembles form, whom do they resemble, are they noticed?"""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -11,11 +12,21 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from pauca.report.emergence.nets import Material, Unseen
-from pauca.report.emergence.plate import CHANCE, Plate, Row, bar, grid, key_line, net_looks
+from pauca.report.emergence.plate import (
+    CHANCE,
+    Plate,
+    Row,
+    bar,
+    grid,
+    key_line,
+    net_looks,
+    unit_axis,
+)
 from pauca.report.emergence.values import array, dig, named, over, slug, two
 from pauca.report.estimates import ANYWHERE, SHARE, Estimate, estimate
 from pauca.report.style import Look, legend_below, plain, styled
 from pauca.report.tables import Cell, Column, Table, cell
+from pauca.report.view import number
 from pauca.report.words import share
 
 __all__ = [
@@ -33,8 +44,8 @@ _PARTS = {
     "left-out": ("category left out", Look("#0072B2", "o", "solid")),
     "seen": ("a seen category", Look("#009E73", "^", "solid")),
     "noise": ("noise", Look("#D55E00", "v", "solid")),
-    "null": ("random groups of seen items", Look("#E69F00", "D", "solid")),
-    "untrained": ("category left out, untrained net", Look("#7f7f7f", "X", "solid")),
+    "null": ("random groups, seen items", Look("#E69F00", "D", "solid")),
+    "untrained": ("left out, untrained net", Look("#7f7f7f", "X", "solid")),
 }
 SCORES = {
     "overlap": "overlap of active units",
@@ -129,8 +140,10 @@ def draw_formation(records: Sequence[Formation], classes: Sequence[str] = ()) ->
             panel.set_xticks(range(len(left)), [named(classes, k)[:11] for k in left], rotation=90)
             panel.set_ylim(-0.03, 1.03)
             panel.grid(visible=False, axis="x")
-        drawing.supylabel("Jaccard index of two halves", fontsize=10)
-        drawing.supxlabel("category left out of the training", fontsize=10)
+        for row in axes:
+            row[0].set_ylabel("Jaccard, two halves")
+        for panel in axes[-1]:
+            panel.set_xlabel("category left out")
         handles = [key_line(_PARTS[p][1]) for p in used] + [key_line(Look(CHANCE, "_", "solid"))]
         legend_below(drawing, handles, [*(_PARTS[p][0] for p in used), "random sets"])
     return drawing
@@ -201,14 +214,14 @@ def draw_shared(
     with styled():
         drawing, axes = grid(1, len(tables), 1.6 + 0.2 * c, 1.5 + 0.2 * len(rows))
         names = [plain(named(classes, k)[:11]) for k in range(c)]
-        image = None
+        image: Any = None
         for place, (layer, ratio) in enumerate(tables.items()):
             panel = axes[0][place]
             with np.errstate(divide="ignore"):
                 colour = np.clip(np.log2(ratio[list(rows)]), -2.5, 2.5)
             image = panel.imshow(
                 colour,
-                cmap=mpl.colormaps["PuOr_r"].with_extremes(bad="#efefef"),
+                cmap=mpl.colormaps["PuOr_r"].with_extremes(bad="#c9c9c9"),
                 vmin=-2,
                 vmax=2,
             )
@@ -253,36 +266,25 @@ def shared_plate(material: Material, net: Unseen, definition: str = "selective")
 
 def scores(net: Unseen) -> dict[str, Estimate]:
     """AUROC of each novelty score: mean over classes, interval over repetitions."""
-    return {
-        name: over(
-            net.over_classes(lambda r, n=name: _first(dig(r, "novelty", n))).values(),
-            SHARE,  # type: ignore[misc]
-        )
-        for name in SCORES
-    }
+    return {name: _over_classes(net, "novelty", name) for name in SCORES}
 
 
 def few_shot(net: Unseen) -> dict[tuple[str, int], Estimate]:
     """{(method, examples): accuracy}, mean over classes, interval over repetitions."""
-    shots = {n for record in net.records.values() for n in record.get("few_shot") or {}}
-    methods = dict.fromkeys(
-        m
-        for record in net.records.values()
-        for held in (record.get("few_shot") or {}).values()
-        for m in held
-    )
-    return {
-        (m, int(n)): over(
-            net.over_classes(lambda r, n=n, m=m: _first(dig(r, "few_shot", n, m))).values(),  # type: ignore[misc]
-            SHARE,
-        )
-        for m in methods
-        for n in sorted(shots, key=int)
-    }
+    held = [r.get("few_shot") or {} for r in net.records.values()]
+    shots = sorted({n for one in held for n in one}, key=int)
+    methods = dict.fromkeys(m for one in held for by_method in one.values() for m in by_method)
+    return {(m, int(n)): _over_classes(net, "few_shot", n, m) for m in methods for n in shots}
 
 
-def _first(value: object) -> float:
-    return float(value[0]) if isinstance(value, list | tuple) and value else math.nan
+def _over_classes(net: Unseen, *path: str) -> Estimate:
+    """The first of the numbers at this place, its own interval left aside."""
+
+    def first(record: Mapping[str, Any]) -> float:
+        value = dig(record, *path)
+        return number(value[0]) if isinstance(value, list | tuple) and value else math.nan
+
+    return over(net.over_classes(first).values(), SHARE)
 
 
 def few_shot_plate(material: Material) -> Plate | None:
@@ -343,7 +345,8 @@ def novelty_plate(material: Material) -> Plate | None:
             panel.grid(visible=False, axis="y")
         axes[0][0].set_yticks(range(len(found)), [plain(label) for label in found])
         axes[0][0].set_ylim(len(found) - 0.5, -0.5)
-        axes[0][0].set_xlim(0, 1)
+        for panel in axes[0]:
+            unit_axis(panel)
     frame = pd.DataFrame(
         [
             (label, score, e.mean, e.low, e.high, e.n)

@@ -34,8 +34,10 @@ def wall_rows(
     for place, (series, walls) in enumerate(found):
         net = labels.get(series, series)
         plates = tuple(_plate(net, wall) for wall in walls)
+        first = place == 0
+        folded = not first and net.endswith(", untrained")
         title = f"Activation walls: {net}"
-        yield Row(title, how if place == 0 else "", plates)
+        yield Row(title, how if first else "", plates, folded=folded)
 
 
 def _plate(net: str, wall: Wall) -> Plate:

@@ -6,7 +6,7 @@ from markupsafe import Markup
 
 from pauca.report.emergence.parts import Emergence
 from pauca.report.emergence.plate import Plate
-from pauca.report.style import to_svg
+from pauca.report.style import inline_svg
 from pauca.report.words import join
 
 __all__ = ["emergence_summary", "plate_svg"]
@@ -21,7 +21,8 @@ def emergence_summary(found: Sequence[Emergence]) -> Iterator[str]:
         order = ("confirmed", "depends", "not confirmed", "not decided")
         names = {"depends": "depends (on what is said below)"}
         parts = [f"{names.get(w, w)}: {join(_quoted(words[w]))}" for w in order if w in words]
-        yield f"Claims, {one.title}. {'; '.join(parts).capitalize()}."
+        text = "; ".join(parts)
+        yield f"Claims, {one.title}. {text[:1].upper()}{text[1:]}."
 
 
 def _quoted(claims: Sequence[str]) -> list[str]:
@@ -35,4 +36,4 @@ def plate_svg(plate: Plate, key: str) -> Markup:
         plate: The figure.
         key: Put in front of its ids.
     """
-    return Markup(to_svg(plate.drawing, key, plate.alt))
+    return Markup(inline_svg(plate.svg, plate.drawing.get_size_inches()[0], key, plate.alt))
