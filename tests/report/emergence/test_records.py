@@ -17,7 +17,9 @@ from pauca.report.emergence.sharing import sharing_record
 from pauca.report.emergence.sparsity import sparsity_record, sparsity_row
 from pauca.report.emergence.spikes import spikes_record, unit_order
 from pauca.report.emergence.stability import stability_record
-from pauca.report.emergence.unseen import formation_record, scores, shared_record
+from pauca.report.emergence.totals import blind_table, totals_table, units_table
+from pauca.report.emergence.unseen import formation_record, shared_record
+from pauca.report.emergence.unseen_scores import scores
 from pauca.report.emergence.values import array, dig, mean, slug
 from pauca.report.estimates import SHARE, estimate
 from pauca.report.view import read_study
@@ -67,6 +69,8 @@ def test_sparsity_is_that_of_the_store_beside_the_record() -> None:
     assert first.published == estimate(correct, SHARE)
     assert first.record == (0.845, 0.805)
     assert [row.record for row in rows if row.untrained] == [()] * 3
+    best = study(Plan(learners=({**CLEAR, "recipe": "best"},), repetitions=1, unseen=()))
+    assert not any(row.record for row in sparsity_record(materials(read_study(best))[0]))
     assert first.indices["dead_units"].mean == 3
 
 
@@ -214,6 +218,19 @@ def test_stability_beats_shuffled_profiles_where_classes_have_units() -> None:
 )
 def test_means_leave_out_what_is_not_there(value: object, expected: float) -> None:
     assert mean(value) == pytest.approx(expected, nan_ok=True)
+
+
+def test_totals_are_over_what_random_sets_share() -> None:
+    table = totals_table(made()[1])
+    assert table is not None
+    first = [cell.text for cell in table.rows[0]]
+    assert first == ["forward-forward", "layer1", "selective", "0.60", "0.55"]  # 12/20, 12/22
+    units, blind = units_table(made()[1]), blind_table(made()[1])
+    assert units is not None
+    assert len(units.rows) == 9
+    assert blind is not None
+    assert [cell.text for cell in blind.rows[0][2:]] == ["3.00", "4.00", "0.90", "0.55"]
+    assert totals_table(Material("", "", (), (), ())) is None
 
 
 def test_small_helpers() -> None:

@@ -182,7 +182,7 @@ def draw_dominance(records: Sequence[Effects], material: Material) -> Figure:
     shown = [group for group in groups if group]
     rows = [list(dict.fromkeys((r.net, r.place) for r in records if r.part in g)) for g in shown]
     with styled():
-        drawing, axes = grid(1, len(shown), 4.6, 1.1 + 0.3 * max(map(len, rows)))
+        drawing, axes = grid(1, len(shown), 5.0, 1.1 + 0.3 * max(map(len, rows)))
         for panel, group, places in zip(axes[0], shown, rows, strict=True):
             panel.axvline(0, color=CHANCE, linewidth=1.4, zorder=1)
             for one in (r for r in records if r.part in group):
@@ -200,8 +200,8 @@ def draw_dominance(records: Sequence[Effects], material: Material) -> Figure:
 
 
 _AXES = {
-    "lesions": "loss on own class less on others\n(points of accuracy)",
-    "drive": "answers gained by own class\nless by others (points)",
+    "lesions": "own class less others\n(points of accuracy lost)",
+    "drive": "own class less others\n(points of answers gained)",
 }
 
 

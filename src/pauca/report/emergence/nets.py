@@ -47,6 +47,11 @@ class Net:
         return bool(self.learner.get("untrained"))
 
     @property
+    def as_published(self) -> bool:
+        """Whether numbers on record of the published code are about this net."""
+        return not self.untrained and self.learner.get("recipe", "published") == "published"
+
+    @property
     def rate(self) -> float:
         """Learning rate; NaN where the settings have none."""
         return number(self.learner.get("rate"))

@@ -50,14 +50,14 @@ from pauca.report.emergence.sparsity import (
 )
 from pauca.report.emergence.spikes import DEFINITION, spikes_plate, spikes_record
 from pauca.report.emergence.stability import stability_table
+from pauca.report.emergence.totals import blind_table, totals_table, units_table
 from pauca.report.emergence.unseen import (
-    few_shot_plate,
     formation_record,
     formation_row,
-    novelty_plate,
     scores_table,
     shared_plate,
 )
+from pauca.report.emergence.unseen_scores import few_shot_plate, novelty_plate
 from pauca.report.emergence.wall_plates import wall_rows
 from pauca.report.tables import Table
 from pauca.report.view import StudyView
@@ -197,7 +197,9 @@ def _ensembles(
         "Does a class have units of its own, and would other items give the same ones?",
         pictures,
         _tables(stable),
-        (ensembles_table(rows),) if rows else (),
+        _tables(
+            ensembles_table(rows) if rows else None, units_table(material), blind_table(material)
+        ),
     )
 
 
@@ -268,7 +270,7 @@ def _sharing(
             ),
         ),
         (),
-        (related_table(contrasts),) if contrasts else (),
+        _tables(related_table(contrasts) if contrasts else None, totals_table(material)),
     )
 
 

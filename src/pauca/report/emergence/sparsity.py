@@ -81,7 +81,7 @@ def _row(data: str, net: Net, layer: str, depth: int) -> SparseRow:
     shown = "true" if net.reads_label else net.own
     published = net.at("sparsity", shown, layer, "hoyer", "correct")
     old = net.at("hoyer", layer, "true_correct")
-    record = () if net.untrained else hoyer_on_record(data, net.family, depth)
+    record = hoyer_on_record(data, net.family, depth) if net.as_published else ()
     return SparseRow(
         net=net.label,
         layer=layer,
@@ -115,7 +115,7 @@ def sparsity_table(rows: Sequence[SparseRow], material: Material) -> Table:
         Column("On record", "single runs"),
         Column("Less the record", "our mean \u2212 theirs"),
     )
-    families = {net.label: net.family for net in material.nets if not net.untrained}
+    families = {net.label: net.family for net in material.nets if net.as_published}
     cells = [_cells(row, material.data, families.get(row.net, "")) for row in rows]
     notes = (
         "Mean and 95\u202f% Student-t interval over repetitions. Hoyer sparsity of one item is 0"

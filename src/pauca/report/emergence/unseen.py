@@ -1,7 +1,7 @@
 """Categories left out of training: do ensembles form, whom do they resemble, are they noticed?"""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,14 +19,11 @@ from pauca.report.emergence.plate import (
     bar,
     grid,
     key_line,
-    net_looks,
-    unit_axis,
 )
 from pauca.report.emergence.values import array, dig, named, over, slug, two
 from pauca.report.estimates import ANYWHERE, SHARE, Estimate, estimate
 from pauca.report.style import Look, legend_below, plain, styled
 from pauca.report.tables import Cell, Column, Table, cell
-from pauca.report.view import number
 from pauca.report.words import share
 
 __all__ = [
@@ -46,11 +43,6 @@ _PARTS = {
     "noise": ("noise", Look("#D55E00", "v", "solid")),
     "null": ("random groups, seen items", Look("#E69F00", "D", "solid")),
     "untrained": ("left out, untrained net", Look("#7f7f7f", "X", "solid")),
-}
-SCORES = {
-    "overlap": "overlap of active units",
-    "energy": "energy",
-    "confidence": "low confidence",
 }
 
 
@@ -262,101 +254,6 @@ def shared_plate(material: Material, net: Unseen, definition: str = "selective")
         draw_shared(tables, net.left_out, material.classes),
         frame,
     )
-
-
-def scores(net: Unseen) -> dict[str, Estimate]:
-    """AUROC of each novelty score: mean over classes, interval over repetitions."""
-    return {name: _over_classes(net, "novelty", name) for name in SCORES}
-
-
-def few_shot(net: Unseen) -> dict[tuple[str, int], Estimate]:
-    """{(method, examples): accuracy}, mean over classes, interval over repetitions."""
-    held = [r.get("few_shot") or {} for r in net.records.values()]
-    shots = sorted({n for one in held for n in one}, key=int)
-    methods = dict.fromkeys(m for one in held for by_method in one.values() for m in by_method)
-    return {(m, int(n)): _over_classes(net, "few_shot", n, m) for m in methods for n in shots}
-
-
-def _over_classes(net: Unseen, *path: str) -> Estimate:
-    """The first of the numbers at this place, its own interval left aside."""
-
-    def first(record: Mapping[str, Any]) -> float:
-        value = dig(record, *path)
-        return number(value[0]) if isinstance(value, list | tuple) and value else math.nan
-
-    return over(net.over_classes(first).values(), SHARE)
-
-
-def few_shot_plate(material: Material) -> Plate | None:
-    """Naming from a few examples: accuracy against examples, one panel a net."""
-    found = {net.label: few_shot(net) for net in material.unseen}
-    found = {label: held for label, held in found.items() if any(e.n for e in held.values())}
-    if not found:
-        return None
-    methods = list(dict.fromkeys(m for held in found.values() for m, _ in held))
-    lines = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00")
-    style = {m: Look(lines[i % 5], "osD^v"[i % 5], "solid") for i, m in enumerate(methods)}
-    with styled():
-        drawing, axes = grid(1, len(found), 2.7, 2.6, sharey=True)
-        for panel, (label, held) in zip(axes[0], found.items(), strict=True):
-            shots = sorted({n for _, n in held})
-            for m in methods:
-                places = [shots.index(n) + 0.08 * methods.index(m) for n in shots if (m, n) in held]
-                known = [held[m, n] for n in shots if (m, n) in held]
-                panel.plot(places, [100 * e.mean for e in known], color=style[m].colour, lw=1.2)
-                for at, e in zip(places, known, strict=True):
-                    bar(panel, at, _scaled(e), style[m], flat=False)
-            panel.set_xticks(range(len(shots)), [str(n) for n in shots])
-            panel.set_title(plain(label), fontsize=9.5)
-            panel.set_xlabel("examples of each class")
-        axes[0][0].set_ylabel("accuracy (%)")
-        legend_below(drawing, [key_line(style[m]) for m in methods], methods)
-    frame = pd.DataFrame(
-        [
-            (label, m, n, e.mean, e.low, e.high, e.n)
-            for label, held in found.items()
-            for (m, n), e in held.items()
-        ],
-        columns=["net", "method", "examples", "mean", "low", "high", "n"],
-    )
-    return Plate("few-shot", "Accuracy of naming from a few examples", drawing, frame)
-
-
-def _scaled(e: Estimate) -> Estimate:
-    return Estimate(100 * e.mean, 100 * e.low, 100 * e.high, e.n)
-
-
-def novelty_plate(material: Material) -> Plate | None:
-    """AUROC of each novelty score, one line a net."""
-    found = {net.label: scores(net) for net in material.unseen}
-    found = {label: held for label, held in found.items() if any(e.n for e in held.values())}
-    if not found:
-        return None
-    style = net_looks(material.unseen)
-    used = [s for s in SCORES if any(held[s].n for held in found.values())]
-    with styled():
-        drawing, axes = grid(1, len(used), 2.6, 1.0 + 0.36 * len(found), sharey=True, sharex=True)
-        for panel, score in zip(axes[0], used, strict=True):
-            panel.axvline(0.5, color=CHANCE, linewidth=1.4, zorder=1)
-            for at, (label, held) in enumerate(found.items()):
-                bar(panel, at, held[score], style[label])
-            panel.set_title(SCORES[score])
-            panel.set_xlabel("AUROC (0.5 is chance)")
-            panel.grid(visible=False, axis="y")
-        axes[0][0].set_yticks(range(len(found)), [plain(label) for label in found])
-        axes[0][0].set_ylim(len(found) - 0.5, -0.5)
-        for panel in axes[0]:
-            unit_axis(panel)
-    frame = pd.DataFrame(
-        [
-            (label, score, e.mean, e.low, e.high, e.n)
-            for label, held in found.items()
-            for score, e in held.items()
-            if e.n
-        ],
-        columns=["net", "score", "mean", "low", "high", "n"],
-    )
-    return Plate("novelty", "How well a category never seen is told from seen ones", drawing, frame)
 
 
 def scores_table(records: Sequence[Formation], material: Material) -> Table:
