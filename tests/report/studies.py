@@ -59,7 +59,7 @@ def models(store: AbstractStore, plan: Plan) -> None:
     _fill(store, plan, specs)
 
 
-def meta(store: AbstractStore, plan: Plan) -> None:
+def meta(store: AbstractStore, plan: Plan, **more: Any) -> None:
     store.put_meta(
         "study",
         {
@@ -75,6 +75,7 @@ def meta(store: AbstractStore, plan: Plan) -> None:
                 "query": plan.query,
                 "learner": {"name": "backprop", "net": "convnet", "rate": 0.001},
             },
+            **more,
         },
     )
     store.put_meta(

@@ -89,13 +89,14 @@ def study(plan: Plan | None = None) -> MemoryStore:
 
 def fill(store: AbstractStore, plan: Plan) -> None:
     """Put it into a store."""
-    meta(store, Other(name="emergence", classes=plan.classes))
+    groups = None if plan.related is None else [list(g) for g in plan.related]
+    emergence = {"repetitions": plan.repetitions, "groups": groups}
+    meta(store, Other(name="emergence", classes=plan.classes), emergence=emergence)
     data = {"study_seed": plan.seed, "data": {"name": "mnist"}, "threads": 1, "device": "cpu"}
-    groups = {} if plan.related is None else {"groups": [list(g) for g in plan.related]}
     specs = []
     for r in range(plan.repetitions):
         for i, learner in enumerate(plan.learners):
-            own = {**data, "repetition": r, "learner": dict(learner), "items": 1000, **groups}
+            own = {**data, "repetition": r, "learner": dict(learner), "items": 1000}
             specs.append(RunSpec(f"e{i}-{r}", "emergence", own))
         for i, learner in enumerate(plan.models):
             own = {**data, "repetition": r, "learner": dict(learner)}

@@ -237,11 +237,19 @@ def _material(
         title=group.title,
         data=name_of(data),
         classes=classes,
-        related=tuple(tuple(map(int, g)) for g in group.settings.get("groups") or ()),
+        related=_related(view, classes),
         nets=tuple(net for net in nets if net.records),
         models=tuple(net for net in models if net.records and key(net.learner) not in known),
         unseen=tuple(unseen),
         pending=tuple(net.label for net in nets if not net.records),
+    )
+
+
+def _related(view: StudyView, classes: tuple[str, ...]) -> tuple[tuple[int, ...], ...]:
+    """Numbers of the classes that the study says belong together, group by group."""
+    groups = (view.settings.get("emergence") or {}).get("groups") or ()
+    return tuple(
+        tuple(classes.index(k) if isinstance(k, str) else int(k) for k in group) for group in groups
     )
 
 
