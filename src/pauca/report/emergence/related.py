@@ -22,6 +22,7 @@ from pauca.report.words import join
 from pauca.rng import generator_from
 
 __all__ = [
+    "CORRELATION",
     "Contrast",
     "Relation",
     "contrast_record",
@@ -31,6 +32,8 @@ __all__ = [
     "relations_record",
 ]
 
+CORRELATION = (-1.0, 1.0)
+"""Range of a correlation."""
 _DRAWS = 9999
 
 
@@ -166,7 +169,9 @@ def draw_related(
     style = net_looks(material.nets)
     panels = [bool(contrasts), bool(relations)]
     with styled():
-        drawing, axes = grid(1, sum(panels), 4.2, 1.0 + 0.3 * len(places), sharey=True)
+        drawing, axes = grid(
+            1, sum(panels), 4.2 if all(panels) else 5.6, 1.0 + 0.3 * len(places), sharey=True
+        )
         free = list(axes[0])
         handles, names = [], []
         if contrasts:
@@ -216,9 +221,13 @@ def _relations(
     for one in relations:
         at = places.index((one.net, one.layer))
         colour = style[one.net].colour
-        bar(panel, at - 0.12, over(one.pixels.values()), Look(colour, "D", "solid"))
+        bar(panel, at - 0.12, over(one.pixels.values(), CORRELATION), Look(colour, "D", "solid"))
         bar(
-            panel, at + 0.12, over(one.confusion.values()), Look(colour, "^", "solid"), filled=False
+            panel,
+            at + 0.12,
+            over(one.confusion.values(), CORRELATION),
+            Look(colour, "^", "solid"),
+            filled=False,
         )
     panel.set_xlabel("Mantel correlation (\u22121 to 1)")
     panel.set_title("All pairs of classes")
@@ -235,7 +244,7 @@ def related_row(
             rows.append((one.net, one.layer, one.definition, name, *_four(over(values.values()))))
     for other in relations:
         for name, values in (("pixels", other.pixels), ("confusion", other.confusion)):
-            found = over(values.values())
+            found = over(values.values(), CORRELATION)
             rows.append((other.net, other.layer, other.definition, f"mantel {name}", *_four(found)))
     columns = ["net", "layer", "definition", "measure", "mean", "low", "high", "n"]
     frame = pd.DataFrame(rows, columns=columns)
