@@ -15,7 +15,7 @@ from pauca.report.emergence.nets import Material, Net
 from pauca.report.emergence.plate import CHANCE, Plate, Row, bar, grid, key_line, net_looks
 from pauca.report.emergence.sharing import Sharing
 from pauca.report.emergence.values import named, over, two
-from pauca.report.estimates import Estimate, estimate
+from pauca.report.estimates import COUNT, Estimate, estimate
 from pauca.report.style import INK, Look, legend_below, plain, styled
 from pauca.report.tables import Cell, Column, Table, cell
 from pauca.report.words import join
@@ -204,8 +204,8 @@ def _contrasts(
     for one in contrasts:
         at = places.index((one.net, one.layer))
         look = Look(style[one.net].colour, "o", "solid")
-        bar(panel, at - 0.12, over(one.within.values()), look)
-        bar(panel, at + 0.12, over(one.between.values()), look, filled=False)
+        bar(panel, at - 0.12, over(one.within.values(), COUNT), look)
+        bar(panel, at + 0.12, over(one.between.values(), COUNT), look, filled=False)
     panel.set_xlabel("shared units, observed / expected")
     panel.set_title("Related classes")
     panel.grid(visible=False, axis="y")
@@ -241,7 +241,9 @@ def related_row(
     rows: list[tuple[object, ...]] = []
     for one in contrasts:
         for name, values in (("within", one.within), ("between", one.between)):
-            rows.append((one.net, one.layer, one.definition, name, *_four(over(values.values()))))
+            rows.append(
+                (one.net, one.layer, one.definition, name, *_four(over(values.values(), COUNT)))
+            )
     for other in relations:
         for name, values in (("pixels", other.pixels), ("confusion", other.confusion)):
             found = over(values.values(), CORRELATION)
@@ -291,8 +293,8 @@ def related_table(contrasts: Sequence[Contrast]) -> Table:
             Cell(one.net),
             Cell(one.layer),
             Cell(one.definition),
-            cell(estimate(list(one.within.values())), two),
-            cell(estimate(list(one.between.values())), two),
+            cell(over(one.within.values(), COUNT), two),
+            cell(over(one.between.values(), COUNT), two),
             cell(estimate(list(one.difference.values())), two),
             Cell("\u2013" if math.isnan(one.p) else f"{one.p:.4f}", f"of {one.ways:,} ways"),
         )
