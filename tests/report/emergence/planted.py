@@ -312,11 +312,12 @@ class _Made:
             "novelty": {
                 s: [self.near(v), v - 0.02, v + 0.02]
                 for s, v in (
-                    ("overlap", 0.5 + 0.3 * novel),
+                    ("overlap, layer1", 0.5 + 0.3 * novel),
                     ("energy", 0.7),
                     ("confidence", 0.8),
                 )
             },
+            "few_shot_left_out": {"5": {m: v - 0.1 for m, v in few.items()}},
             "few_shot": {
                 n: {m: [self.near(v + 0.02 * int(n)), v, v + 0.1] for m, v in few.items()}
                 for n in ("1", "5", "10")

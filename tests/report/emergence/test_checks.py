@@ -103,6 +103,21 @@ def test_the_words_say_where_and_what_is_missing() -> None:
     assert "fewer than two repetitions" in verdict("claim", [read("not decided")], "r").on
 
 
+@pytest.mark.parametrize(
+    ("layers", "mark"),
+    [
+        ([GOOD, GOOD], "yes"),
+        ([GOOD, BAD], "partly"),
+        ([BAD, BAD], "open"),
+        ([BAD, Estimate(-0.5, -0.6, -0.4, 5)], "no"),
+        ([LONE], "unknown"),
+    ],
+)
+def test_open_is_not_the_opposite(layers: list[Estimate], mark: str) -> None:
+    checks = [check(found, f"layer{i}") for i, found in enumerate(layers)]
+    assert [m for m, _ in reading("net", checks).sentences] == [mark]
+
+
 def test_a_sentence_names_test_effect_interval_and_n() -> None:
     checks = [check(GOOD), check(BAD, "layer2", p=0.5)]
     ((mark, sentence),) = reading("net", checks).sentences

@@ -1,6 +1,7 @@
 """Records against small cases by hand, and figures against their numbers."""
 
 import math
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -19,7 +20,7 @@ from pauca.report.emergence.spikes import spikes_record, unit_order
 from pauca.report.emergence.stability import stability_record
 from pauca.report.emergence.totals import blind_table, totals_table, units_table
 from pauca.report.emergence.unseen import formation_record, shared_record
-from pauca.report.emergence.unseen_scores import scores
+from pauca.report.emergence.unseen_scores import few_shot, scores
 from pauca.report.emergence.values import array, dig, mean, slug
 from pauca.report.estimates import SHARE, estimate
 from pauca.report.view import read_study
@@ -54,6 +55,13 @@ def test_nets_are_named_briefly_and_models_counted_once() -> None:
     assert material.start_of(material.nets[0]) is material.nets[2]
     assert material.start_of(material.nets[1]) is None
     assert material.related == ((0, 2, 4), (1, 3))
+
+
+def test_groups_of_a_study_are_by_name_or_number() -> None:
+    store = study(Plan(learners=(CLEAR,), repetitions=1, unseen=(), related=None))
+    view = read_study(store)
+    named = {"emergence": {"groups": [["class 1", 3], [0, "nobody"]]}}
+    assert materials(replace(view, settings=named))[0].related == ((1, 3), (0,))
 
 
 def test_sparsity_is_that_of_the_store_beside_the_record() -> None:
@@ -199,10 +207,13 @@ def test_unseen_categories_class_by_class() -> None:
     assert math.isnan(ratio[0, 0])
     assert np.isnan(ratio[1]).all()
     both = [
-        mean([dig(record(f"u0-{k}-{r}"), "novelty", "overlap")[0] for k in (0, 3)])
+        mean([dig(record(f"u0-{k}-{r}"), "novelty", "overlap, layer1")[0] for k in (0, 3)])
         for r in range(3)
     ]
-    assert scores(net)["overlap"] == estimate(both, SHARE)
+    assert scores(net)["overlap, layer1"] == estimate(both, SHARE)
+    assert list(scores(net)) == ["overlap, layer1", "energy", "confidence"]
+    left_out = few_shot(net, "few_shot_left_out")
+    assert left_out["ensemble overlap", 5] == estimate([0.4] * 3, SHARE)
 
 
 def test_stability_beats_shuffled_profiles_where_classes_have_units() -> None:

@@ -223,7 +223,9 @@ def _mark(checks: Sequence[Check]) -> str:
         return "yes"
     if all(h is None for h in held):
         return "unknown"
-    return "no" if not any(h is True for h in held) else "partly"
+    if any(held):
+        return "partly"
+    return "no" if any(c.turned for c in checks) else "open"
 
 
 def _sentence(test: str, checks: Sequence[Check]) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pauca.report.emergence.checks import Check, Reading, Verdict, Word, compare, reading, verdict
 from pauca.report.emergence.nets import FORWARD, Material, Net
 from pauca.report.emergence.values import over, three, two
-from pauca.report.estimates import Estimate, estimate, paired
+from pauca.report.estimates import SHARE, Estimate, estimate, paired
 from pauca.report.words import join, share, with_interval
 
 __all__ = ["DECIDES", "LEAST_AUC", "ensemble_checks", "first_claims"]
@@ -259,6 +259,7 @@ def _label_checks(net: Net, layer: str) -> Sequence[Check]:
             net.at(*auc, "neutral"),
             above=LEAST_AUC,
             by="the label",
+            within=SHARE,
         ),
         compare(
             "Follows the image, not the label",

@@ -9,7 +9,7 @@ from typing import Any
 from pauca.report.emergence.checks import Check, Reading, Verdict, compare, reading, verdict
 from pauca.report.emergence.claims import DECIDES
 from pauca.report.emergence.nets import FORWARD, Material, Net, Unseen
-from pauca.report.emergence.related import Contrast
+from pauca.report.emergence.related import CORRELATION, Contrast
 from pauca.report.emergence.values import dig, mean
 from pauca.report.words import join, repetitions
 
@@ -186,6 +186,7 @@ def _by_looks(material: Material, net: Net, definition: str) -> Reading:
                 "Mantel correlation of shared units with the likeness of mean images",
                 layer,
                 own,
+                within=CORRELATION,
             ),
             compare(
                 "More so than in the untrained net",

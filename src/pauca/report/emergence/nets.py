@@ -246,11 +246,11 @@ def _material(
 
 
 def _related(view: StudyView, classes: tuple[str, ...]) -> tuple[tuple[int, ...], ...]:
-    """Numbers of the classes that the study says belong together, group by group."""
-    groups = (view.settings.get("emergence") or {}).get("groups") or ()
-    return tuple(
-        tuple(classes.index(k) if isinstance(k, str) else int(k) for k in group) for group in groups
-    )
+    """Numbers of the classes that the study says belong together; unknown names are left out."""
+    named = {name: k for k, name in enumerate(classes)}
+    given = dig(view.settings, "emergence", "groups") or ()
+    numbers = ([k if isinstance(k, int) else named.get(str(k)) for k in one] for one in given)
+    return tuple(tuple(k for k in one if k is not None) for one in numbers)
 
 
 def _like(view: StudyView, kind: str, data: Any) -> Iterator[Group]:

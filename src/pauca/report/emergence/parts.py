@@ -284,7 +284,8 @@ def _unseen(material: Material) -> Part | None:
         "Units that the ensemble of a category never seen shares with those of seen categories,"
         " over what random sets would; summed over repetitions. Orange: more than chance."
     )
-    novelty, few = novelty_plate(material), few_shot_plate(material)
+    novelty = novelty_plate(material)
+    few = [few_shot_plate(material, part) for part in ("few_shot", "few_shot_left_out")]
     scores = Row(
         "Is it noticed as new?",
         "How often an item of the category left out has a higher score than one of a seen category:"
@@ -292,11 +293,11 @@ def _unseen(material: Material) -> Part | None:
         " repetitions.",
         (novelty,) if novelty else (),
     )
-    learned = Row(
+    learned = _each(
         "Is it learned from a few examples?",
         "Accuracy in naming further items from 1, 5 or 10 examples of each category. Means over"
         " categories left out, 95\u202f% intervals over repetitions.",
-        (few,) if few else (),
+        few,
     )
     return Part(
         "Categories never seen",
@@ -304,7 +305,8 @@ def _unseen(material: Material) -> Part | None:
         (
             *((formation_row(known, material),) if known else ()),
             *_each("Whom does it resemble?", shares, (shared_plate(material, n) for n in trained)),
-            *(row for row in (scores, learned) if row.plates),
+            *((scores,) if novelty else ()),
+            *learned,
         ),
         (),
         (scores_table(known, material),) if known else (),

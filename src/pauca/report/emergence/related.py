@@ -15,13 +15,14 @@ from pauca.report.emergence.nets import Material, Net
 from pauca.report.emergence.plate import CHANCE, Plate, Row, bar, grid, key_line, net_looks
 from pauca.report.emergence.sharing import Sharing
 from pauca.report.emergence.values import named, over, two
-from pauca.report.estimates import Estimate, estimate
+from pauca.report.estimates import COUNT, Estimate, estimate
 from pauca.report.style import INK, Look, legend_below, plain, styled
 from pauca.report.tables import Cell, Column, Table, cell
 from pauca.report.words import join
 from pauca.rng import generator_from
 
 __all__ = [
+    "CORRELATION",
     "Contrast",
     "Relation",
     "contrast_record",
@@ -31,6 +32,8 @@ __all__ = [
     "relations_record",
 ]
 
+CORRELATION = (-1.0, 1.0)
+"""Range of a correlation."""
 _DRAWS = 9999
 
 
@@ -166,7 +169,9 @@ def draw_related(
     style = net_looks(material.nets)
     panels = [bool(contrasts), bool(relations)]
     with styled():
-        drawing, axes = grid(1, sum(panels), 4.2, 1.0 + 0.3 * len(places), sharey=True)
+        drawing, axes = grid(
+            1, sum(panels), 4.2 if all(panels) else 5.6, 1.0 + 0.3 * len(places), sharey=True
+        )
         free = list(axes[0])
         handles, names = [], []
         if contrasts:
@@ -199,8 +204,8 @@ def _contrasts(
     for one in contrasts:
         at = places.index((one.net, one.layer))
         look = Look(style[one.net].colour, "o", "solid")
-        bar(panel, at - 0.12, over(one.within.values()), look)
-        bar(panel, at + 0.12, over(one.between.values()), look, filled=False)
+        bar(panel, at - 0.12, over(one.within.values(), COUNT), look)
+        bar(panel, at + 0.12, over(one.between.values(), COUNT), look, filled=False)
     panel.set_xlabel("shared units, observed / expected")
     panel.set_title("Related classes")
     panel.grid(visible=False, axis="y")
@@ -216,9 +221,13 @@ def _relations(
     for one in relations:
         at = places.index((one.net, one.layer))
         colour = style[one.net].colour
-        bar(panel, at - 0.12, over(one.pixels.values()), Look(colour, "D", "solid"))
+        bar(panel, at - 0.12, over(one.pixels.values(), CORRELATION), Look(colour, "D", "solid"))
         bar(
-            panel, at + 0.12, over(one.confusion.values()), Look(colour, "^", "solid"), filled=False
+            panel,
+            at + 0.12,
+            over(one.confusion.values(), CORRELATION),
+            Look(colour, "^", "solid"),
+            filled=False,
         )
     panel.set_xlabel("Mantel correlation (\u22121 to 1)")
     panel.set_title("All pairs of classes")
@@ -232,10 +241,12 @@ def related_row(
     rows: list[tuple[object, ...]] = []
     for one in contrasts:
         for name, values in (("within", one.within), ("between", one.between)):
-            rows.append((one.net, one.layer, one.definition, name, *_four(over(values.values()))))
+            rows.append(
+                (one.net, one.layer, one.definition, name, *_four(over(values.values(), COUNT)))
+            )
     for other in relations:
         for name, values in (("pixels", other.pixels), ("confusion", other.confusion)):
-            found = over(values.values())
+            found = over(values.values(), CORRELATION)
             rows.append((other.net, other.layer, other.definition, f"mantel {name}", *_four(found)))
     columns = ["net", "layer", "definition", "measure", "mean", "low", "high", "n"]
     frame = pd.DataFrame(rows, columns=columns)
@@ -282,8 +293,8 @@ def related_table(contrasts: Sequence[Contrast]) -> Table:
             Cell(one.net),
             Cell(one.layer),
             Cell(one.definition),
-            cell(estimate(list(one.within.values())), two),
-            cell(estimate(list(one.between.values())), two),
+            cell(over(one.within.values(), COUNT), two),
+            cell(over(one.between.values(), COUNT), two),
             cell(estimate(list(one.difference.values())), two),
             Cell("\u2013" if math.isnan(one.p) else f"{one.p:.4f}", f"of {one.ways:,} ways"),
         )

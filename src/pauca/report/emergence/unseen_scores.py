@@ -15,39 +15,49 @@ from pauca.report.view import number
 
 __all__ = ["few_shot", "few_shot_plate", "novelty_plate", "scores"]
 
-SCORES = {
-    "overlap": "overlap of active units",
-    "energy": "energy",
-    "confidence": "low confidence",
-}
+_ORDER = ("overlap", "energy", "confidence")
+"""Scores in this order; a name may go on with the layer it is read from."""
 
 
 def scores(net: Unseen) -> dict[str, Estimate]:
     """AUROC of each novelty score: mean over classes, interval over repetitions."""
-    return {name: _over_classes(net, "novelty", name) for name in SCORES}
+    names = {name for record in net.records.values() for name in record.get("novelty") or {}}
+    return {name: _over_classes(net, "novelty", name) for name in sorted(names, key=_place)}
 
 
-def few_shot(net: Unseen) -> dict[tuple[str, int], Estimate]:
-    """{(method, examples): accuracy}, mean over classes, interval over repetitions."""
-    held = [r.get("few_shot") or {} for r in net.records.values()]
+def _place(score: str) -> tuple[int, str]:
+    kind = score.split(",")[0]
+    return _ORDER.index(kind) if kind in _ORDER else len(_ORDER), score
+
+
+def few_shot(net: Unseen, part: str = "few_shot") -> dict[tuple[str, int], Estimate]:
+    """{(method, examples): accuracy}, mean over classes, interval over repetitions.
+
+    Args:
+        net: Trained without each class in turn.
+        part: ``few_shot``: on all classes; ``few_shot_left_out``: on the one left out.
+    """
+    held = [r.get(part) or {} for r in net.records.values()]
     shots = sorted({n for one in held for n in one}, key=int)
     methods = dict.fromkeys(m for one in held for by_method in one.values() for m in by_method)
-    return {(m, int(n)): _over_classes(net, "few_shot", n, m) for m in methods for n in shots}
+    return {(m, int(n)): _over_classes(net, part, n, m) for m in methods for n in shots}
 
 
 def _over_classes(net: Unseen, *path: str) -> Estimate:
-    """The first of the numbers at this place, its own interval left aside."""
+    """The number at this place, or the first of several, its own interval left aside."""
 
     def first(record: Mapping[str, Any]) -> float:
         value = dig(record, *path)
-        return number(value[0]) if isinstance(value, list | tuple) and value else math.nan
+        if isinstance(value, list | tuple):
+            return number(value[0]) if value else math.nan
+        return number(value)
 
     return over(net.over_classes(first).values(), SHARE)
 
 
-def few_shot_plate(material: Material) -> Plate | None:
+def few_shot_plate(material: Material, part: str = "few_shot") -> Plate | None:
     """Naming from a few examples: accuracy against examples, one panel a net."""
-    found = {net.label: few_shot(net) for net in material.unseen}
+    found = {net.label: few_shot(net, part) for net in material.unseen}
     found = {label: held for label, held in found.items() if any(e.n for e in held.values())}
     if not found:
         return None
@@ -67,7 +77,7 @@ def few_shot_plate(material: Material) -> Plate | None:
             panel.set_xticks(range(len(shots)), [str(n) for n in shots])
             panel.set_title(plain(label), fontsize=9.5)
             panel.set_xlabel("examples of each class")
-        axes[0][0].set_ylabel("accuracy (%)")
+        axes[0][0].set_ylabel(f"accuracy (%)\n{_ITEMS[part]}")
         legend_below(drawing, [key_line(style[m]) for m in methods], methods)
     frame = pd.DataFrame(
         [
@@ -77,7 +87,11 @@ def few_shot_plate(material: Material) -> Plate | None:
         ],
         columns=["net", "method", "examples", "mean", "low", "high", "n"],
     )
-    return Plate("few-shot", "Accuracy of naming from a few examples", drawing, frame)
+    alt = f"Accuracy of naming from a few examples, {_ITEMS[part]}"
+    return Plate(part.replace("_", "-"), alt, drawing, frame)
+
+
+_ITEMS = {"few_shot": "all classes", "few_shot_left_out": "class left out"}
 
 
 def _scaled(e: Estimate) -> Estimate:
@@ -91,14 +105,16 @@ def novelty_plate(material: Material) -> Plate | None:
     if not found:
         return None
     style = net_looks(material.unseen)
-    used = [s for s in SCORES if any(held[s].n for held in found.values())]
+    kept = {s for held in found.values() for s, e in held.items() if e.n}
+    used = sorted(kept, key=_place)
     with styled():
         drawing, axes = grid(1, len(used), 2.6, 1.0 + 0.36 * len(found), sharey=True, sharex=True)
         for panel, score in zip(axes[0], used, strict=True):
             panel.axvline(0.5, color=CHANCE, linewidth=1.4, zorder=1)
             for at, (label, held) in enumerate(found.items()):
-                bar(panel, at, held[score], style[label])
-            panel.set_title(SCORES[score])
+                if score in held:
+                    bar(panel, at, held[score], style[label])
+            panel.set_title(plain(score))
             panel.set_xlabel("AUROC (0.5 is chance)")
             panel.grid(visible=False, axis="y")
         axes[0][0].set_yticks(range(len(found)), [plain(label) for label in found])
