@@ -51,7 +51,8 @@ def main() -> None:
     assert data.test is not None
     learner.fit(data.train.x, data.train.y, generator=generator_from(0))
     before, cpu, wall = peak(), time.process_time(), time.perf_counter()
-    exam = examined(learner, data.train, data.test, asked.items, generator_from(1))
+    predicted = learner.predict(data.test.x)
+    exam = examined(learner, data.train, data.test, predicted, asked.items, generator_from(1))
     found = measure_all(exam)
     cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
     print(f"{asked.learner}: {wall:.0f} s, {cpu:.0f} s of CPU, {peak() - before:.2f} GiB more")

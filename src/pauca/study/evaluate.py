@@ -1,11 +1,12 @@
 """What is measured of a trained learner: predictions, sparsity, walls."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Generator, Tensor
 
 from pauca.analysis import choose_samples, dead_units, hoyer, mean_defined, silent_samples
@@ -13,7 +14,7 @@ from pauca.data import Split
 from pauca.learners import AbstractLearner, LabelInput
 from pauca.metrics import evaluate
 
-__all__ = ["measure", "predictions", "representation", "walls"]
+__all__ = ["measure", "npz", "predictions", "representation", "walls"]
 
 _BLOCK = 2048
 _SHOWN = 200
@@ -86,8 +87,13 @@ def walls(learner: AbstractLearner, split: Split, labels: Tensor, generator: Gen
     arrays: dict[str, Any] = {
         name: layer.cpu().to(torch.float16).numpy() for name, layer in layers.items()
     }
+    return npz({"labels": labels[chosen].numpy(), **arrays})
+
+
+def npz(arrays: Mapping[str, NDArray[Any]]) -> bytes:
+    """The arrays as the bytes of one compressed file."""
     file = io.BytesIO()
-    np.savez_compressed(file, labels=labels[chosen].numpy(), **arrays)
+    np.savez_compressed(file, allow_pickle=False, **arrays)
     return file.getvalue()
 
 

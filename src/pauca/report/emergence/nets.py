@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from pauca.report.emergence.values import dig, mean
 from pauca.report.labels import key, learner_labels, name_of
@@ -11,30 +11,20 @@ from pauca.report.view import Group, Series, StudyView, number
 
 __all__ = ["FORWARD", "LABEL_FREE", "Material", "Net", "Unseen", "materials"]
 
+K = TypeVar("K")
+
 FORWARD = "forward-forward"
 LABEL_FREE = ("neutral", "none")
 """Conditions in which no answer is shown."""
 
 
 @dataclass(frozen=True, eq=False)
-class Net:
-    """One learner over its finished repetitions.
-
-    Args:
-        label: Its name on the page.
-        learner: Its settings.
-        records: {repetition: last record}.
-        runs: {repetition: id of the run}.
-        planned: Repetitions planned.
-        series: Its name in results.csv.
-    """
+class _Learner(Generic[K]):
+    """A learner with the last record of each of its finished runs."""
 
     label: str
     learner: Mapping[str, Any]
-    records: Mapping[int, Mapping[str, Any]]
-    runs: Mapping[int, str]
-    planned: int
-    series: str
+    records: Mapping[K, Mapping[str, Any]]
 
     @property
     def family(self) -> str:
@@ -45,21 +35,6 @@ class Net:
     def untrained(self) -> bool:
         """Whether it is a net as it starts."""
         return bool(self.learner.get("untrained"))
-
-    @property
-    def as_published(self) -> bool:
-        """Whether numbers on record of the published code are about this net."""
-        return not self.untrained and self.learner.get("recipe", "published") == "published"
-
-    @property
-    def rate(self) -> float:
-        """Learning rate; NaN where the settings have none."""
-        return number(self.learner.get("rate"))
-
-    @property
-    def reads_label(self) -> bool:
-        """Whether a label is part of what it reads."""
-        return any(bool(record.get("reads_label")) for record in self.records.values())
 
     @property
     def own(self) -> str:
@@ -75,6 +50,39 @@ class Net:
             if found:
                 return tuple(map(str, found))
         return ()
+
+
+@dataclass(frozen=True, eq=False)
+class Net(_Learner[int]):
+    """One learner over its finished repetitions.
+
+    Args:
+        label: Its name on the page.
+        learner: Its settings.
+        records: {repetition: last record}.
+        runs: {repetition: id of the run}.
+        planned: Repetitions planned.
+        series: Its name in results.csv.
+    """
+
+    runs: Mapping[int, str]
+    planned: int
+    series: str
+
+    @property
+    def as_published(self) -> bool:
+        """Whether numbers on record of the published code are about this net."""
+        return not self.untrained and self.learner.get("recipe", "published") == "published"
+
+    @property
+    def rate(self) -> float:
+        """Learning rate; NaN where the settings have none."""
+        return number(self.learner.get("rate"))
+
+    @property
+    def reads_label(self) -> bool:
+        """Whether a label is part of what it reads."""
+        return any(bool(record.get("reads_label")) for record in self.records.values())
 
     @property
     def accuracy(self) -> dict[int, float]:
@@ -97,7 +105,7 @@ class Net:
 
 
 @dataclass(frozen=True, eq=False)
-class Unseen:
+class Unseen(_Learner[tuple[int, int]]):
     """One learner trained without each class in turn.
 
     Args:
@@ -105,32 +113,6 @@ class Unseen:
         learner: Its settings.
         records: {(class left out, repetition): last record}.
     """
-
-    label: str
-    learner: Mapping[str, Any]
-    records: Mapping[tuple[int, int], Mapping[str, Any]]
-
-    @property
-    def family(self) -> str:
-        """Name of the learner."""
-        return name_of(self.learner)
-
-    @property
-    def untrained(self) -> bool:
-        """Whether it is a net as it starts."""
-        return bool(self.learner.get("untrained"))
-
-    @property
-    def own(self) -> str:
-        """The condition without an answer."""
-        held = [c for record in self.records.values() for c in record.get("conditions") or ()]
-        return next((c for c in LABEL_FREE if c in held), "neutral")
-
-    @property
-    def layers(self) -> tuple[str, ...]:
-        """Names, input side first."""
-        found = (record.get("layers") for record in self.records.values())
-        return tuple(map(str, next(filter(None, found), ())))
 
     @property
     def left_out(self) -> tuple[int, ...]:

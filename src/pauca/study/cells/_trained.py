@@ -1,68 +1,142 @@
-"""Training of one learner within a cell, which a kill may cut off."""
+"""Cells that train one learner, once, and look at it: what they have in common."""
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from time import perf_counter
+from typing import Any, ClassVar
 
-from torch import Generator, Tensor
+from torch import Tensor
 
-from pauca.data import Split, Task
+from pauca.data import Dataset, Split, Task
 from pauca.errors import DataError
 from pauca.learners import AbstractLearner, FitReport
 from pauca.learners.untrained import untrained
-from pauca.study.cells.base import Desk
+from pauca.rng import Streams
+from pauca.study.cells.base import AbstractCell, Desk
+from pauca.study.evaluate import measure, predictions
 from pauca.study.plan import learner_of
 from pauca.study.settings import UNTRAINED
 
-__all__ = ["Trained", "labels_of", "tested", "trained"]
+__all__ = ["AbstractTrained", "Looked", "Trained", "labels_of", "tested"]
 
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """A learner that has learned.
+    """A learner that has learned, and what it is looked at with.
 
     Args:
         learner: Fitted.
-        report: What its training did; no step for one that is left as it starts.
-        seconds: Of the training, those before a kill included.
+        dataset: That it comes from.
+        train: Items that it learned from.
+        test: Items that it is measured on, labelled.
+        probs: What it says of these, float [n, c].
+        streams: Of its repetition.
     """
 
     learner: AbstractLearner
-    report: FitReport
-    seconds: float
+    dataset: Dataset
+    train: Split
+    test: Split
+    probs: Tensor
+    streams: Streams
 
 
-def trained(
-    desk: Desk, task: Task, train: Split, generator: Generator, share: float = 0.95
-) -> Trained:
-    """The learner of the cell's settings, trained, or gone on with where it was cut off.
+@dataclass(frozen=True, eq=False)
+class Looked:
+    """What was seen.
 
     Args:
-        desk: Of the cell.
-        task: What is learned.
-        train: Labelled items.
-        generator: Of the training.
-        share: Part of the cell's time that it takes, for those who watch.
+        record: Kept beside the measures of the predictions.
+        blobs: Arrays kept beside the record.
+        seconds: That parts of it took.
     """
-    settings = desk.settings
-    choice = settings["learner"]
-    learner = learner_of(choice, task, settings["device"])
-    y = labels_of(train, task.name)
-    began = perf_counter()
-    if choice.get(UNTRAINED, False):
-        untrained(learner, train.x, y, generator=generator)
-        return Trained(learner, FitReport(0, 0), perf_counter() - began)
-    course = _Course(desk, share)
-    report = learner.fit_long(
-        train.x,
-        y,
-        generator=generator,
-        checkpoint=desk.checkpoint,
-        told=course.told,
-        progress=course.progress,
-        unlabelled=train.x[:0],
-    )
-    return Trained(learner, report, desk.checkpoint.before + perf_counter() - began)
+
+    record: Mapping[str, Any]
+    blobs: Mapping[str, bytes]
+    seconds: Mapping[str, float]
+
+
+class AbstractTrained(AbstractCell):
+    """Trains once, or goes on with a training that was cut off; then measures, looks and keeps.
+
+    Class attributes:
+        share: Part of the time that training takes, roughly, for those who watch.
+    """
+
+    share: ClassVar[float] = 0.95
+
+    def rounds(self, settings: Mapping[str, Any]) -> int:
+        """One."""
+        return 1
+
+    def label(self, settings: Mapping[str, Any]) -> str:
+        """The learner's name, and whether it is left untrained."""
+        learner = settings["learner"]
+        return f"{learner['name']}{', untrained' if learner.get(UNTRAINED) else ''}"
+
+    def task(self, dataset: Dataset, settings: Mapping[str, Any]) -> Task:
+        """What is learned: the task of the data set."""
+        return dataset.task
+
+    def part(self, split: Split, settings: Mapping[str, Any], streams: Streams | None) -> Split:
+        """The items used of a split, all of them; streams are given for the training split."""
+        return split
+
+    @abstractmethod
+    def look(self, desk: Desk, trained: Trained) -> Looked:
+        """Everything but the predictions."""
+
+    def work(self, desk: Desk) -> None:
+        """Unless it was kept already: train, measure, look, keep."""
+        if desk.run.rounds:
+            desk.checkpoint.remove()
+            return
+        settings, dataset = desk.settings, desk.dataset()
+        streams = Streams(settings["study_seed"], settings["repetition"])
+        train = self.part(dataset.train, settings, streams)
+        learner = learner_of(settings["learner"], self.task(dataset, settings), settings["device"])
+        began = perf_counter()
+        report = self._train(desk, learner, train, streams)
+        ended = perf_counter()
+        test = self.part(tested(dataset.test, dataset.name), settings, None)
+        probs = predictions(learner, test, streams.generator("analysis", 0))
+        looked = self.look(desk, Trained(learner, dataset, train, test, probs, streams))
+        record = {
+            "round": 0,
+            "labels": len(train),
+            "metrics": measure(test, probs),
+            "steps": report.steps,
+            "history": [dict(stage) for stage in report.history],
+            **looked.record,
+            "seconds": {
+                "train": desk.checkpoint.before + ended - began,
+                "evaluate": perf_counter() - ended,
+                **looked.seconds,
+            },
+        }
+        desk.keep(record, looked.blobs)
+        desk.checkpoint.remove()
+        desk.report(1.0)
+
+    def _train(
+        self, desk: Desk, learner: AbstractLearner, train: Split, streams: Streams
+    ) -> FitReport:
+        y = labels_of(train, learner.task.name)
+        generator = streams.generator("model")
+        if desk.settings["learner"].get(UNTRAINED, False):
+            untrained(learner, train.x, y, generator=generator)
+            return FitReport(0, 0)
+        course = _Course(desk, self.share)
+        return learner.fit_long(
+            train.x,
+            y,
+            generator=generator,
+            checkpoint=desk.checkpoint,
+            told=course.told,
+            progress=course.progress,
+            unlabelled=train.x[:0],
+        )
 
 
 def labels_of(split: Split, name: str) -> Tensor:

@@ -22,7 +22,7 @@ from pauca.study.emergence.examined import Examined, Shown
 from pauca.study.emergence.finders import SELECTIVE
 from pauca.study.emergence.plain import plain
 
-__all__ = ["drives", "lesions", "prunings"]
+__all__ = ["drives", "lesions", "prunings", "removal_orders"]
 
 Members = Mapping[str, Tensor]
 
@@ -92,23 +92,33 @@ def drives(exam: Examined, members: Mapping[str, Members]) -> dict[str, Any]:
     return record
 
 
-def prunings(exam: Examined, activity: Mapping[str, Tensor]) -> dict[str, Any]:
+def removal_orders(exam: Examined, layer: str, h: Tensor) -> dict[str, Tensor]:
+    """Units of a layer in the order in which they go, int64 [u], by what goes first.
+
+    Args:
+        exam: The learner.
+        layer: Which.
+        h: Its activity on the defining items, float [n, u].
+    """
+    y = exam.defined.y
+    return {
+        order: removal_order(h, order, labels=y, generator=exam.draws("pruning", order, layer))
+        for order in get_args(Removal)
+    }
+
+
+def prunings(exam: Examined, orders: Mapping[str, Mapping[str, Tensor]]) -> dict[str, Any]:
     """Accuracy while ever fewer units are kept in all layers, by what goes first.
 
     Args:
         exam: The learner.
-        activity: On the defining items, by layer, float [n, u].
+        orders: By layer and by what goes first.
     """
     shown, record = _first(exam.tested, _PRUNED), {}
-    for order in get_args(Removal):
-        orders = {
-            layer: removal_order(
-                h, order, labels=exam.defined.y, generator=exam.draws("pruning", order, layer)
-            )
-            for layer, h in activity.items()
-        }
-        points = pruning_curve(exam.subject, shown.x, shown.y, orders, shares=_SHARES)
-        record[order] = {
+    for first in get_args(Removal):
+        each = {layer: by_first[first] for layer, by_first in orders.items()}
+        points = pruning_curve(exam.subject, shown.x, shown.y, each, shares=_SHARES)
+        record[first] = {
             "kept": plain([point.kept for point in points]),
             "accuracy": plain([point.accuracy for point in points]),
             "items": len(shown.y),

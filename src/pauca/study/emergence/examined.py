@@ -13,7 +13,7 @@ from pauca.learners import AbstractLearner, LabelInput
 from pauca.learners.subject import subject
 from pauca.rng import split
 
-__all__ = ["DEEP", "Examined", "Shown", "examined"]
+__all__ = ["DEEP", "NONE", "Examined", "Shown", "examined", "reads_label", "stream"]
 
 CONDITIONS = ("true", "neutral", "predicted", "wrong", "absent")
 """What label is shown; ``true`` first, for its ensembles are looked at under the others."""
@@ -21,7 +21,6 @@ DEEP = ("true", "neutral", "none")
 """Conditions under which everything is measured; sparsity and ensembles are under all."""
 NONE = "none"
 
-_BLOCK = 2048
 _LOOKED = 16  # items on which it is seen whether the label matters
 
 
@@ -78,9 +77,7 @@ class Examined:
     @cached_property
     def reads_label(self) -> bool:
         """Whether it matters which label is shown."""
-        x = self.tested.x[:_LOOKED]
-        seen = [self.learner.activations(x, label=torch.full((len(x),), label)) for label in (0, 1)]
-        return any(not torch.equal(seen[0][layer], seen[1][layer]) for layer in seen[0])
+        return reads_label(self.learner, self.tested.x)
 
     @cached_property
     def wrong(self) -> Mapping[str, Tensor]:
@@ -116,14 +113,16 @@ class Examined:
 
     def draws(self, *path: str) -> Generator:
         """A stream of its own for each name, whatever else is drawn."""
-        start = self.root.get_state()
-        (found,) = split(self.root, "/".join(path))
-        self.root.set_state(start)
-        return found
+        return stream(self.root, *path)
 
 
 def examined(
-    learner: AbstractLearner, train: Split, test: Split, items: int, root: Generator
+    learner: AbstractLearner,
+    train: Split,
+    test: Split,
+    predicted: Tensor,
+    items: int,
+    root: Generator,
 ) -> Examined:
     """The learner with up to so many training items, as many of each class, and all test items.
 
@@ -131,21 +130,32 @@ def examined(
         learner: Trained.
         train: Labelled.
         test: Labelled; put in random order, since files are sorted by class now and then.
+        predicted: What the learner takes the test items for, int64 [n].
         items: Training items.
         root: Source of every random number of the examination.
     """
-    choice, order = split(root, "items", "order")
     assert train.y is not None
     assert test.y is not None
-    chosen = choose_samples(train.y, max(2, items // learner.task.c), choice)
-    mixed = torch.randperm(len(test), generator=order)
-    parts = [(train.x[chosen], train.y[chosen]), (test.x[mixed], test.y[mixed])]
-    defined, tested = (Shown(x, y, _predicted(learner, x)) for x, y in parts)
+    chosen = choose_samples(train.y, max(2, items // learner.task.c), stream(root, "items"))
+    defined = Shown(train.x[chosen], train.y[chosen], learner.predict(train.x[chosen]).cpu())
+    mixed = torch.randperm(len(test), generator=stream(root, "order"))
+    tested = Shown(test.x[mixed], test.y[mixed], predicted[mixed])
     return Examined(learner, defined, tested, root)
 
 
-def _predicted(learner: AbstractLearner, x: Tensor) -> Tensor:
-    return torch.cat([learner.predict(block).cpu() for block in torch.split(x, _BLOCK)])
+def reads_label(learner: AbstractLearner, x: Tensor) -> bool:
+    """Whether it matters which label is shown with these items."""
+    x = x[:_LOOKED]
+    seen = [learner.activations(x, label=torch.full((len(x),), label)) for label in (0, 1)]
+    return any(not torch.equal(seen[0][layer], seen[1][layer]) for layer in seen[0])
+
+
+def stream(root: Generator, *path: str) -> Generator:
+    """A stream of its own for each name, whatever else is drawn; the root stays as it is."""
+    start = root.get_state()
+    (found,) = split(root, "/".join(path))
+    root.set_state(start)
+    return found
 
 
 def _another(y: Tensor, c: int, generator: Generator) -> Tensor:

@@ -2,17 +2,14 @@
 
 from functools import partial
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from pauca.analysis import Detector, ks_mean, mean_ratio, selective
 
-__all__ = ["DEFINITIONS", "RATIO", "SELECTIVE", "detector", "find", "find_published"]
+__all__ = ["RATIO", "SELECTIVE", "detector", "find", "find_published"]
 
 RATIO, SELECTIVE = "mean-ratio-1", "selective"
-DEFINITIONS = (RATIO, "mean-ratio-2", SELECTIVE, "off")
-"""Those that ``find`` gives; ``ks-mean`` is beside them."""
 
 
 def find(activity: Tensor, y: Tensor, c: int) -> dict[str, Tensor]:
@@ -41,23 +38,16 @@ def find_published(activity: Tensor, y: Tensor, c: int) -> Tensor:
 
 
 def detector(name: str, c: int) -> Detector:
-    """One of the definitions as a function of activations and labels."""
+    """``selective`` or ``mean-ratio-1`` as a function of activations and labels."""
     return partial(_found, name=name, c=c)
 
 
 def _found(activity: Tensor, y: Tensor, *, name: str, c: int) -> Tensor:
-    if name == SELECTIVE:
-        return _padded(selective(activity, y).members, c)
-    if name == "off":
-        return _padded(selective(activity, y).off, c)
-    return _padded(mean_ratio(activity, y, c=2.0 if name.endswith("2") else 1.0).members, c)
+    found = selective(activity, y) if name == SELECTIVE else mean_ratio(activity, y)
+    return _padded(found.members, c)
 
 
 def _padded(members: Tensor, c: int) -> Tensor:
     """Classes without items have no members, bool [k, u] -> [c, u]."""
     missing = max(0, c - len(members))
     return F.pad(members, (0, 0, 0, missing)) if missing else members
-
-
-def _count(members: Tensor) -> int:
-    return int(torch.count_nonzero(members))

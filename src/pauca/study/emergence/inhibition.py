@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -43,6 +44,7 @@ def inhibitions(
             drives = class_drives(weights, bias, wire.inputs, y)
             others = live[layer] & ~own
             record[layer] = {
+                "items": len(y),
                 **_shares("inhibition", drives.inhibition, own, others),
                 **_shares("bias_share", drives.bias_share, own, others),
                 "histogram": _histogram(drives.inhibition, own, others),
@@ -85,8 +87,7 @@ def _weights(
     # of every unit above to every unit below, whether they have an ensemble in common, and any
     common = own.T.float() @ below.float() > 0
     any_two = own.any(0)[:, None] & below.any(0)
-    most = float(weights[any_two].abs().quantile(0.999)) if int(any_two.sum()) < 10**7 else None
-    edge = most or float(weights[any_two].abs().max())
+    edge = float(np.quantile(weights[any_two].abs().cpu().numpy(), 0.999))
     edges = torch.linspace(-edge, edge, 41)
     counts = _counts(edges, inside=weights[any_two & common], between=weights[any_two & ~common])
     return {
@@ -107,6 +108,7 @@ def _ablation(exam: Examined, layer: str, weight: str) -> dict[str, Any]:
         draws=_DRAWS,
     )
     return {
+        "items": min(_ASKED, len(exam.tested.y)),
         "base": found.base,
         "negative": found.negative,
         "positive": plain(found.positive),

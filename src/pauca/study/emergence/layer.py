@@ -32,14 +32,22 @@ from pauca.study.emergence.finders import (
 )
 from pauca.study.emergence.plain import plain
 
-__all__ = ["Layer", "alike", "coactive", "ensembles", "reliability", "selectivity", "shuffled"]
+__all__ = [
+    "FEW",
+    "Layer",
+    "alike",
+    "coactive",
+    "ensembles",
+    "reliability",
+    "selectivity",
+    "shuffled",
+]
 
 PUBLISHED = "ks-mean"
 _SHUFFLES = 3  # of labels
 _SPLITS, _RESAMPLES = 5, 5
-_FEW = (
-    4000  # items on which dear measures are taken: reliability, co-activation, nulls, single units
-)
+FEW = 4000
+"""Items for what is dear: single units, shuffled labels, reliability and co-activation."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +75,7 @@ class Layer:
     @property
     def few(self) -> "Layer":
         """The same with at most some thousand test items; these are in random order."""
-        tested = (self.tested[:_FEW], self.tested_y[:_FEW], self.tested_correct[:_FEW])
+        tested = (self.tested[:FEW], self.tested_y[:FEW], self.tested_correct[:FEW])
         return Layer(self.defined, self.defined_y, self.defined_correct, *tested, self.c)
 
     @property
@@ -157,8 +165,8 @@ def reliability(
     """Split-half Jaccard index, and how often a member is found again in resamples."""
     halves, draws = split(generator, "halves", "draws")
     h, y, record = layer.defined[:, layer.live], layer.defined_y, {}
-    some = torch.arange(len(y)) % max(1, len(y) // _FEW) == 0  # items are sorted by class
-    h, y = h[some], y[some]
+    step = max(1, -(-len(y) // FEW))  # items are sorted by class: of each its share
+    h, y = h[::step], y[::step]
     for name in (SELECTIVE, RATIO):
         if name not in members or not h.shape[1]:
             continue

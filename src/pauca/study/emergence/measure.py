@@ -1,6 +1,6 @@
 """Everything that is measured of one trained learner, and how long each part took."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from time import perf_counter
@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pauca.analysis import class_means
-from pauca.study.emergence.causes import drives, lesions, prunings
-from pauca.study.emergence.examined import DEEP, Examined
+from pauca.study.emergence.causes import drives, lesions, prunings, removal_orders
+from pauca.study.emergence.examined import DEEP, NONE, Examined
 from pauca.study.emergence.inhibition import inhibitions
 from pauca.study.emergence.labels import LabelControl
 from pauca.study.emergence.layer import (
+    FEW,
     Layer,
     coactive,
     ensembles,
@@ -77,7 +78,31 @@ def measure_all(exam: Examined, told: Told = lambda part, what: None) -> Measure
             work.found.record[name] = part()
     if work.control is not None:
         work.found.record["label_control"] = work.control.found
+    work.found.record |= _in_short(work.found.record["sparsity"])
     return work.found
+
+
+def _in_short(sparsity: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Sparsity as records of all kinds of cell have it (``pauca.study.evaluate``)."""
+    neutral, true = (sparsity.get(name, sparsity.get(NONE, {})) for name in ("neutral", "true"))
+    counts = ("dead_units", "silent_samples")
+    return {
+        "hoyer": {
+            layer: {
+                "neutral": neutral[layer]["hoyer"]["all"],
+                "true": true[layer]["hoyer"]["all"],
+                "true_correct": true[layer]["hoyer"]["correct"],
+            }
+            for layer in neutral
+        },
+        "silent": {
+            layer: {
+                **{key: neutral[layer][key] for key in counts},
+                **{f"true_{key}": true[layer][key] for key in counts},
+            }
+            for layer in neutral
+        },
+    }
 
 
 class _Work:
@@ -87,11 +112,13 @@ class _Work:
         self.members: dict[str, dict[str, Tensor]] = {}
         """Under the usual condition, by layer and definition."""
         self.live: dict[str, Tensor] = {}
+        self.orders: dict[str, dict[str, Tensor]] = {}
+        """In which units are pruned, by layer and by what goes first."""
         self.classes = alike_classes(exam)
         self.parts: dict[str, Callable[[], Any]] = {
             "lesions": lambda: lesions(exam, self.members),
             "drive": lambda: drives(exam, self.members),
-            "pruning": lambda: prunings(exam, exam.activity("defined", "neutral")),
+            "pruning": lambda: prunings(exam, self.orders),
             "inhibition": lambda: inhibitions(exam, self.members, self.live),
         }
 
@@ -123,6 +150,7 @@ class _Work:
             "classes": self.exam.c,
             "defined_on": len(self.exam.defined.y),
             "tested_on": len(self.exam.tested.y),
+            "dear_on": min(FEW, len(self.exam.tested.y)),
         }
 
     def _layer(self, condition: str, layer: str, shown: Layer) -> None:
@@ -140,6 +168,8 @@ class _Work:
                 self._label(condition, layer, shown, members, live)
         if condition == exam.usual:
             self.members[layer], self.live[layer] = members, live
+        if condition in ("neutral", NONE):
+            self.orders[layer] = removal_orders(exam, layer, shown.defined)
         if deep:
             self._deeply(condition, layer, shown, members, live)
 

@@ -1,6 +1,5 @@
 """From tensors to what a store keeps."""
 
-import io
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-__all__ = ["npz", "packed", "plain"]
+__all__ = ["packed", "plain"]
 
 
 def plain(values: Any, digits: int = 6) -> Any:
@@ -25,10 +24,3 @@ def plain(values: Any, digits: int = 6) -> Any:
 def packed(members: Tensor) -> NDArray[np.uint8]:
     """Sets of units, bool [..., u], as bits, uint8 [..., ceil(u / 8)]."""
     return np.packbits(members.cpu().numpy(), axis=-1)
-
-
-def npz(arrays: Mapping[str, NDArray[Any]]) -> bytes:
-    """The arrays as the bytes of one compressed file."""
-    file = io.BytesIO()
-    np.savez_compressed(file, allow_pickle=False, **arrays)
-    return file.getvalue()

@@ -54,7 +54,7 @@ def alike_classes(exam: Examined) -> dict[str, Tensor]:
     """How alike classes look, and how often they are taken for each other, float64 [c, c]."""
     seen, tested = exam.defined, exam.tested
     return {
-        "pixels": class_similarity(seen.x.flatten(1).double(), seen.y),
+        "pixels": class_similarity(seen.x, seen.y),
         "confusion": confusion(tested.predicted, tested.y, exam.c),
     }
 

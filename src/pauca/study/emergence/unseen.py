@@ -9,7 +9,6 @@ from torch import Generator, Tensor
 from pauca.analysis import (
     Formation,
     choose_samples,
-    class_overlap,
     dead_units,
     draw_episodes,
     energy,
@@ -17,12 +16,13 @@ from pauca.analysis import (
     nearest_ensemble,
     nearest_mean,
     novelty_auroc,
+    overlap_novelty,
     shared_units,
 )
 from pauca.data import Split
 from pauca.learners import AbstractLearner, LabelInput
 from pauca.metrics import Interval
-from pauca.rng import split
+from pauca.study.emergence.examined import NONE, reads_label, stream
 from pauca.study.emergence.finders import RATIO, SELECTIVE, detector
 from pauca.study.emergence.plain import plain
 
@@ -48,49 +48,53 @@ def look_at(
         root: Source of every random number.
         items: At most so many items of seen classes.
     """
-    streams = dict(
-        zip(_STREAMS, split(root, *_STREAMS), strict=True),
-    )
     assert seen.y is not None
     c = learner.task.c
-    chosen = choose_samples(seen.y, max(4, min(_SEEN, items) // c), streams["items"])
+    chosen = choose_samples(seen.y, max(4, min(_SEEN, items) // c), stream(root, "items"))
     x, y = seen.x[chosen], seen.y[chosen]
-    novel = novel[torch.randperm(len(novel), generator=streams["novel"])[: max(4, _SEEN // c)]]
-    noise = _scrambled(x, len(novel), streams["noise"])
+    order = torch.randperm(len(novel), generator=stream(root, "novel"))
+    novel = novel[order[: max(4, _SEEN // c)]]
+    shown = {"seen": x, "left-out": novel, "noise": _scrambled(x, len(novel), root)}
     # one seen class asked like the one left out: what a class that was learned looks like
-    like = int(torch.randint(c, (), generator=streams["class"]))
-    groups = {"left-out": novel, "noise": noise}
-    reads = _reads_label(learner, x)
-    record: dict[str, Any] = {
+    like = int(torch.randint(c, (), generator=stream(root, "class")))
+    reads = reads_label(learner, x)
+    free = "neutral" if reads else NONE
+    conditions = [free, "predicted"] if reads else [free]
+    forms: dict[str, Any] = {}
+    common: dict[str, Any] = {}
+    for condition in conditions:
+        found = {name: _activity(learner, each, condition) for name, each in shown.items()}
+        forms[condition], common[condition] = {}, {}
+        for layer in found["seen"]:
+            each = {name: by_layer[layer] for name, by_layer in found.items()}
+            formed, shares = _layer(each, y, like, c, root)
+            forms[condition][layer], common[condition][layer] = formed, shares
+        if condition == free:
+            both = {
+                layer: torch.cat([h, found["left-out"][layer]])
+                for layer, h in found["seen"].items()
+            }
+    return {
         "reads_label": reads,
-        "conditions": ["neutral", "predicted"] if reads else ["none"],
+        "conditions": conditions,
+        "layers": list(both),
+        "units": {layer: h.shape[1] for layer, h in both.items()},
+        "items": {name: len(each) for name, each in shown.items()},
         "seen_class": like,
-        "formation": {},
-        "shared": {},
+        "formation": forms,
+        "shared": common,
+        "novelty": _novelty(learner, torch.cat([x, novel]), y, both),
+        **_few_shot(torch.cat([x, novel]), y, c, both, stream(root, "episodes")),
     }
-    for condition in record["conditions"]:
-        shown = _activity(learner, x, condition)
-        found = {name: _activity(learner, each, condition) for name, each in groups.items()}
-        record.setdefault("layers", list(shown))
-        record.setdefault("units", {layer: h.shape[1] for layer, h in shown.items()})
-        forms, shares = record["formation"], record["shared"]
-        forms[condition], shares[condition] = {}, {}
-        for layer, h in shown.items():
-            each = {name: part[layer] for name, part in found.items()}
-            formed, common = _layer(h, y, each, like, c, root)
-            forms[condition][layer], shares[condition][layer] = formed, common
-    record["novelty"] = _novelty(learner, x, y, novel, "neutral" if reads else "none")
-    return record | _few_shot(learner, x, y, novel, streams["episodes"], reads)
-
-
-_STREAMS = ("items", "novel", "noise", "class", "episodes")
 
 
 def _layer(
-    h: Tensor, y: Tensor, groups: Mapping[str, Tensor], like: int, c: int, root: Generator
+    activity: Mapping[str, Tensor], y: Tensor, like: int, c: int, root: Generator
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Formation of every group in one layer by every definition, and the units shared."""
-    live = ~dead_units(torch.cat([h, *groups.values()]))
+    h = activity["seen"]
+    groups = {name: each for name, each in activity.items() if name != "seen"}
+    live = ~dead_units(torch.cat(list(activity.values())))
     forms: dict[str, Any] = {}
     common: dict[str, Any] = {}
     names = (SELECTIVE, RATIO) if bool((h >= 0).all()) else (SELECTIVE,)
@@ -104,7 +108,7 @@ def _layer(
                 h,
                 y,
                 each,
-                generator=_again(root, name),
+                generator=stream(root, name),
                 splits=_SPLITS,
                 nulls=_NULLS if group == "left-out" else 0,
                 among=live,
@@ -114,7 +118,7 @@ def _layer(
             h[other],
             renumbered,
             h[~other],
-            generator=_again(root, name),
+            generator=stream(root, name),
             splits=_SPLITS,
             among=live,
         )
@@ -137,62 +141,54 @@ def _layer(
     return plain(forms), common
 
 
-def _again(root: Generator, name: str) -> Generator:
-    """The same stream for the same name."""
-    start = root.get_state()
-    (found,) = split(root, name)
-    root.set_state(start)
-    return found
-
-
 def _novelty(
-    learner: AbstractLearner, x: Tensor, y: Tensor, novel: Tensor, condition: str
+    learner: AbstractLearner, items: Tensor, y: Tensor, activity: Mapping[str, Tensor]
 ) -> dict[str, Any]:
-    """AUROC of items left out against seen ones, by score."""
-    c = learner.task.c
-    both = torch.cat([x, novel])
-    unseen = torch.arange(len(both)) >= len(x)
-    half = torch.arange(len(x)) % 2 == 0  # ensembles come from one half, scores from the other
-    kept = torch.cat([~half, torch.ones(len(novel), dtype=torch.bool)])
+    """AUROC of items left out against seen ones, by score.
+
+    Args:
+        learner: Trained on the seen classes.
+        items: Seen ones, then those left out, [n, ...].
+        y: Classes of the seen ones.
+        activity: Of all items without an answer, by layer.
+    """
+    seen = len(y)
+    unseen = torch.arange(len(items)) >= seen
+    half = torch.arange(seen) % 2 == 0  # ensembles come from one half, scores from the other
+    kept = torch.cat([~half, unseen[seen:]])
     needs = frozenset({"goodness", "probs"} & learner.gives)
-    outputs = learner.outputs(both, torch.arange(len(both)), needs=needs)
+    outputs = learner.outputs(items, torch.arange(len(items)), needs=needs)
     scores = {"confidence": -outputs.mean_probs.amax(1)}
     if outputs.goodness is not None:
         scores["energy"] = energy(outputs.goodness.sum(2))
-    activity = _activity(learner, both, condition)
     for layer, h in activity.items():
-        sets = detector(SELECTIVE, c)(h[: len(x)][half], y[half])
+        sets = detector(SELECTIVE, learner.task.c)(h[:seen][half], y[half])
         if bool(sets.any()):
-            overlap = class_overlap(h, sets)
-            scores[f"overlap, {layer}"] = 1 - torch.nan_to_num(overlap, nan=0.0).amax(1)
+            scores[f"overlap, {layer}"] = overlap_novelty(h, sets)
     found = novelty_auroc({name: each[kept] for name, each in scores.items()}, unseen[kept])
     return {name: _interval(each) for name, each in found.items()}
 
 
 def _few_shot(
-    learner: AbstractLearner, x: Tensor, y: Tensor, novel: Tensor, draw: Generator, reads: bool
+    items: Tensor, y: Tensor, c: int, activity: Mapping[str, Tensor], draw: Generator
 ) -> dict[str, Any]:
     """All classes, the one left out among them, told apart from a few examples of each.
 
     Accuracy over all classes with its interval, and over items of the class left out alone.
     """
-    both = torch.cat([x, novel])
-    labels = torch.cat([y, torch.full((len(novel),), learner.task.c)])
-    activity = torch.cat(
-        list(_activity(learner, both, "neutral" if reads else "none").values()), dim=1
-    )
+    labels = torch.cat([y, torch.full((len(items) - len(y),), c)])
+    features = torch.cat(list(activity.values()), dim=1)
     record: dict[str, Any] = {}
     alone: dict[str, Any] = {}
     for shots in _SHOTS:
         episodes = draw_episodes(labels, shots=shots, generator=draw)
         methods = {
-            "ensemble overlap": nearest_ensemble(activity, episodes),
-            "class mean of activity": nearest_mean(activity, episodes),
-            "class mean of pixels": nearest_mean(both.flatten(1).float(), episodes),
+            "ensemble overlap": nearest_ensemble(features, episodes),
+            "class mean of activity": nearest_mean(features, episodes),
+            "class mean of pixels": nearest_mean(items.flatten(1).float(), episodes),
         }
         record[str(shots)] = {name: _interval(each.accuracy) for name, each in methods.items()}
-        left = {name: each.by_class[-1] for name, each in methods.items()}
-        alone[str(shots)] = plain({k: float(v) for k, v in left.items()})
+        alone[str(shots)] = plain({name: float(m.by_class[-1]) for name, m in methods.items()})
     return {"few_shot": record, "few_shot_left_out": alone}
 
 
@@ -205,15 +201,9 @@ def _activity(learner: AbstractLearner, x: Tensor, condition: str) -> dict[str, 
     return {name: h.detach() for name, h in learner.activations(x, label=label).items()}
 
 
-def _reads_label(learner: AbstractLearner, x: Tensor) -> bool:
-    first, second = (
-        learner.activations(x[:16], label=torch.full((len(x[:16]),), label)) for label in (0, 1)
-    )
-    return any(not torch.equal(first[layer], second[layer]) for layer in first)
-
-
-def _scrambled(x: Tensor, count: int, generator: Generator) -> Tensor:
+def _scrambled(x: Tensor, count: int, root: Generator) -> Tensor:
     """Items whose numbers are in random order, each its own: as bright, and of no category."""
+    generator = stream(root, "noise")
     flat = x[torch.randint(len(x), (count,), generator=generator)].flatten(1)
     order = torch.rand(flat.shape, generator=generator).argsort(dim=1)
     return flat.gather(1, order).view(count, *x.shape[1:])
