@@ -26,7 +26,7 @@ __all__ = ["drives", "lesions", "prunings", "removal_orders"]
 
 Members = Mapping[str, Tensor]
 
-_LESIONED, _DRIVEN, _PRUNED = 300, 200, 1000  # test items
+_LESIONED, _DRIVEN, _PRUNED = 200, 200, 500  # test items
 _DRAWS, _HALVES = 10, 5
 _SHARES = (1.0, 0.8, 0.6, 0.4, 0.3, 0.2, 0.1, 0.05, 0.02)
 

@@ -44,10 +44,9 @@ __all__ = [
 ]
 
 PUBLISHED = "ks-mean"
-_SHUFFLES = 3  # of labels
 _SPLITS, _RESAMPLES = 5, 5
 FEW = 4000
-"""Items for what is dear: single units, shuffled labels, reliability and co-activation."""
+"""Items for what is dear: single units, reliability and co-activation."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,27 +135,20 @@ def selectivity(layer: Layer) -> dict[str, float]:
     return {name: mean_defined(each[each.isfinite()]).mean for name, each in found.items()}
 
 
-def shuffled(layer: Layer, generator: Generator, *, published: bool) -> dict[str, Any]:
-    """How many members there are in all, and with labels in random order.
+def shuffled(layer: Layer, members: Mapping[str, Tensor], generator: Generator) -> dict[str, Any]:
+    """How many members there are in all, and with the defining items' labels in random order.
 
     A definition that finds as many with shuffled labels does not depend on the category.
     """
-    layer, record = layer.few, {}
-    for name, members in find(layer.tested, layer.tested_y, layer.c).items():
-        record[name] = {"observed": int(members.sum()), "shuffled": 0.0, "draws": _SHUFFLES}
-    for _ in range(_SHUFFLES):
-        drawn = find(layer.tested, shuffle_labels(layer.tested_y, generator), layer.c)
-        for name, members in drawn.items():
-            record[name]["shuffled"] += int(members.sum()) / _SHUFFLES
-    if published:
-        kept = layer.tested_correct
-        h, y = layer.tested[kept], layer.tested_y[kept]
-        record[PUBLISHED] = {
-            "observed": int(find_published(h, y, layer.c).sum()),
-            "shuffled": float(find_published(h, shuffle_labels(y, generator), layer.c).sum()),
-            "draws": 1,
-        }
-    return record
+    drawn = find(layer.defined, shuffle_labels(layer.defined_y, generator), layer.c)
+    if PUBLISHED in members:
+        kept = layer.defined_correct
+        y = shuffle_labels(layer.defined_y[kept], generator)
+        drawn[PUBLISHED] = find_published(layer.defined[kept], y, layer.c)
+    return {
+        name: {"observed": int(members[name].sum()), "shuffled": int(sets.sum()), "draws": 1}
+        for name, sets in drawn.items()
+    }
 
 
 def reliability(

@@ -180,8 +180,8 @@ class _Work:
         with found.timed("selectivity"):
             found.put("selectivity", condition, layer, plain(selectivity(shown)))
         with found.timed("nulls"):
-            draw, usual = draws("nulls", condition, layer), condition == self.exam.usual
-            found.put("nulls", condition, layer, plain(shuffled(shown, draw, published=usual)))
+            null = shuffled(shown, members, draws("nulls", condition, layer))
+            found.put("nulls", condition, layer, plain(null))
         with found.timed("reliability"):
             again = reliability(shown, members, draws("reliability", condition, layer))
             found.put("reliability", condition, layer, again)
