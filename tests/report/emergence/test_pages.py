@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from pauca.report.emergence import emergence, materials, write_figures
-from pauca.report.emergence.control import control_record, control_row
+from pauca.report.emergence.control import control_record, control_rows
 from pauca.report.emergence.sparsity import sparsity_record, sparsity_row
 from pauca.report.page import build_page
 from pauca.report.view import read_study
@@ -71,7 +71,7 @@ def test_figures_are_the_same_bytes_again(tmp_path: Path) -> None:
     for place in ("a", "b"):
         rows = (
             sparsity_row(sparsity_record(material), material),
-            control_row(control_record(material)),
+            *control_rows(control_record(material)),
         )
         write_figures([plate for row in rows for plate in row.plates], tmp_path / place)
     assert len(list((tmp_path / "a").iterdir())) == 6

@@ -87,9 +87,10 @@ def not_under_backprop(material: Material) -> Verdict:
     """No layer of a backprop net has sparse, category-specific ensembles."""
     nets = material.trained("backprop")
     rule = (
-        "Confirmed if no layer of any backprop net is both sparser than the untrained net and"
-        " category-specific (rules above without the label). Not confirmed if every layer of every"
-        " one is. A test marked yes speaks against the claim."
+        "Confirmed if in every layer of every backprop net a test says that it is not sparser than"
+        " the untrained net or not category-specific (rules above without the label): a whole"
+        " interval at zero or below, for a test that is open shows nothing. Not confirmed if every"
+        " layer passes all. A test marked yes speaks against the claim."
     )
     readings = [_denied(reading(n.label, ensemble_checks(material, n))) for n in nets]
     found = verdict(
@@ -103,8 +104,15 @@ def not_under_backprop(material: Material) -> Verdict:
 
 
 def _denied(one: Reading) -> Reading:
+    """The reading of the opposite: a layer bears it out if a whole interval says so."""
+    refuted = {c.layer for c in one.checks if c.found.known and c.found.high <= c.above}
+    layers = {
+        layer: "?" if state == "no" and layer not in refuted else state
+        for layer, state in one.layers.items()
+    }
     turned: dict[Word, Word] = {"confirmed": "not confirmed", "not confirmed": "confirmed"}
-    return Reading(one.net, turned.get(one.word, one.word), one.checks, one.layers, one.note)
+    word = "not decided" if one.word == "not confirmed" and "?" in layers.values() else one.word
+    return Reading(one.net, turned.get(word, word), one.checks, layers, one.note)
 
 
 def under_bp_ff(material: Material) -> Verdict:

@@ -4,16 +4,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from pauca.report.emergence.nets import Material, Net
-from pauca.report.emergence.plate import CHANCE, Plate, Row, bar, grid, key_line
+from pauca.report.emergence.plate import CHANCE, Plate, Row, bar, grid, key_line, name_panel
 from pauca.report.emergence.values import over, two
 from pauca.report.estimates import SHARE, Estimate
 from pauca.report.style import Look, legend_below, plain, styled
 from pauca.report.tables import Cell, Column, Table, cell
+from pauca.report.words import join
 
-__all__ = ["ControlRow", "control_record", "control_row", "control_table", "draw_control"]
+__all__ = ["ControlRow", "control_record", "control_rows", "control_table", "draw_control"]
 
 _AUC = {
     "true": ("true label", Look("#000000", "o", "solid")),
@@ -25,6 +27,8 @@ _SETS = {
     "neutral_true": ("image without the answer", Look("#56B4E9", "D", "solid")),
     "blank": ("answer without an image", Look("#E69F00", "P", "solid")),
 }
+_BESIDE = 3
+"""Nets beside each other."""
 
 
 @dataclass(frozen=True)
@@ -83,41 +87,41 @@ def _row(net: Net, layer: str, depth: int, definition: str) -> ControlRow:
 
 
 def draw_control(rows: Sequence[ControlRow]) -> Figure:
-    """One column a net: AUC by layer above, Jaccard indices below."""
+    """One column a net of one row's group: AUC by layer above, Jaccard indices below."""
     nets = list(dict.fromkeys(row.net for row in rows))
     with styled():
-        drawing, axes = grid(2, len(nets), 3.4, 2.5, sharey="row")
+        drawing, axes = grid(2, len(nets), 9.0 / max(len(nets), 2), 2.4, sharey="row")
         for column, net in enumerate(nets):
-            own = [row for row in rows if row.net == net]
-            for at, row in enumerate(own):
-                for place, (name, (_, look)) in enumerate(_AUC.items()):
-                    bar(axes[0][column], at + 0.14 * (place - 1.5), row.auc[name], look, flat=False)
-                for place, (part, (_, look)) in enumerate(_SETS.items()):
-                    x = at + 0.24 * (place - 0.5)
-                    axes[1][column].plot(
-                        [x], [row.chance[part].mean], "_", color=CHANCE, ms=11, mew=2.2, zorder=2
-                    )
-                    bar(axes[1][column], x, row.sets[part], look, flat=False)
-            axes[0][column].axhline(0.5, color=CHANCE, linewidth=1.4, zorder=1)
-            axes[0][column].set_title(plain(net))
-            for panel in axes[:, column]:
-                panel.set_xticks(range(len(own)), [plain(row.layer) for row in own])
-                panel.set_xlim(-0.5, len(own) - 0.5)
-                panel.grid(visible=False, axis="x")
+            _draw_net(axes[:, column], [row for row in rows if row.net == net])
         axes[0][0].set_ylabel("AUC of its mean activity")
         axes[0][0].set_ylim(0, 1.03)
         axes[1][0].set_ylabel("Jaccard with the\nensemble, true label")
         axes[1][0].set_ylim(-0.03, 1.03)
-        handles = [key_line(look) for _, look in _AUC.values()]
-        names = [name for name, _ in _AUC.values()]
-        handles += [key_line(look) for _, look in _SETS.values()]
-        names += [name for name, _ in _SETS.values()]
-        legend_below(drawing, [*handles, key_line(Look(CHANCE, "_", "solid"))], [*names, "chance"])
+        kinds = [*_AUC.values(), *_SETS.values(), ("chance", Look(CHANCE, "_", "solid"))]
+        legend_below(drawing, [key_line(look) for _, look in kinds], [name for name, _ in kinds])
     return drawing
 
 
-def control_row(rows: Sequence[ControlRow]) -> Row:
-    """The figure, its numbers and its words."""
+def _draw_net(panels: Sequence[Axes], rows: Sequence[ControlRow]) -> None:
+    above, below = panels
+    for at, row in enumerate(rows):
+        for place, (name, (_, look)) in enumerate(_AUC.items()):
+            bar(above, at + 0.14 * (place - 1.5), row.auc[name], look, flat=False)
+        for place, (part, (_, look)) in enumerate(_SETS.items()):
+            x = at + 0.24 * (place - 0.5)
+            chance = row.chance[part].mean
+            below.plot([x], [chance], "_", color=CHANCE, ms=11, mew=2.2, zorder=2)
+            bar(below, x, row.sets[part], look, flat=False)
+    above.axhline(0.5, color=CHANCE, linewidth=1.4, zorder=1)
+    name_panel(above, rows[0].net)
+    for panel in panels:
+        panel.set_xticks(range(len(rows)), [plain(row.layer) for row in rows])
+        panel.set_xlim(-0.5, len(rows) - 0.5)
+        panel.grid(visible=False, axis="x")
+
+
+def control_rows(rows: Sequence[ControlRow]) -> tuple[Row, ...]:
+    """The figure, its numbers and its words; a few nets beside each other, more of them below."""
     frame = pd.DataFrame(
         [
             (row.net, row.layer, row.definition, name, e.mean, e.low, e.high, e.n)
@@ -138,8 +142,23 @@ def control_row(rows: Sequence[ControlRow]) -> Row:
         " answer) and with the units that a blank image with the label makes active (answer without"
         " an image). Bars: 95\u202f% intervals over repetitions."
     )
-    plate = Plate("label-control", "Label control by net and layer", draw_control(rows), frame)
-    return Row("Image or label?", how, (plate,))
+    nets = list(dict.fromkeys(row.net for row in rows))
+    parts = [nets[at : at + _BESIDE] for at in range(0, len(nets), _BESIDE)]
+    return tuple(
+        Row(
+            "" if number else "Image or label?",
+            "" if number else how,
+            (
+                Plate(
+                    f"label-control-{number + 1}" if number else "label-control",
+                    f"Label control: {join(part)}",
+                    draw_control([row for row in rows if row.net in part]),
+                    frame[frame["net"].isin(part)],
+                ),
+            ),
+        )
+        for number, part in enumerate(parts)
+    )
 
 
 def control_table(rows: Sequence[ControlRow]) -> Table:

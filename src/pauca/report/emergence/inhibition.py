@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from pauca.report.emergence.nets import Material, Net
-from pauca.report.emergence.plate import Plate, Row, bar, grid, key_line, net_looks
+from pauca.report.emergence.plate import Plate, Row, bar, grid, key_line, name_panel, net_looks
 from pauca.report.emergence.values import array, dig, over, slug, two
 from pauca.report.estimates import ANYWHERE, SHARE, Estimate
 from pauca.report.style import INK, Look, legend_below, plain, styled
@@ -128,9 +128,9 @@ def draw_inhibition(records: Sequence[Inhibition], material: Material) -> Figure
         left.set_yticks(range(len(names)), names)
         left.set_ylim(len(names) - 0.5, -0.5)
         left.set_xlabel("inhibition in the drive of a unit (%)")
-        left.set_title("Filled: members; open: other units")
+        name_panel(left, "Filled: members; open: other units")
         right.set_xlabel("test accuracy (%)")
-        right.set_title("Weights taken away")
+        name_panel(right, "Weights taken away")
         for panel in (left, right):
             panel.grid(visible=False, axis="y")
         legend_below(drawing, [key_line(look) for look in _SHAPES.values()], list(_WORDS.values()))

@@ -201,7 +201,7 @@ def draw_dominance(records: Sequence[Effects], material: Material) -> Figure:
 
 _AXES = {
     "lesions": "own class less others\n(points of accuracy lost)",
-    "drive": "own class less others\n(points of answers gained)",
+    "drive": "own class less others\n(points of answers\ngained)",
 }
 
 

@@ -7,7 +7,7 @@ from pauca.report.emergence.arrays import Arrays
 from pauca.report.emergence.checks import Verdict
 from pauca.report.emergence.claims import DECIDES, first_claims
 from pauca.report.emergence.claims_classes import related_claim, unseen_claim
-from pauca.report.emergence.control import control_record, control_row, control_table
+from pauca.report.emergence.control import control_record, control_rows, control_table
 from pauca.report.emergence.ensembles import ensembles_record, ensembles_row, ensembles_table
 from pauca.report.emergence.inhibition import (
     histograms_plate,
@@ -211,7 +211,7 @@ def _control(material: Material) -> Part | None:
         "Label control",
         "These nets read a label together with the image, so the label alone may make the pattern."
         " The answer is taken away, replaced by a wrong one, or shown without an image.",
-        (control_row(rows),),
+        control_rows(rows),
         (),
         (control_table(rows),),
     )

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from textwrap import wrap
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from matplotlib.lines import Line2D
 
 from pauca.report.emergence.nets import Net, Unseen
 from pauca.report.estimates import Estimate
-from pauca.report.style import Look, looks, raw_svg
+from pauca.report.style import Look, looks, plain, raw_svg
 from pauca.report.tables import Table
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "bar",
     "grid",
     "key_line",
+    "name_panel",
     "net_looks",
     "spread",
     "unit_axis",
@@ -106,6 +108,12 @@ def grid(rows: int, columns: int, width: float, height: float, **share: Any) -> 
     FigureCanvasSVG(drawing)
     axes = drawing.subplots(rows, columns, squeeze=False, **share)
     return drawing, np.asarray(axes, dtype=object)
+
+
+def name_panel(panel: Axes, *lines: str, most: int = 26) -> None:
+    """A heading above a panel; lines are wrapped, or they would meet the next panel's."""
+    parts = [part for line in lines for part in wrap(plain(line), most)]
+    panel.set_title("\n".join(parts), fontsize=9.5)
 
 
 def net_looks(nets: Sequence[Net | Unseen]) -> dict[str, Look]:

@@ -7,10 +7,10 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from pauca.report.emergence.nets import Material, Net
-from pauca.report.emergence.plate import Plate, Row, grid, key_line, spread
+from pauca.report.emergence.plate import Plate, Row, grid, key_line, name_panel, spread
 from pauca.report.emergence.values import dig, over
 from pauca.report.estimates import SHARE, Estimate
-from pauca.report.style import Look, legend_below, plain, styled
+from pauca.report.style import Look, legend_below, styled
 from pauca.report.view import number
 
 __all__ = ["Curve", "draw_pruning", "pruning_record", "pruning_row"]
@@ -88,7 +88,7 @@ def draw_pruning(curves: Sequence[Curve]) -> Figure:
             panel.set_xticks([100, 50, 20, 10, 5, 2, 1], ["100", "50", "20", "10", "5", "2", "1"])
             panel.minorticks_off()
             panel.set_xlim(110, max(0.8, 90 * min(k for c in curves for k in c.kept if k > 0)))
-            panel.set_title(plain(net))
+            name_panel(panel, net)
             panel.set_xlabel("units kept (%)")
         for row in axes:
             row[0].set_ylabel("test accuracy (%)")

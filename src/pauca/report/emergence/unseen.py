@@ -19,6 +19,7 @@ from pauca.report.emergence.plate import (
     bar,
     grid,
     key_line,
+    name_panel,
 )
 from pauca.report.emergence.values import array, dig, named, over, slug, two
 from pauca.report.estimates import ANYWHERE, SHARE, Estimate, estimate
@@ -127,7 +128,7 @@ def draw_formation(records: Sequence[Formation], classes: Sequence[str] = ()) ->
                 found = one.jaccard.get(part, _NONE)
                 bar(panel, x, found, _PARTS[part][1], flat=False)
             panel.plot([at - 0.42, at + 0.42], [one.chance.mean] * 2, color=CHANCE, lw=2, zorder=2)
-            panel.set_title(plain(f"{one.net}\n{one.layer}"), fontsize=9)
+            name_panel(panel, one.net, one.layer)
         for panel in axes.ravel():
             panel.set_xticks(range(len(left)), [named(classes, k)[:11] for k in left], rotation=90)
             panel.set_ylim(-0.03, 1.03)

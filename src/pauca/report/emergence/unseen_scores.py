@@ -7,7 +7,16 @@ from typing import Any
 import pandas as pd
 
 from pauca.report.emergence.nets import Material, Unseen
-from pauca.report.emergence.plate import CHANCE, Plate, bar, grid, key_line, net_looks, unit_axis
+from pauca.report.emergence.plate import (
+    CHANCE,
+    Plate,
+    bar,
+    grid,
+    key_line,
+    name_panel,
+    net_looks,
+    unit_axis,
+)
 from pauca.report.emergence.values import dig, over
 from pauca.report.estimates import SHARE, Estimate
 from pauca.report.style import Look, legend_below, plain, styled
@@ -75,7 +84,7 @@ def few_shot_plate(material: Material, part: str = "few_shot") -> Plate | None:
                 for at, e in zip(places, known, strict=True):
                     bar(panel, at, _scaled(e), style[m], flat=False)
             panel.set_xticks(range(len(shots)), [str(n) for n in shots])
-            panel.set_title(plain(label), fontsize=9.5)
+            name_panel(panel, label)
             panel.set_xlabel("examples of each class")
         axes[0][0].set_ylabel(f"accuracy (%)\n{_ITEMS[part]}")
         legend_below(drawing, [key_line(style[m]) for m in methods], methods)
