@@ -28,7 +28,7 @@ def test_the_python_example_runs() -> None:
 def test_the_study_is_one(tmp_path: Path) -> None:
     file = tmp_path / "study.toml"
     file.write_text(block("toml"), encoding="utf-8")
-    assert len(plan(read_study(file), 10)) == 15
+    assert len(plan(read_study(file), lambda data: 10)) == 15
 
 
 def test_every_entry_stands_in_a_table() -> None:

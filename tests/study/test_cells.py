@@ -12,9 +12,12 @@ from pauca.analysis import hoyer
 from pauca.errors import StoreError
 from pauca.learners import make_learner
 from pauca.metrics import evaluate
+from pauca.outputs import Outputs
 from pauca.rng import Streams
 from pauca.store import MemoryStore, Run, RunSpec
+from pauca.strategies import make_strategy
 from pauca.study import plan, settings_from
+from pauca.study.pool import made_pool
 from pauca.study.work import work_through
 from pauca.testing import tiny_image_dataset
 from tests.study.plugin import study
@@ -25,7 +28,7 @@ WARM = {"name": "fake", "warm": True}
 
 def done(plain: Mapping[str, Any]) -> MemoryStore:
     store = MemoryStore()
-    store.add(plan(settings_from(plain), 10))
+    store.add(plan(settings_from(plain), lambda data: 10))
     work_through(store, "me", lambda *event: None)
     for run in store.runs():
         assert run.status == "done", run.error
@@ -161,7 +164,7 @@ def test_a_cell_that_raises_is_failed_and_the_others_go_on() -> None:
     store = MemoryStore()
     learners = [{"name": "fake"}, {"name": "fake", "fault": "raise", "at": 60}]
     plain = study(models={"repetitions": 2, "learners": learners})
-    store.add(plan(settings_from(plain), 10))
+    store.add(plan(settings_from(plain), lambda data: 10))
     heard: list[tuple[Any, ...]] = []
     work_through(store, "me", lambda *event: heard.append(event))
     failed = [run for run in store.runs() if run.status == "failed"]
@@ -175,7 +178,7 @@ def test_a_cell_that_raises_is_failed_and_the_others_go_on() -> None:
 
 def test_fractions_grow_to_one() -> None:
     store = MemoryStore()
-    store.add(plan(settings_from(study(active__repetitions=1)), 10)[:1])
+    store.add(plan(settings_from(study(active__repetitions=1)), lambda data: 10)[:1])
     heard: list[tuple[str, str, float, str]] = []
     work_through(store, "me", lambda *event: heard.append(event))
     fractions = [fraction for _, _, fraction, _ in heard]
@@ -189,7 +192,62 @@ def test_a_store_that_refuses_is_no_failure_of_the_cell() -> None:
             raise StoreError("the disk is full")
 
     store = Full()
-    store.add(plan(settings_from(study()), 10))
+    store.add(plan(settings_from(study()), lambda data: 10))
     with pytest.raises(StoreError, match="full"):
         work_through(store, "me", lambda *event: None)
     assert {run.status for run in store.runs()} == {"running", "pending"}
+
+
+def test_the_upper_bound_is_the_learner_trained_on_the_whole_pool() -> None:
+    pool = {"size": 30, "noise": 0.2}
+    store = done(study(active__upper_bound=True, active__budget=20, active__pool=pool))
+    bounds = [run for run in store.runs() if run.spec.kind == "bound"]
+    assert [run.spec.settings["repetition"] for run in bounds] == [0, 1]
+    dataset = tiny_image_dataset()
+    assert dataset.test is not None
+    for repetition, run in enumerate(bounds):
+        streams = Streams(3, repetition)
+        learner = make_learner("fake", task=dataset.task)
+        whole = made_pool(dataset.train, dataset.task.c, pool, streams)
+        assert whole.y is not None
+        learner.fit(whole.x, whole.y, generator=streams.generator("model"))
+        probs = learner.outputs(dataset.test.x, torch.arange(len(dataset.test))).mean_probs
+        record = run.rounds[0]
+        assert record["labels"] == 30
+        assert record["metrics"] == evaluate(dataset.test.y, probs, dataset.test.groups)
+
+
+def test_a_pool_answers_with_its_own_labels() -> None:
+    pool = {"size": 40, "redundancy": 0.25, "noise": 0.3}
+    store = done(study(active__pool=pool))
+    dataset = tiny_image_dataset()
+    wrong = 0
+    for run in store.runs():
+        repetition = run.spec.settings["repetition"]
+        made = made_pool(dataset.train, dataset.task.c, pool, Streams(3, repetition))
+        assert made.y is not None
+        record = run.rounds[0]
+        assert max(record["initial"]) < 40
+        assert made.y[torch.tensor(record["initial"])].tolist() == record["initial_answers"]
+        clean = made_pool(
+            dataset.train, dataset.task.c, {**pool, "noise": 0.0}, Streams(3, repetition)
+        )
+        assert clean.y is not None
+        wrong += int(torch.count_nonzero(made.y != clean.y))
+    assert wrong > 0
+
+
+@pytest.mark.parametrize("name", ["random", "k-means", "k-center", "margin"])
+def test_the_initial_set_is_chosen_by_the_strategy_named(name: str) -> None:
+    store = done(study(active__initial_strategy=name, active__repetitions=1))
+    dataset = tiny_image_dataset()
+    initial = [run.rounds[0]["initial"] for run in store.runs()]
+    assert initial[0] == initial[1]  # whatever asks later
+    x = dataset.task.evaluate(dataset.train.x, None).flatten(1).float()
+    blank = Outputs(
+        ids=torch.arange(60),
+        probs=torch.full((1, 60, dataset.task.c), 1 / dataset.task.c),
+        features=x,
+    )
+    generator = Streams(3, 0).generator("initial", 0)
+    assert make_strategy(name).select(blank, None, 6, generator).tolist() == initial[0]

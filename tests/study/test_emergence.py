@@ -20,10 +20,10 @@ from pauca.rng import Streams, generator_from
 from pauca.store import MemoryStore, Run
 from pauca.study import plan, settings_from
 from pauca.study.cells.unseen import without
+from pauca.study.checking import check_study
 from pauca.study.emergence.examined import Examined, Shown
 from pauca.study.emergence.finders import SELECTIVE, find
 from pauca.study.emergence.labels import LabelControl
-from pauca.study.plan import check_study
 from pauca.study.work import work_through
 from pauca.testing.fakes import FakeLearner
 
@@ -49,7 +49,7 @@ def done(*learners: dict[str, Any]) -> MemoryStore:
         unseen = {**emergence["unseen"], "learners": list(learners)}
         emergence = {**emergence, "learners": list(learners), "unseen": unseen}
     store = MemoryStore()
-    store.add(plan(settings_from({**STUDY, "emergence": emergence}), 10))
+    store.add(plan(settings_from({**STUDY, "emergence": emergence}), lambda data: 10))
     work_through(store, "me", lambda *event: None)
     for run in store.runs():
         assert run.status == "done", run.error

@@ -8,7 +8,7 @@ import torch
 from pauca.data import Dataset, Split
 from pauca.errors import CapabilityError, DataError, UsageError
 from pauca.study import plan, settings_from
-from pauca.study.plan import check_study
+from pauca.study.checking import check_study
 from pauca.testing import tiny_image_dataset
 from tests.study.plugin import study
 
@@ -16,7 +16,7 @@ MODELS = {"repetitions": 3, "learners": ["fake", {"name": "fake", "warm": True}]
 
 
 def test_runs_are_balanced_over_repetitions() -> None:
-    runs = plan(settings_from(study(models=MODELS)), 10)
+    runs = plan(settings_from(study(models=MODELS)), lambda data: 10)
     order = [
         (
             run.settings["repetition"],
@@ -41,7 +41,9 @@ def test_runs_are_balanced_over_repetitions() -> None:
 
 
 def test_settings_of_a_run_are_whole() -> None:
-    active, *_, model = plan(settings_from(study(models={**MODELS, "train_size": 30})), 10)
+    active, *_, model = plan(
+        settings_from(study(models={**MODELS, "train_size": 30})), lambda data: 10
+    )
     assert set(active.settings) == {
         "study_seed",
         "repetition",
@@ -49,8 +51,10 @@ def test_settings_of_a_run_are_whole() -> None:
         "learner",
         "strategy",
         "initial",
+        "initial_strategy",
         "query",
         "budget",
+        "pool",
         "threads",
         "device",
     }
@@ -67,11 +71,11 @@ def test_settings_of_a_run_are_whole() -> None:
 
 def test_a_run_is_named_by_what_decides_its_result() -> None:
     """The same ids on every machine, unless a setting changes; the study's name is none."""
-    names = [run.id for run in plan(settings_from(study()), 10)]
-    assert names[0] == "f23119ba56b1e904697c"
-    assert [run.id for run in plan(settings_from(study(name="other")), 10)] == names
+    names = [run.id for run in plan(settings_from(study()), lambda data: 10)]
+    assert names[0] == "6907c61c1c11b4198322"
+    assert [run.id for run in plan(settings_from(study(name="other")), lambda data: 10)] == names
     for change in ({"seed": 4}, {"threads": 2}, {"active__query": 4}, {"data__n": 61}):
-        others = {run.id for run in plan(settings_from(study(**change)), 10)}
+        others = {run.id for run in plan(settings_from(study(**change)), lambda data: 10)}
         assert not others & set(names), change
 
 

@@ -47,9 +47,12 @@ def test_every_default_is_written_down(tmp_path: Path) -> None:
             "repetitions": 5,
             "strategies": [{"name": "random"}, {"name": "margin"}],
             "initial": 6,
+            "initial_strategy": {"name": "random"},
             "query": 5,
             "budget": 21,
             "learner": fake,
+            "pool": {"size": None, "imbalance": 1.0, "redundancy": 0.0, "noise": 0.0},
+            "upper_bound": False,
         },
         "models": {
             "repetitions": 3,

@@ -31,7 +31,7 @@ def played(dataset: Dataset) -> list[Run]:
     changes = {"learner": LEARNER, "strategies": STRATEGIES, "repetitions": 1, "budget": 16}
     plain = study(**{f"active__{key}": value for key, value in changes.items()})
     store = MemoryStore()
-    store.add(plan(settings_from(plain), 10))
+    store.add(plan(settings_from(plain), lambda data: 10))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("pauca.study.work.load_data", lambda data: dataset)
         work_through(store, "me", lambda *event: None)

@@ -19,9 +19,12 @@ from pauca.session.reading import Reader
 from pauca.session.state import State, last_change
 from pauca.strategies.base import AbstractStrategy, make_strategy
 
-__all__ = ["Session"]
+__all__ = ["BEFORE_LABELS", "Session"]
 
 _PROBS = frozenset({"probs"})
+
+BEFORE_LABELS = frozenset({"probs", "features"})
+"""What an initial strategy may read, since no learner has learned anything yet."""
 
 
 class Session:
@@ -41,7 +44,8 @@ class Session:
         strategy: Chooses what to ask for.
         streams: The random streams of this repetition.
         events: What happened before, as ``events`` gave it.
-        initial_strategy: Chooses while there is no label, from uniform probabilities alone.
+        initial_strategy: Chooses while there is no label, from uniform probabilities and, as
+            features, the items themselves after the task's evaluation transform.
         block: Items whose Outputs are computed at once; the choice does not depend on it.
 
     Raises:
@@ -64,7 +68,7 @@ class Session:
         if isinstance(initial_strategy, str):
             initial_strategy = make_strategy(initial_strategy)
         strategy.check_needs(learner.gives | _PROBS, f"learner {learner.name!r}")
-        initial_strategy.check_needs(_PROBS, "a learner that has seen no label")
+        initial_strategy.check_needs(BEFORE_LABELS, "a learner that has seen no label")
         learner.check_items(x)
         check_count(len(x), "the number of items in the pool", least=1)
         self.x = x
@@ -263,7 +267,16 @@ class Session:
 
     def _first(self, pool: Tensor, k: int) -> Tensor:
         generator = self.streams.generator("initial", self.state.initial)
-        return self.initial_strategy.select(self._blank(pool), None, k, generator)
+        blank = self._blank(pool)
+        if "features" in self.initial_strategy.needs:
+            blank = replace(blank, features=self._bare(pool))
+        return self.initial_strategy.select(blank, None, k, generator)
+
+    def _bare(self, ids: Tensor) -> Tensor:
+        """The items as a learner would read them, float32 [n, d]."""
+        parts = torch.split(ids, 4096)
+        evaluate = self.learner.task.evaluate
+        return torch.cat([evaluate(self.x[part], None).flatten(1).float() for part in parts])
 
     def _blank(self, ids: Tensor) -> Outputs:
         """What is known of items without asking a learner: nothing."""

@@ -5,17 +5,18 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from pauca.data import Dataset
 from pauca.errors import StoreError, UsageError
 from pauca.progress import say
 from pauca.store import SqliteStore
+from pauca.store.codec import canonical
+from pauca.study.checking import check_study
 from pauca.study.folder import StudyFolder
-from pauca.study.plan import check_study, load_data, plan
+from pauca.study.plan import load_data, plan
 from pauca.study.provenance import data_facts, provenance
-from pauca.study.reading import settings_from
+from pauca.study.reading import settings_from, variants
 from pauca.study.settings import StudySettings
 
-__all__ = ["begin", "check_same", "made", "stored_settings"]
+__all__ = ["begin", "check_same", "checked", "made", "stored_settings"]
 
 
 @contextmanager
@@ -38,22 +39,44 @@ def begin(place: StudyFolder, settings: StudySettings, text: str | None, workers
     Raises:
         PaucaError: it cannot be done, or the data are not those that it was begun with.
     """
-    say(f"{settings.name}: reading the data")
-    dataset = load_data(settings.data)
-    for note in dataset.notes:  # what was brought to one form, held out, left out
-        say(f"{settings.name}: {note}")
-    check_study(settings, dataset)
+    facts = checked(settings)
     with place.store(create=True) as store:
         if "study" not in store.meta():
             store.put_meta("study", settings.plain())
-        _note_data(store, dataset)
+        for number, (_, own) in enumerate(facts.items()):
+            _note_data(store, f"data.{number}" if number else "data", own)
         if "planned" not in store.meta():
-            runs = plan(settings, dataset.task.c)
+            runs = plan(settings, lambda data: len(facts[canonical(data)]["classes"]))
             store.add(runs)
             store.put_meta("planned", len(runs))
         _note_session(store, settings, workers)
     if text is not None:
         place.keep_text(text)
+
+
+def checked(settings: StudySettings) -> dict[str, dict[str, Any]]:
+    """Check the study at every level of its factors; each data set is read once.
+
+    Returns:
+        What each data set is, by the text of its section [data].
+
+    Raises:
+        PaucaError: something cannot be done.
+    """
+    by_data: dict[str, list[StudySettings]] = {}
+    for variant in variants(settings):
+        by_data.setdefault(canonical(variant.settings.plain()["data"]), []).append(variant.settings)
+    facts = {}
+    for number, (text, studies) in enumerate(by_data.items()):
+        counted = f" ({number + 1} of {len(by_data)})" if len(by_data) > 1 else ""
+        say(f"{settings.name}: reading the data{counted}")
+        dataset = load_data(studies[0].data)
+        for note in dataset.notes:  # what was brought to one form, held out, left out
+            say(f"{settings.name}: {note}")
+        for study in studies:
+            check_study(study, dataset)
+        facts[text] = data_facts(dataset)
+    return facts
 
 
 def stored_settings(store: SqliteStore, place: StudyFolder) -> StudySettings:
@@ -92,14 +115,13 @@ def check_same(store: SqliteStore, settings: StudySettings, place: StudyFolder) 
     )
 
 
-def _note_data(store: SqliteStore, dataset: Dataset) -> None:
-    facts = data_facts(dataset)
-    known = store.meta().get("data")
+def _note_data(store: SqliteStore, key: str, facts: Mapping[str, Any]) -> None:
+    known = store.meta().get(key)
     if known is None:
-        store.put_meta("data", facts)
+        store.put_meta(key, dict(facts))
     elif known["fingerprint"] != facts["fingerprint"]:
         raise StoreError(
-            f"the data set {dataset.name!r} is not the one that this study was begun with",
+            f"the data set {facts['name']!r} is not the one that this study was begun with",
             expected=f"fingerprint {known['fingerprint']}, {known['train']} items",
             got=f"fingerprint {facts['fingerprint']}, {facts['train']} items",
             todo="put the data back as they were, or begin again in another folder",

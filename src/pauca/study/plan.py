@@ -1,39 +1,44 @@
-"""From settings to runs, and whether they can be done at all, before anything is trained."""
+"""From settings to runs, and from a run's settings to what it works with."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from pauca.data import Dataset, Task, load_dataset
-from pauca.errors import DataError, PaucaError, UsageError
 from pauca.learners import AbstractLearner, make_learner
 from pauca.learners.companions import attach
 from pauca.store import RunSpec
 from pauca.store.codec import digest
 from pauca.strategies import AbstractStrategy, make_strategy
+from pauca.study.reading import variants
 from pauca.study.settings import UNTRAINED, Active, Emergence, Models, StudySettings
 
-__all__ = [
-    "accompanied",
-    "check_study",
-    "class_number",
-    "learner_of",
-    "load_data",
-    "plan",
-    "strategy_of",
-]
+__all__ = ["accompanied", "learner_of", "load_data", "plan", "strategy_of"]
 
 
-def plan(settings: StudySettings, classes: int) -> tuple[RunSpec, ...]:
+def plan(
+    settings: StudySettings, classes: Callable[[Mapping[str, Any]], int]
+) -> tuple[RunSpec, ...]:
     """Every run of the study, repetition by repetition, so that what is done first is balanced.
+
+    What is the same at several levels of a factor is one run.
 
     Args:
         settings: Of the study.
-        classes: How many the data set has.
+        classes: How many classes the data set of a section [data] has.
     """
+    runs = [
+        run
+        for variant in variants(settings)
+        for run in _runs(variant.settings, classes(variant.settings.data))
+    ]
+    runs.sort(key=lambda run: run[0])  # stable: within a repetition the study's own order
+    specs = {spec.id: spec for spec in (_spec(kind, own) for _, kind, own in runs)}
+    return tuple(specs.values())
+
+
+def _runs(settings: StudySettings, classes: int) -> Iterator[tuple[int, str, dict[str, Any]]]:
+    """Repetition, kind and settings of every run of a study without factors."""
     whole = settings.plain()
     common = {
         "study_seed": settings.seed,
@@ -41,20 +46,15 @@ def plan(settings: StudySettings, classes: int) -> tuple[RunSpec, ...]:
         "threads": settings.threads,
         "device": settings.device,
     }
-    runs = [
-        (repetition, kind, settings)
-        for kind, cells in (
-            ("active", _active(settings.active)),
-            ("model", _model(settings.models)),
-            ("emergence", _emergence(settings.emergence)),
-            ("unseen", _unseen(settings.emergence, classes)),
-        )
-        for repetition, settings in cells
-    ]
-    runs.sort(key=lambda run: run[0])  # stable: within a repetition the study's own order
-    return tuple(
-        _spec(kind, {**common, "repetition": repetition, **own}) for repetition, kind, own in runs
-    )
+    for kind, cells in (
+        ("active", _active(settings.active)),
+        ("bound", _bound(settings.active)),
+        ("model", _model(settings.models)),
+        ("emergence", _emergence(settings.emergence)),
+        ("unseen", _unseen(settings.emergence, classes)),
+    ):
+        for repetition, own in cells:
+            yield repetition, kind, {**common, "repetition": repetition, **own}
 
 
 def _spec(kind: str, settings: Mapping[str, Any]) -> RunSpec:
@@ -72,10 +72,19 @@ def _active(active: Active | None) -> Iterator[tuple[int, dict[str, Any]]]:
                     "learner": active.learner,
                     "strategy": strategy,
                     "initial": active.initial,
+                    "initial_strategy": active.initial_strategy,
                     "query": active.query,
                     "budget": active.budget,
+                    "pool": active.pool.model_dump(),
                 },
             )
+
+
+def _bound(active: Active | None) -> Iterator[tuple[int, dict[str, Any]]]:
+    if active is None or not active.upper_bound:
+        return
+    for repetition in range(active.repetitions):
+        yield repetition, {"learner": active.learner, "pool": active.pool.model_dump()}
 
 
 def _model(models: Models | None) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -134,127 +143,3 @@ def accompanied(
 
 def _params(choice: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in choice.items() if key not in ("name", UNTRAINED)}
-
-
-def check_study(settings: StudySettings, dataset: Dataset) -> None:
-    """Refuse a study that cannot be done, before anything is trained.
-
-    Raises:
-        CapabilityError: a strategy needs what the learner does not give.
-        DataError: no labels, no test split, or fewer items than the budget.
-        UsageError: the device is not there, or a learner's setting does not fit the data.
-    """
-    _check_device(settings.device)
-    _check_data(settings, dataset)
-    if settings.active is not None:
-        _check_active(settings.active, dataset, settings.device)
-    for choice in _all_learners(settings):
-        with _on(choice, dataset):
-            learner_of(choice, dataset.task, settings.device)
-    if settings.emergence is not None:
-        _check_classes(settings.emergence, dataset.task)
-
-
-def _all_learners(settings: StudySettings) -> Iterator[Mapping[str, Any]]:
-    if settings.models is not None:
-        yield from settings.models.learners
-    if settings.emergence is not None:
-        yield from settings.emergence.learners
-        if settings.emergence.unseen is not None:
-            yield from settings.emergence.unseen.learners or ()
-
-
-def _check_classes(emergence: Emergence, task: Task) -> None:
-    """Refuse classes that the data set does not have, or one named twice."""
-    unseen = emergence.unseen
-    for place, classes in (
-        (
-            "section [emergence], key 'groups'",
-            [k for group in emergence.groups or () for k in group],
-        ),
-        ("section [emergence.unseen], key 'classes'", (unseen and unseen.classes) or []),
-    ):
-        numbers = [class_number(key, task, place) for key in classes]
-        if len(set(numbers)) < len(numbers):
-            twice = next(
-                key for key, k in zip(classes, numbers, strict=True) if numbers.count(k) > 1
-            )
-            raise UsageError(
-                "a class is named twice", got=repr(twice), where=place, todo="name it once"
-            )
-
-
-def class_number(key: int | str, task: Task, where: str) -> int:
-    """The number of a class that is given by name or number.
-
-    Raises:
-        UsageError: there is none.
-    """
-    if isinstance(key, str) and key in task.classes:
-        return task.classes.index(key)
-    if isinstance(key, int) and 0 <= key < task.c:
-        return key
-    raise UsageError(
-        f"data set {task.name!r} has no such class",
-        expected=f"a number from 0 to {task.c - 1}, or one of {', '.join(task.classes[:20])}",
-        got=repr(key),
-        where=where,
-    )
-
-
-def _check_active(active: Active, dataset: Dataset, device: str) -> None:
-    for choice in active.strategies:
-        with _on(choice, dataset):
-            strategy = strategy_of(choice)
-            learner = accompanied(active.learner, strategy, dataset, device)
-            strategy.check_needs(learner.gives, f"learner {learner.name!r}")
-
-
-@contextmanager
-def _on(choice: Mapping[str, Any], dataset: Dataset) -> Iterator[None]:
-    """Say for which choice and data set something is refused."""
-    try:
-        yield
-    except PaucaError as error:
-        raise error.at(f"{choice['name']!r} on data set {dataset.name!r}") from None
-
-
-def _check_device(name: str) -> None:
-    try:
-        kind = torch.device(name).type
-    except RuntimeError as error:
-        raise UsageError(
-            "unknown device",
-            expected="cpu, cuda, cuda:0, ...",
-            got=repr(name),
-            where="key 'device'",
-        ) from error
-    there = kind != "cuda" or torch.cuda.is_available()
-    if kind == "meta" or not there:  # a meta tensor holds no numbers
-        raise UsageError(
-            "the device is not there", got=repr(name), where="key 'device'", todo='use "cpu"'
-        )
-
-
-def _check_data(settings: StudySettings, dataset: Dataset) -> None:
-    for name, split in (("train", dataset.train), ("test", dataset.test)):
-        if split is None or split.y is None:
-            raise DataError(
-                f"the data set has no {'test split' if split is None else f'{name} labels'}",
-                expected="train and test split with labels, for a study measures against them",
-                where=f"data set {dataset.name!r}",
-                todo="add them, or see the options of load_dataset",
-            )
-    wanted = [("budget", settings.active.budget)] if settings.active else []
-    if settings.models and settings.models.train_size:
-        wanted.append(("train_size", settings.models.train_size))
-    if settings.emergence:
-        wanted.append(("items", settings.emergence.items))
-    for key, size in wanted:
-        if size > len(dataset.train):
-            raise DataError(
-                f"{key} is larger than the pool",
-                expected=f"<= {len(dataset.train)}, the items of {dataset.name!r}",
-                got=size,
-                todo=f"lower {key}",
-            )

@@ -4,8 +4,8 @@ Every choice of a data set, learner or strategy goes through its registry, so th
 checked by name and type and its defaults are written down too.
 """
 
-import tomllib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,49 +17,48 @@ from pauca.errors import PaucaError, UnknownNameError, UsageError
 from pauca.learners import learners
 from pauca.registry import Registry
 from pauca.strategies import strategies
+from pauca.study.composing import composed, rooted
+from pauca.study.factors import FACTORS, combinations, first_of, placed, shown_level
 from pauca.study.settings import UNTRAINED, StudySettings
 
-__all__ = ["read_study", "settings_from", "text_of"]
+__all__ = ["Variant", "read_study", "settings_from", "variants"]
 
 
-def read_study(path: Path | str) -> StudySettings:
+@dataclass(frozen=True)
+class Variant:
+    """One of the studies that a study with factors stands for.
+
+    Args:
+        levels: Level of each factor, as given.
+        settings: The study at these levels, every default written down.
+    """
+
+    levels: Mapping[str, Any]
+    settings: StudySettings
+
+
+def read_study(path: Path | str, overrides: Sequence[str] = ()) -> StudySettings:
     """The study of a TOML file, every default written down.
+
+    Args:
+        path: The file.
+        overrides: Such as ``active.query=20``; they win over the file.
 
     Raises:
         UsageError: no such file; not TOML; an unknown key or name (the nearest known one is named);
             a value of the wrong type; a study that makes no sense.
     """
-    path = Path(path)
-    try:
-        raw = tomllib.loads(text_of(path))
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError("the file is not well-formed TOML", got=str(error), where=path) from None
-    return settings_from(raw, where=str(path), folder=path.parent)
-
-
-def text_of(path: Path) -> str:
-    """The text of a study file.
-
-    Raises:
-        UsageError: it cannot be read.
-    """
-    try:
-        return path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise UsageError(
-            "the study file cannot be read",
-            got=error.strerror,
-            where=path,
-            todo="name a TOML file, such as studies/mnist-first.toml",
-        ) from None
-    except UnicodeDecodeError as error:
-        raise UsageError("the study file is not UTF-8 text", got=error.reason, where=path) from None
+    raw, _ = composed(Path(path), overrides)
+    return settings_from(raw, where=str(path), folder=Path(path).parent)
 
 
 def settings_from(
     raw: Mapping[str, Any], *, where: str = "the study", folder: Path | None = None
 ) -> StudySettings:
     """A study from plain values, every default written down; its own ``plain()`` gives it again.
+
+    A study with factors is kept as it was given, with the first level of each in place; every study
+    that it stands for is checked all the same, and ``variants`` gives them with their defaults.
 
     Args:
         raw: The sections of the study.
@@ -69,21 +68,16 @@ def settings_from(
     Raises:
         UsageError: as ``read_study``.
     """
-    try:
-        settings = StudySettings.model_validate(dict(raw))
-    except ValidationError as error:
-        raise _fault(error, where) from None
+    if raw.get(FACTORS) is not None:
+        settings = _validated(rooted(first_of(raw, where), folder or Path()), where)
+        _all_variants(settings, where, folder)
+        return settings
+    settings = _validated(raw, where)
     _check_sense(settings, where)
     whole = settings.plain()
     whole["data"] = _data(whole["data"], f"{where}, section [data]", folder or Path())
     if "active" in whole:
-        place = f"{where}, section [active]"
-        whole["active"]["strategies"] = _all(
-            strategies, whole["active"]["strategies"], f"{place}, strategies"
-        )
-        whole["active"]["learner"] = _whole(
-            learners, whole["active"]["learner"], f"{place}, learner"
-        )
+        _active(whole["active"], f"{where}, section [active]")
     if "models" in whole:
         whole["models"]["learners"] = _all(
             learners, whole["models"]["learners"], f"{where}, section [models], learners"
@@ -91,6 +85,41 @@ def settings_from(
     if "emergence" in whole:
         _emergence(whole["emergence"], where)
     return StudySettings.model_validate(to_jsonable_python(whole))
+
+
+def variants(settings: StudySettings) -> tuple[Variant, ...]:
+    """The studies without factors that a study stands for; itself where it has none."""
+    if settings.factors is None:
+        return (Variant({}, settings),)
+    return _all_variants(settings, settings.name, None)
+
+
+def _all_variants(settings: StudySettings, where: str, folder: Path | None) -> tuple[Variant, ...]:
+    raw = settings.plain()
+    found = []
+    for levels in combinations(raw[FACTORS]):
+        told = ", ".join(f"{name} = {shown_level(level)}" for name, level in levels.items())
+        place = f"{where}, where {told}"
+        found.append(
+            Variant(levels, settings_from(placed(raw, levels), where=place, folder=folder))
+        )
+    return tuple(found)
+
+
+def _validated(raw: Mapping[str, Any], where: str) -> StudySettings:
+    try:
+        return StudySettings.model_validate(dict(raw))
+    except ValidationError as error:
+        raise _fault(error, where) from None
+
+
+def _active(section: dict[str, Any], where: str) -> None:
+    """Write down every default of what asks and what learns."""
+    section["strategies"] = _all(strategies, section["strategies"], f"{where}, strategies")
+    section["initial_strategy"] = _whole(
+        strategies, section["initial_strategy"], f"{where}, initial_strategy"
+    )
+    section["learner"] = _whole(learners, section["learner"], f"{where}, learner")
 
 
 def _emergence(section: dict[str, Any], where: str) -> None:

@@ -12,10 +12,11 @@ from pauca.errors import StoreError, UsageError
 from pauca.progress import AbstractDisplay, SilentDisplay
 from pauca.store import Run, SqliteStore
 from pauca.study.begin import begin, check_same, made, stored_settings
+from pauca.study.composing import composed
 from pauca.study.engines import Job, engines
 from pauca.study.folder import StudyFolder
 from pauca.study.provenance import cores
-from pauca.study.reading import read_study, settings_from, text_of
+from pauca.study.reading import settings_from
 from pauca.study.settings import StudySettings
 from pauca.study.stopping import stoppable
 from pauca.study.toml import to_toml
@@ -57,6 +58,7 @@ def run_study(
     engine: str = "local",
     progress: AbstractDisplay | None = None,
     imports: Sequence[str] = (),
+    overrides: Sequence[str] = (),
 ) -> Result:
     """Run a study in a folder. In the folder of the same study, go on where it stopped.
 
@@ -69,11 +71,12 @@ def run_study(
         progress: Where progress is shown; nowhere if left out.
         imports: Modules to import first, here and in every worker: they may register strategies,
             learners, data sets and kinds of cells.
+        overrides: Settings that win over those of a study file, such as ``active.query=20``.
 
     Raises:
         PaucaError: the study, its data or the folder cannot be used; nothing was trained then.
     """
-    settings, text = _read(study, imports)
+    settings, text = _read(study, imports, overrides)
     how = _how(engine, workers, settings, progress, imports)
     place = StudyFolder(folder)
     with how.progress, stoppable(), made(place), place.held():
@@ -168,12 +171,18 @@ def _import(modules: Sequence[str]) -> None:
 
 
 def _read(
-    study: StudySettings | Mapping[str, Any] | Path | str, imports: Sequence[str]
+    study: StudySettings | Mapping[str, Any] | Path | str,
+    imports: Sequence[str],
+    overrides: Sequence[str],
 ) -> tuple[StudySettings, str]:
     """The settings, and the text to keep beside the results."""
     _import(imports)
     if isinstance(study, Path | str):
-        return read_study(study), text_of(Path(study))
+        path = Path(study)
+        raw, text = composed(path, overrides)
+        return settings_from(raw, where=str(path), folder=path.parent), text
+    if overrides:
+        raise UsageError("overrides are for study files", got=list(overrides))
     plain = study.plain() if isinstance(study, StudySettings) else study
     settings = settings_from(plain)
     return settings, to_toml(settings.plain())

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-__all__ = ["UNTRAINED", "Active", "Emergence", "Models", "StudySettings", "Unseen"]
+__all__ = ["UNTRAINED", "Active", "Emergence", "Models", "Pool", "StudySettings", "Unseen"]
 
 UNTRAINED = "untrained"
 """Key of a learner that is measured as it starts."""
@@ -32,24 +32,52 @@ class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
+class Pool(_Frozen):
+    """What is done to the training items before any is asked for, anew in every repetition.
+
+    Test items stay as they are. In this order (``pauca.study.pool``):
+
+    Args:
+        size: So many items at random; all of them if left out.
+        imbalance: Largest class over smallest, >= 1: classes in random order are thinned out
+            exponentially.
+        redundancy: Share of the items that are replaced by copies of others, in [0, 1).
+        noise: Probability of a wrong answer, one of the other classes at random, in [0, 1). It is
+            the item's: whoever asks, and however often, is told the same.
+    """
+
+    size: Count | None = None
+    imbalance: Annotated[float, Field(ge=1, allow_inf_nan=False)] = 1.0
+    redundancy: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    noise: Annotated[float, Field(ge=0, lt=1)] = 0.0
+
+
 class Active(_Frozen):
     """Strategies compared on one learner.
 
     Args:
         repetitions: How often each, every time from another initial set and other weights.
         strategies: What asks.
-        initial: Size of the initial set, drawn at random.
+        initial: Size of the initial set.
+        initial_strategy: What chooses it, before anything is learned: by probabilities that say
+            nothing, and by the items themselves as features.
         query: Labels asked for in one round.
         budget: Labels in all, the initial set included.
         learner: What learns.
+        pool: What is done to the training items.
+        upper_bound: Whether the learner is trained on all labels of the pool too, with as many
+            optimiser steps as its settings say.
     """
 
     repetitions: Count = 5
     strategies: Annotated[list[Chosen], Field(min_length=1)]
     initial: Count
+    initial_strategy: Chosen = Field(default_factory=lambda: {"name": "random"})
     query: Count
     budget: Count
     learner: Chosen
+    pool: Pool = Pool()
+    upper_bound: bool = False
 
 
 class Models(_Frozen):
@@ -108,10 +136,14 @@ class StudySettings(_Frozen):
         threads: Threads of each worker. It decides the order of sums, so the last bit of results;
             the number of workers does not.
         device: Where tensors live.
-        data: ``name`` of a data set or ``path`` of one's own, and options of ``load_dataset``.
+        data: ``name`` of a data set or ``path`` of one's own, options of ``load_dataset``, and
+            ``features`` where frozen features take the items' place.
         active: Strategies to compare.
         models: Models to measure.
         emergence: Models whose inside is looked at closely.
+        factors: Levels by the path of a setting ("active.query"), or by a name of one's own: then a
+            level is a table of paths, and all levels have the same. Every combination is a study of
+            its own; what is the same in several is done once (``pauca.study.factors``).
     """
 
     name: Name
@@ -122,6 +154,7 @@ class StudySettings(_Frozen):
     active: Active | None = None
     models: Models | None = None
     emergence: Emergence | None = None
+    factors: dict[str, Annotated[list[Any], Field(min_length=1)]] | None = None
 
     def plain(self) -> dict[str, Any]:
         """As plain values, to store and to read again; parts that are not there are left out."""

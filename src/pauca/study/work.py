@@ -52,7 +52,7 @@ def _part(announce: Announce, run_id: str, fraction: float, how: str) -> None:
 def _keeper() -> Callable[[Mapping[str, Any]], Dataset]:
     """Loads a data set once, however many cells read it."""
 
-    @lru_cache(maxsize=2)
+    @lru_cache(maxsize=4)
     def load(text: str) -> Dataset:
         return load_data(decode(text, "section [data]"))
 

@@ -79,6 +79,10 @@ class AbstractTrained(AbstractCell):
         """What is learned: the task of the data set."""
         return dataset.task
 
+    def pool(self, dataset: Dataset, settings: Mapping[str, Any], streams: Streams) -> Split:
+        """What there is to learn from: the training split."""
+        return dataset.train
+
     def part(self, split: Split, settings: Mapping[str, Any], streams: Streams | None) -> Split:
         """The items used of a split, all of them; streams are given for the training split."""
         return split
@@ -94,7 +98,7 @@ class AbstractTrained(AbstractCell):
             return
         settings, dataset = desk.settings, desk.dataset()
         streams = Streams(settings["study_seed"], settings["repetition"])
-        train = self.part(dataset.train, settings, streams)
+        train = self.part(self.pool(dataset, settings, streams), settings, streams)
         learner = learner_of(settings["learner"], self.task(dataset, settings), settings["device"])
         began = perf_counter()
         report = self._train(desk, learner, train, streams)

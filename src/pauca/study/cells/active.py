@@ -18,6 +18,7 @@ from pauca.session import Session
 from pauca.study.cells.base import AbstractCell, Desk, cells
 from pauca.study.evaluate import measure, predictions
 from pauca.study.plan import accompanied, strategy_of
+from pauca.study.pool import made_pool
 
 __all__ = ["Active"]
 
@@ -60,6 +61,7 @@ class _Game:
         self.desk, self.rounds = desk, rounds
         self.dataset: Dataset = desk.dataset()
         self.streams = Streams(settings["study_seed"], settings["repetition"])
+        pool = made_pool(self.dataset.train, self.dataset.task.c, settings["pool"], self.streams)
         strategy = strategy_of(settings["strategy"])
         self.learner: AbstractLearner = accompanied(
             settings["learner"], strategy, self.dataset, settings["device"]
@@ -68,16 +70,16 @@ class _Game:
         if kept and self.learner.carries_state:
             self.learner.load_state(_unpacked(desk.blob(_state_name(len(kept) - 1))))
         self.session = Session(
-            self.dataset.train.x,
+            pool.x,
             self.learner,
             strategy,
             streams=self.streams,
             events=_events(kept),
+            initial_strategy=strategy_of(settings["initial_strategy"]),
         )
-        labels = self.dataset.train.y
-        if labels is None:
+        if pool.y is None:
             raise DataError("the pool has no labels to answer with", where=self.dataset.name)
-        self.oracle = VaultOracle(labels)
+        self.oracle = VaultOracle(pool.y)
 
     def play(self, t: int) -> None:
         """One round, kept at its end."""

@@ -1,0 +1,199 @@
+"""A study file with what it includes, and what the command line says besides."""
+
+import os
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pauca.errors import PaucaError, UsageError
+from pauca.study.factors import FACTORS, SECTIONS, placed, values_of
+from pauca.study.toml import to_toml
+
+__all__ = ["composed", "rooted"]
+
+INCLUDE = "include"
+
+
+def composed(path: Path, overrides: Sequence[str] = ()) -> tuple[dict[str, Any], str]:
+    """The study as given, and the text that says the same in one file.
+
+    Included files come first, in their order, then the file itself, then the overrides; tables are
+    joined, everything else is replaced. Paths in a file are relative to that file.
+
+    Args:
+        path: A TOML file; ``include = ["other.toml"]`` names others.
+        overrides: Such as ``active.query=20``; the value is TOML, or else taken as a text.
+
+    Raises:
+        UsageError: a file cannot be read, is not TOML or includes itself; an override without a
+            value or of no setting.
+    """
+    text = _text(path)
+    raw = _read(path, text, ())
+    if not overrides and INCLUDE not in _parsed(path, text):
+        return raw, text
+    for override in overrides:
+        raw = _overridden(raw, override)
+    return raw, to_toml(raw)
+
+
+def _read(path: Path, text: str, above: tuple[Path, ...]) -> dict[str, Any]:
+    own = _parsed(path, text)
+    included = own.pop(INCLUDE, [])
+    if isinstance(included, str):
+        included = [included]
+    if not isinstance(included, list) or not all(isinstance(name, str) for name in included):
+        raise UsageError(
+            "the value of 'include' does not fit",
+            expected="a list of study files",
+            got=repr(included),
+            where=path,
+        )
+    above = (*above, path.resolve())
+    whole: dict[str, Any] = {}
+    for name in included:
+        other = path.parent / name
+        if other.resolve() in above:
+            raise UsageError("a study file includes itself", got=name, where=path)
+        whole = _joined(whole, _read(other, _text(other), above))
+    return _joined(whole, rooted(own, path.parent))
+
+
+def _parsed(path: Path, text: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError("the file is not well-formed TOML", got=str(error), where=path) from None
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise UsageError(
+            "the study file cannot be read",
+            got=error.strerror,
+            where=path,
+            todo="name a TOML file, such as studies/mnist-first.toml",
+        ) from None
+    except UnicodeDecodeError as error:
+        raise UsageError("the study file is not UTF-8 text", got=error.reason, where=path) from None
+
+
+def _joined(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Tables joined, other values replaced by those above; factors are replaced one by one."""
+    whole = dict(below)
+    for key, value in above.items():
+        old = whole.get(key)
+        # a table with a name is a choice: another choice replaces it whole
+        joins = isinstance(old, Mapping) and isinstance(value, Mapping)
+        if joins and not {"name", "path"} & set(value):
+            whole[key] = _joined(old, value)  # type: ignore[arg-type]
+        else:
+            whole[key] = value
+    return whole
+
+
+def rooted(raw: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """A study as given, its paths of data from the root on.
+
+    Args:
+        raw: The study.
+        folder: Where relative paths start.
+    """
+    whole = dict(raw)
+    if isinstance(raw.get("data"), Mapping):
+        whole["data"] = _moved(raw["data"], folder)
+    factors = raw.get(FACTORS)
+    if isinstance(factors, Mapping):
+        whole[FACTORS] = {
+            name: [_level(name, level, folder) for level in levels]
+            if isinstance(levels, list)
+            else levels
+            for name, levels in factors.items()
+        }
+    return whole
+
+
+def _level(name: str, level: Any, folder: Path) -> Any:
+    if name == "data" and isinstance(level, Mapping):
+        return _moved(level, folder)
+    if name == "data.path":
+        return _moved({"path": level}, folder)["path"]
+    if isinstance(level, Mapping) and name.partition(".")[0] not in SECTIONS:
+        return {path: _level(path, value, folder) for path, value in values_of(name, level)}
+    return level
+
+
+def _moved(data: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    path = data.get("path")
+    if not isinstance(path, str) or not path.strip():
+        return dict(data)
+    return {**data, "path": os.path.normpath((folder / path).absolute())}
+
+
+def _overridden(raw: Mapping[str, Any], override: str) -> dict[str, Any]:
+    path, equals, text = (part.strip() for part in override.partition("="))
+    place = "--set"
+    if not equals or not path:
+        raise UsageError(
+            "an override has no value",
+            expected="PATH=VALUE, such as active.query=20",
+            got=override,
+            where=place,
+        )
+    head = path.partition(".")[0]
+    if head not in (*SECTIONS, FACTORS, "name"):
+        raise UsageError(
+            "an override names no setting",
+            expected=f"a path that begins with {', '.join((*SECTIONS, FACTORS, 'name'))}",
+            got=path,
+            where=place,
+        )
+    value = _value(text)
+    if head == FACTORS:
+        return _with_factor(raw, path.partition(".")[2], value)
+    try:
+        found = placed(raw, {path: value})
+    except PaucaError as error:
+        raise error.at(place) from None
+    if head == "data":
+        found = rooted(found, Path())
+    factors = _without(raw.get(FACTORS), path, place)
+    return {**found, FACTORS: factors} if factors else found
+
+
+def _without(factors: Any, path: str, where: str) -> dict[str, Any]:
+    """The factors but the one of this path: a single value takes its place.
+
+    Raises:
+        UsageError: the path is one of several that a factor decides together.
+    """
+    if not isinstance(factors, Mapping):
+        return {}
+    left = {name: levels for name, levels in factors.items() if name != path}
+    for name, levels in left.items():
+        if any(path == each for level in levels for each, _ in values_of(name, level)):
+            raise UsageError(
+                f"factor {name!r} decides this setting together with others",
+                got=path,
+                where=where,
+                todo=f"give the levels anew: --set 'factors.{name}=[...]'",
+            )
+    return left
+
+
+def _with_factor(raw: Mapping[str, Any], name: str, levels: Any) -> dict[str, Any]:
+    name = name.strip('"')
+    factors = dict(raw.get(FACTORS) or {})
+    factors[name] = levels
+    return {**raw, FACTORS: factors}
+
+
+def _value(text: str) -> Any:
+    """A TOML value, or the text itself."""
+    try:
+        return tomllib.loads(f"x = {text}")["x"]
+    except tomllib.TOMLDecodeError:
+        return text
