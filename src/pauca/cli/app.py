@@ -46,6 +46,16 @@ Imports = Annotated[
 ]
 
 
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        help="Setting that wins over the study file's, such as active.query=20; may be repeated.",
+        metavar="PATH=VALUE",
+    ),
+]
+
+
 class Listed(StrEnum):
     """What can be listed."""
 
@@ -96,18 +106,32 @@ def demo(
 
 
 @app.command(
-    epilog="Example: pauca run studies/mnist-first.toml --out runs/mnist-first --workers 2"
+    epilog="Examples: pauca run studies/mnist-first.toml --out runs/mnist-first --workers 2 --- "
+    "pauca run studies/mnist-first.toml --dry-run --set active.query=50"
 )
 @guarded
 def run(
     study: Annotated[Path, typer.Argument(help="Study file.", metavar="STUDY.toml")],
-    out: Annotated[Path, typer.Option(help="Folder for the results.", metavar="DIR")],
+    out: Annotated[Path | None, typer.Option(help="Folder for the results.", metavar="DIR")] = None,
     workers: Workers = None,
     engine: Engine = "local",
     imports: Imports = None,
+    overrides: Overrides = None,
+    dry: Annotated[
+        bool, typer.Option("--dry-run", help="Show the grid and about how long it takes.")
+    ] = False,
 ) -> None:
     """Run a study, then write its report. In the folder of the same study, go on with it."""
-    _run(study, out, workers, engine, imports)
+    if dry:
+        _preview(study, workers, imports, overrides)
+        return
+    if out is None:
+        from pauca.errors import UsageError
+
+        raise UsageError(
+            "there is no folder for the results", expected="--out DIR", todo="name one"
+        )
+    _run(study, out, workers, engine, imports, overrides)
 
 
 @app.command(epilog="Examples: pauca resume runs/demo --- pauca resume runs/demo --failed")
@@ -184,8 +208,27 @@ def list_(
         show_rows(found, listing.columns)
 
 
+def _preview(
+    study: Path, workers: int | None, imports: list[str] | None, overrides: list[str] | None
+) -> None:
+    from pauca.cli.show import show_preview
+    from pauca.progress import display_for
+    from pauca.study import preview_study
+
+    with display_for():
+        found = preview_study(
+            study, workers=workers, imports=imports or (), overrides=overrides or ()
+        )
+    show_preview(found)
+
+
 def _run(
-    study: Path, out: Path, workers: int | None, engine: str, imports: list[str] | None
+    study: Path,
+    out: Path,
+    workers: int | None,
+    engine: str,
+    imports: list[str] | None,
+    overrides: list[str] | None = None,
 ) -> None:
     from pauca.progress import display_for
     from pauca.study import run_study
@@ -198,6 +241,7 @@ def _run(
             engine=engine,
             progress=display_for(),
             imports=imports or (),
+            overrides=overrides or (),
         )
     _finish(result)
 

@@ -13,9 +13,17 @@ from rich.text import Text
 from pauca.progress import clock
 
 if TYPE_CHECKING:
-    from pauca.study import Result, StudySettings, StudyStatus
+    from pauca.study import Preview, Result, StudySettings, StudyStatus
 
-__all__ = ["describe", "show_blocks", "show_failed", "show_json", "show_rows", "show_status"]
+__all__ = [
+    "describe",
+    "show_blocks",
+    "show_failed",
+    "show_json",
+    "show_preview",
+    "show_rows",
+    "show_status",
+]
 
 _STATES = ("done", "running", "interrupted", "pending", "failed")
 
@@ -59,6 +67,40 @@ def show_blocks(
         for label, key in below.items():
             more.add_row(f"  {label}", _text(row[key]))
         console.print(more)
+
+
+def show_preview(found: "Preview") -> None:
+    """What a study would do, one line for cells that differ in their repetition alone."""
+    console = _console()
+    rows = [
+        {
+            "kind": each.kind,
+            "cell": each.label,
+            "levels": each.levels or None,
+            "repetitions": each.cells,
+            "rounds": each.rounds,
+            "labels": each.labels,
+            "time each": "not known" if each.seconds is None else _about(each.seconds),
+        }
+        for each in found.alike
+    ]
+    columns = [name for name in rows[0] if any(row[name] is not None for row in rows)]
+    show_rows(rows, columns)
+    rounds = sum(each.cells * each.rounds for each in found.alike)
+    console.print(f"{found.name}: {found.cells:,} cells, {rounds:,} rounds")
+    if found.seconds is not None:
+        workers = f"{found.workers} worker{'s' if found.workers > 1 else ''}"
+        console.print(
+            f"about {clock(found.seconds)} on {workers} of this machine, by the pace that was seen "
+            f"in {clock(found.tried)} of trying"
+        )
+    for each in found.alike:
+        if each.error:
+            console.print(f"{each.label} failed when it was tried: {each.error}", style="red")
+
+
+def _about(seconds: float) -> str:
+    return f"{seconds:.2g} s" if seconds < 10 else clock(seconds)
 
 
 def show_status(status: "StudyStatus", *, errors: bool) -> None:

@@ -15,6 +15,7 @@ from pauca.study.begin import begin, check_same, made, stored_settings
 from pauca.study.composing import composed
 from pauca.study.engines import Job, engines
 from pauca.study.folder import StudyFolder
+from pauca.study.preview import Preview, preview
 from pauca.study.provenance import cores
 from pauca.study.reading import settings_from
 from pauca.study.settings import StudySettings
@@ -22,7 +23,7 @@ from pauca.study.stopping import stoppable
 from pauca.study.toml import to_toml
 from pauca.study.watch import Watch
 
-__all__ = ["Result", "resume_study", "run_study"]
+__all__ = ["Result", "preview_study", "resume_study", "run_study"]
 
 
 @dataclass(frozen=True)
@@ -126,6 +127,28 @@ def resume_study(
                 return Result(place.path, store.runs(), 0)
         begin(place, settings, None, how.workers)
         return _work(place, settings, how)
+
+
+def preview_study(
+    study: StudySettings | Mapping[str, Any] | Path | str,
+    *,
+    workers: int | None = None,
+    imports: Sequence[str] = (),
+    overrides: Sequence[str] = (),
+) -> Preview:
+    """What ``run_study`` would do, and about how long it would take; nothing is written.
+
+    Args:
+        study: As for ``run_study``.
+        workers: As for ``run_study``.
+        imports: As for ``run_study``.
+        overrides: As for ``run_study``.
+
+    Raises:
+        PaucaError: the study or its data cannot be used.
+    """
+    settings, _ = _read(study, imports, overrides)
+    return preview(settings, max(1, _workers(workers, settings)))
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from pauca.progress import Work, time_left
 from pauca.store import Run
 from pauca.study.cells import cells
 from pauca.study.folder import StudyFolder
-from pauca.study.watch import label_of, seconds_of
+from pauca.study.watch import group_of, label_of, seconds_of
 
 __all__ = ["RunStatus", "StudyStatus", "study_status"]
 
@@ -108,7 +108,7 @@ def _status(run: Run, working: bool) -> RunStatus:
 
 
 def _work(run: Run) -> Work:
-    label = f"{run.spec.kind} {cells.make(run.spec.kind, {}).label(run.spec.settings)}"
+    label = group_of(run.spec)
     if run.status in ("done", "failed"):
         return Work(label, "done", seconds_of(run) if run.status == "done" else 0.0, 1.0)
     return Work(label, "running", seconds_of(run), len(run.rounds) / _rounds(run))

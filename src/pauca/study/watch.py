@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from pauca.progress import AbstractDisplay, Part, Snapshot, Work, time_left
-from pauca.store import Run
+from pauca.store import Run, RunSpec
+from pauca.store.codec import canonical
 from pauca.study.cells import cells
 from pauca.study.work import Event
 
-__all__ = ["Watch", "label_of", "seconds_of"]
+__all__ = ["Watch", "group_of", "label_of", "seconds_of"]
 
 
 @dataclass
@@ -96,6 +97,12 @@ def label_of(run: Run) -> str:
     return f"{cell.label(run.spec.settings)}, repetition {run.spec.settings['repetition'] + 1}"
 
 
+def group_of(spec: RunSpec) -> str:
+    """One text for cells that differ in their repetition alone: they take about the same time."""
+    own = {key: value for key, value in spec.settings.items() if key != "repetition"}
+    return canonical({"kind": spec.kind, "settings": own})
+
+
 def seconds_of(run: Run) -> float:
     """Seconds that the finished rounds of a run took."""
     return sum(sum(_numbers(record.get("seconds", {}))) for record in run.rounds)
@@ -106,8 +113,7 @@ def _followed(run: Run) -> _Followed:
     settings = run.spec.settings
     state = "pending" if run.status == "running" else run.status
     done = len(run.rounds) / max(1, cell.rounds(settings))
-    group = f"{run.spec.kind} {cell.label(settings)}"
-    return _Followed(label_of(run), group, state, done, seconds_of(run))
+    return _Followed(label_of(run), group_of(run.spec), state, done, seconds_of(run))
 
 
 def _numbers(seconds: Any) -> list[float]:

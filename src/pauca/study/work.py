@@ -12,7 +12,7 @@ from pauca.store.codec import canonical, decode
 from pauca.study.cells import Desk, cells
 from pauca.study.plan import load_data
 
-__all__ = ["Announce", "Event", "work_through"]
+__all__ = ["Announce", "Event", "keeper", "work_through"]
 
 Event = Literal["claimed", "part", "done", "failed"]
 
@@ -26,7 +26,7 @@ def work_through(store: AbstractStore, owner: str, announce: Announce) -> None:
     Raises:
         StoreError: the store itself refuses (disk full, damaged, handed to another owner).
     """
-    load = _keeper()
+    load = keeper()
     while (run := store.claim(owner)) is not None:
         run_id = run.spec.id
         cell = cells.make(run.spec.kind, {})
@@ -49,7 +49,7 @@ def _part(announce: Announce, run_id: str, fraction: float, how: str) -> None:
     announce("part", run_id, fraction, how)
 
 
-def _keeper() -> Callable[[Mapping[str, Any]], Dataset]:
+def keeper() -> Callable[[Mapping[str, Any]], Dataset]:
     """Loads a data set once, however many cells read it."""
 
     @lru_cache(maxsize=4)
