@@ -67,6 +67,13 @@ def test_levels_that_decide_several_settings() -> None:
     assert met == [(70, 16), (90, 11)]
 
 
+def test_paths_of_a_level_may_be_tables_in_tables() -> None:
+    """As TOML reads ``{ data.name = "tiny", active.budget = 16 }``."""
+    flat = [{"data": {"name": "tiny"}, "active.budget": 16}]
+    nested = [{"data": {"name": "tiny"}, "active": {"budget": 16}}]
+    assert runs_of(crossed(set=flat)) == runs_of(crossed(set=nested))
+
+
 def test_a_factor_may_choose_what_learns_and_then_one_of_its_settings() -> None:
     fakes = [{"name": "fake"}, {"name": "fake", "warm": True}]
     plain = crossed(active__learner__pause=[0.0, 0.1], active__learner=fakes)

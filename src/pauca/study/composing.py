@@ -122,6 +122,7 @@ def _level(name: str, level: Any, folder: Path) -> Any:
     if name == "data.path":
         return _moved({"path": level}, folder)["path"]
     if isinstance(level, Mapping) and name.partition(".")[0] not in SECTIONS:
+        # an unquoted data.name = ... is a table in a table: both are told by their paths
         return {path: _level(path, value, folder) for path, value in values_of(name, level)}
     return level
 

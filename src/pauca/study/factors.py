@@ -60,9 +60,18 @@ def first_of(raw: Mapping[str, Any], where: str) -> dict[str, Any]:
 def values_of(name: str, level: Any) -> Iterator[tuple[str, Any]]:
     """Path and value of every setting that a level decides."""
     if _section(name) is None and isinstance(level, Mapping):
-        yield from level.items()
+        yield from _leaves(level, "")
     else:
         yield name, level
+
+
+def _leaves(level: Mapping[str, Any], above: str) -> Iterator[tuple[str, Any]]:
+    """Paths within a level; a table that names something is a value, other tables lead on."""
+    for key, value in level.items():
+        if isinstance(value, Mapping) and not {"name", "path"} & set(value):
+            yield from _leaves(value, f"{above}{key}.")
+        else:
+            yield f"{above}{key}", value
 
 
 def shown_level(level: Any) -> str:
