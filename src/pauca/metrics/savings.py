@@ -183,7 +183,8 @@ def _needed(spent: Floats, best: Floats, value: Floats) -> Floats:
     inside = ~(beyond | before)
     part = np.divide(value - low, high - low, out=np.zeros_like(value), where=inside)
     labels = spent[right - 1] + part * (spent[right] - spent[right - 1])
-    return np.where(beyond, spent[-1], np.where(before, spent[0], labels))
+    labels[beyond], labels[before] = spent[-1], spent[0]
+    return as_floats(labels)
 
 
 def _ratios(spent: Floats, ours: Floats, theirs: Floats) -> _Ratios:
