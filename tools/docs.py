@@ -104,6 +104,30 @@ def datasets_page() -> str:
     return "\n".join(lines) + "\n"
 
 
+def metrics_page() -> str:
+    """docs/metrics.md: every measure and test, by module."""
+    from pauca import metrics
+
+    lines = [
+        "# Measures and statistics\n",
+        "All in `pauca.metrics`: pure functions of tensors, arrays or plain sequences, in float64. "
+        "Their docstrings have shapes, units and errors.\n",
+    ]
+    functions = [getattr(metrics, name) for name in metrics.__all__ if name.islower()]
+    modules = sorted({function.__module__ for function in functions}, key=METRICS.index)
+    for module in modules:
+        summary = inspect.cleandoc(sys.modules[module].__doc__ or "").partition("\n")[0]
+        lines += [f"## {summary.rstrip('.')}\n", "| name | what | source |", "|---|---|---|"]
+        for function in functions:
+            if function.__module__ == module:
+                told = inspect.cleandoc(function.__doc__ or "")
+                what = told.partition("\n\n")[0].replace("|", "\\|")
+                source = " ".join(told.partition("\nReference:")[2].split())
+                lines.append(f"| `{function.__name__}` | {' '.join(what.split())} | {source} |")
+        lines.append("")
+    return "\n".join(lines)
+
+
 def cli_page() -> str:
     """docs/cli.md: the help of every command."""
     from typer.testing import CliRunner
@@ -190,11 +214,33 @@ def _plain(text: str) -> str:
     return "\n".join(line.rstrip() for line in text.splitlines()).strip()
 
 
+METRICS = [
+    f"pauca.metrics.{name}"
+    for name in (
+        "predictions",
+        "curves",
+        "savings",
+        "shares",
+        "asked",
+        "overlaps",
+        "intervals",
+        "bootstrap",
+        "comparisons",
+        "signed_ranks",
+        "rank_tests",
+        "penalties",
+        "power",
+        "corrections",
+        "ranks",
+    )
+]
+"""Order of docs/metrics.md; a module that is not named here is an error."""
 PAGES: dict[str, Callable[[], str]] = {
     "docs/strategies.md": strategies_page,
     "docs/learners.md": learners_page,
     "docs/datasets.md": datasets_page,
     "docs/cli.md": cli_page,
+    "docs/metrics.md": metrics_page,
 }
 
 

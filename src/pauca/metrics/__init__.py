@@ -1,13 +1,18 @@
-"""Measures of predictions, of learning curves and of what was asked, with their intervals.
+"""Measures of predictions, of learning curves and of what was asked, with their statistics.
 
 Every function takes torch tensors, NumPy arrays or plain sequences, computes in float64 and returns
 plain Python numbers or a frozen record.
 """
 
 from pauca.metrics.asked import class_entropy, duplicate_rate, jaccard
+from pauca.metrics.bootstrap import bootstrap_interval
+from pauca.metrics.comparisons import Comparison, Comparisons, compare_all
 from pauca.metrics.corrections import benjamini_hochberg, holm
 from pauca.metrics.curves import area_under_budget_curve, labels_to_reach
 from pauca.metrics.intervals import Interval, mean_interval, paired_difference
+from pauca.metrics.overlaps import overlap_matrix
+from pauca.metrics.penalties import Penalties, penalty_matrix
+from pauca.metrics.power import paired_power, repetitions_needed, smallest_effect
 from pauca.metrics.predictions import (
     accuracy,
     balanced_accuracy,
@@ -18,27 +23,54 @@ from pauca.metrics.predictions import (
     nll,
     worst_group_accuracy,
 )
+from pauca.metrics.rank_tests import Friedman, Nemenyi, cliques, friedman, nemenyi
 from pauca.metrics.ranks import auroc, cliffs_delta
+from pauca.metrics.savings import LabelSaving, Saving, label_saving
+from pauca.metrics.shares import ShareReached, labels_for_share
+from pauca.metrics.signed_ranks import SignedRanks, least_p, wilcoxon
 
 __all__ = [
+    "Comparison",
+    "Comparisons",
+    "Friedman",
     "Interval",
+    "LabelSaving",
+    "Nemenyi",
+    "Penalties",
+    "Saving",
+    "ShareReached",
+    "SignedRanks",
     "accuracy",
     "area_under_budget_curve",
     "auroc",
     "balanced_accuracy",
     "benjamini_hochberg",
+    "bootstrap_interval",
     "brier",
     "class_entropy",
     "cliffs_delta",
+    "cliques",
+    "compare_all",
     "duplicate_rate",
     "ece",
     "evaluate",
+    "friedman",
     "holm",
     "jaccard",
+    "label_saving",
+    "labels_for_share",
     "labels_to_reach",
+    "least_p",
     "macro_f1",
     "mean_interval",
+    "nemenyi",
     "nll",
+    "overlap_matrix",
     "paired_difference",
+    "paired_power",
+    "penalty_matrix",
+    "repetitions_needed",
+    "smallest_effect",
+    "wilcoxon",
     "worst_group_accuracy",
 ]

@@ -1,5 +1,6 @@
 """From tensors, arrays or sequences to the float64 and int64 arrays that measures work on."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,14 +11,32 @@ from torch import Tensor
 from pauca.checks import check_probabilities
 from pauca.errors import InputError
 
-__all__ = ["Floats", "Ints", "as_floats", "as_ints", "as_probabilities", "as_values", "check_same"]
+__all__ = [
+    "Floats",
+    "Ints",
+    "as_floats",
+    "as_ints",
+    "as_probabilities",
+    "as_rows",
+    "as_table",
+    "as_values",
+    "check_level",
+    "check_same",
+]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 
 def _array(x: Any) -> npt.NDArray[Any]:
-    return x.detach().cpu().numpy() if isinstance(x, Tensor) else np.asarray(x)
+    if isinstance(x, Tensor):
+        return x.detach().cpu().numpy()
+    try:
+        return np.asarray(x)
+    except ValueError as error:  # lists of different lengths
+        raise InputError(
+            "numbers do not form an array", expected="one length along each axis", got=error
+        ) from error
 
 
 def as_floats(x: Any) -> Floats:
@@ -50,16 +69,58 @@ def as_values(x: Any, where: str) -> Floats:
     Raises:
         InputError: another shape, none, NaN or infinity.
     """
-    array = _array(x)
-    if array.ndim != 1 or array.dtype.kind not in "iuf" or len(array) == 0:
+    return as_table(x, where, "n", least=(1,))
+
+
+def as_rows(x: Any, where: str) -> Floats:
+    """float64 [n, ...], n >= 1, finite.
+
+    Raises:
+        InputError: no axis, no row, not numbers, NaN or infinity.
+    """
+    return _finite(_array(x), where, "[n, ...], n >= 1", lambda shape: len(shape) > 0)
+
+
+def as_table(x: Any, where: str, axes: str, *, least: tuple[int, ...] = (1, 1)) -> Floats:
+    """float64 with as many axes as ``least`` has entries, each at least that long, finite.
+
+    Args:
+        x: Numbers.
+        where: Its name in a message.
+        axes: Letters or names of the axes, "r t", for the message.
+        least: Fewest entries along each axis.
+
+    Raises:
+        InputError: another number of axes, too few along one, not numbers, NaN or infinity.
+    """
+    names = axes.split()
+    form = ", ".join(f"{name} >= {n}" for name, n in zip(names, least, strict=True))
+    return _finite(
+        _array(x),
+        where,
+        f"[{', '.join(names)}], {form}",
+        lambda shape: len(shape) == len(least) and all(map(int.__ge__, shape, least)),
+    )
+
+
+def _finite(
+    array: npt.NDArray[Any], where: str, form: str, fits: Callable[[tuple[int, ...]], bool]
+) -> Floats:
+    if not fits(array.shape) or not array.size or array.dtype.kind not in "iuf":
         raise InputError(
             f"{where} has the wrong form",
-            expected="numbers of shape [n], n >= 1",
+            expected=f"numbers of shape {form}",
             got=f"{array.dtype} of shape {list(array.shape)}",
         )
     array = array.astype(np.float64)
     if not np.isfinite(array).all():
-        raise InputError(f"{where} holds NaN or infinity", expected="finite numbers")
+        at = np.argwhere(~np.isfinite(array))[0].tolist()
+        raise InputError(
+            f"{where} holds NaN or infinity",
+            expected="finite numbers",
+            got=f"{array[tuple(at)]} first at {at}",
+            todo="leave out what did not finish before comparing",
+        )
     return array
 
 
@@ -85,6 +146,17 @@ def as_probabilities(probs: Any, labels: Ints) -> Floats:
             got=int(labels.max()),
         )
     return array
+
+
+def check_level(level: float) -> float:
+    """A confidence level in (0, 1).
+
+    Raises:
+        InputError: outside of it, or NaN.
+    """
+    if not 0 < level < 1:
+        raise InputError("level is out of range", expected="a number in (0, 1)", got=level)
+    return level
 
 
 def check_same(a: npt.NDArray[Any], b: npt.NDArray[Any], names: str) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 from pauca.errors import InputError
 from pauca.metrics.arrays import Floats, as_values, check_same
 
-__all__ = ["area_under_budget_curve", "labels_to_reach"]
+__all__ = ["area_under_budget_curve", "check_curve", "labels_to_reach"]
 
 
 def area_under_budget_curve(labels: Any, values: Any) -> float:
@@ -25,7 +25,7 @@ def area_under_budget_curve(labels: Any, values: Any) -> float:
 
     Reference: Zhan et al., arXiv 2203.13450 (area under the budget curve).
     """
-    spent, height = _curve(labels, values)
+    spent, height = check_curve(labels, values)
     if len(spent) == 1:
         return float(height[0])
     # measured from the first value, so that a constant curve has no rounding
@@ -48,14 +48,19 @@ def labels_to_reach(labels: Any, values: Any, target: float) -> int | None:
     Raises:
         InputError: as in ``area_under_budget_curve``; target is NaN.
     """
-    spent, height = _curve(labels, values)
+    spent, height = check_curve(labels, values)
     if np.isnan(target):
         raise InputError("target is NaN", expected="a number", got=target)
     reached = np.flatnonzero(height >= target)
     return int(spent[reached[0]]) if len(reached) else None
 
 
-def _curve(labels: Any, values: Any) -> tuple[Floats, Floats]:
+def check_curve(labels: Any, values: Any) -> tuple[Floats, Floats]:
+    """Labels spent and the value at each point, both [t], t >= 1.
+
+    Raises:
+        InputError: budgets unsorted or twice the same, sizes that differ, no point, NaN.
+    """
     spent, height = as_values(labels, "labels"), as_values(values, "values")
     check_same(spent, height, "labels and values")
     steps = np.diff(spent)

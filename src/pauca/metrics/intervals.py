@@ -4,8 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from pauca.errors import InputError
-from pauca.metrics.arrays import as_values, check_same
+from pauca.metrics.arrays import as_values, check_level, check_same
 
 __all__ = ["Interval", "mean_interval", "paired_difference"]
 
@@ -44,8 +43,7 @@ def mean_interval(values: Any, level: float = 0.95) -> Interval:
     Reference: Student, Biometrika 1908.
     """
     x = as_values(values, "values")
-    if not 0 < level < 1:
-        raise InputError("level is out of range", expected="a number in (0, 1)", got=level)
+    check_level(level)
     n = len(x)
     mean = float(x[0] + (x - x[0]).mean())
     if n == 1:

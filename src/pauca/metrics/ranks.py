@@ -5,8 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from pauca.errors import InputError
-from pauca.metrics.arrays import Floats, as_values
+from pauca.metrics.arrays import Floats, as_values, check_level
 from pauca.metrics.intervals import Interval
 
 __all__ = ["auroc", "cliffs_delta"]
@@ -32,8 +31,7 @@ def auroc(higher: Any, lower: Any, level: float = 0.95) -> Interval:
         Clarke-Pearson, Biometrics 44, 1988.
     """
     a, b = as_values(higher, "higher"), as_values(lower, "lower")
-    if not 0 < level < 1:
-        raise InputError("level is out of range", expected="a number in (0, 1)", got=level)
+    check_level(level)
     of_a, of_b = _placed(a, b), 1 - _placed(b, a)
     area, total = float(of_a.mean()), len(a) + len(b)
     if min(len(a), len(b)) < 2:
