@@ -1,20 +1,23 @@
 """How good a strategy is over the whole budget, and how it stands against random choice."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from matplotlib.figure import Figure
 
-from pauca.metrics import area_under_budget_curve, holm
+from pauca.metrics import area_under_budget_curve, holm, wilcoxon
 from pauca.report.curves import points
 from pauca.report.dots import Dots, dot_plot
 from pauca.report.estimates import ANYWHERE, RANGES, Estimate, estimate, paired, paired_p
 from pauca.report.style import SOFT, Look, looks, styled
 from pauca.report.view import Group, Series
 
-__all__ = ["AreaRow", "AreasRecord", "areas_record", "draw_areas"]
+__all__ = ["CLAIM", "AreaRow", "AreasRecord", "areas_record", "draw_areas"]
 
 _ALPHA = 0.05
+CLAIM = 20
+"""Repetitions from which a difference may be claimed."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,7 @@ class AreaRow:
         differences: (repetition, difference) behind it.
         p: Two-sided p of the paired t test, adjusted by Holm for the strategies compared; NaN
             where there is none.
+        rank_p: The same of Wilcoxon's signed-rank test.
         values: (repetition, area).
     """
 
@@ -42,14 +46,20 @@ class AreaRow:
     difference: Estimate | None
     differences: tuple[tuple[int, float], ...]
     p: float
+    rank_p: float
     values: tuple[tuple[int, float], ...]
 
     @property
     def verdict(self) -> int:
-        """+1 above random, -1 below, 0 undecided: the sign of a difference that survives Holm."""
-        if self.difference is None or not self.p < _ALPHA:
+        """+1 above random, -1 below, 0 undecided: the sign of a difference that survives Holm.
+
+        The signed-rank test decides, which asks for no bell curve; with fewer than ``CLAIM``
+        repetitions it can hardly say anything, and the t test gives an indication.
+        """
+        if self.difference is None:
             return 0
-        return self.difference.sign
+        decides = self.rank_p if self.difference.n >= CLAIM else self.p
+        return self.difference.sign if decides < _ALPHA else 0
 
 
 @dataclass(frozen=True)
@@ -87,8 +97,16 @@ def areas_record(group: Group, metric: str = "accuracy") -> AreasRecord:
     }
     adjusted = holm([paired_p([d for _, d in pair]) for pair in pairs.values()]).tolist()
     p = dict(zip(pairs, adjusted, strict=True))
+    ranked = holm([_signed_rank_p([d for _, d in pair]) for pair in pairs.values()]).tolist()
+    rank_p = dict(zip(pairs, ranked, strict=True))
     rows = [
-        _row(series, metric, areas[series.label], pairs.get(series.label), p.get(series.label))
+        _row(
+            series,
+            metric,
+            areas[series.label],
+            pairs.get(series.label),
+            (p.get(series.label), rank_p.get(series.label)),
+        )
         for series in group.series
     ]
     rows.sort(key=lambda row: -row.area.mean if row.area.n else math.inf)
@@ -128,6 +146,11 @@ def _mean(found: Estimate | None) -> float:
     return -math.inf if found is None or math.isnan(found.mean) else found.mean
 
 
+def _signed_rank_p(differences: Sequence[float]) -> float:
+    known = [d for d in differences if not math.isnan(d)]
+    return wilcoxon(known, [0.0] * len(known)).p if len(known) > 1 else math.nan
+
+
 def _areas(series: Series, metric: str) -> dict[int, float]:
     finished = {repetition for repetition, _ in series.done}
     return {
@@ -149,7 +172,7 @@ def _row(
     metric: str,
     areas: dict[int, float],
     pairs: tuple[tuple[int, float], ...] | None,
-    p: float | None,
+    p: tuple[float | None, float | None],
 ) -> AreaRow:
     curves = points(series, metric)
     last = [list(curves[r].values())[-1] for r, _ in series.done if curves[r]]
@@ -162,6 +185,7 @@ def _row(
         final=estimate(last, RANGES.get(metric, ANYWHERE)),
         difference=None if pairs is None else estimate([d for _, d in pairs]),
         differences=tuple((r, d) for r, d in pairs or () if not math.isnan(d)),
-        p=math.nan if p is None else p,
+        p=math.nan if p[0] is None else p[0],
+        rank_p=math.nan if p[1] is None else p[1],
         values=known,
     )

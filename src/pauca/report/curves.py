@@ -76,12 +76,15 @@ def curves_record(group: Group, metric: str = "accuracy") -> CurvesRecord:
     return CurvesRecord(group.title, metric, group.repetitions, kept)
 
 
-def draw_curves(record: CurvesRecord, bold: Sequence[str] | None = None) -> Figure:
+def draw_curves(
+    record: CurvesRecord, bold: Sequence[str] | None = None, full: Estimate | None = None
+) -> Figure:
     """Mean lines with bands; single repetitions as faint lines where few series leave room.
 
     Args:
         record: What to draw; at least one curve.
         bold: Labels to draw in colour where there are more series than can be told apart.
+        full: What the learner reaches with every label of the pool.
     """
     with styled():
         drawing, axes = figure(5.0, 3.5)
@@ -97,6 +100,8 @@ def draw_curves(record: CurvesRecord, bold: Sequence[str] | None = None) -> Figu
             for place, curve in enumerate(record.curves)
             if curve.label in chosen
         ]
+        if full is not None and full.n:
+            _ceiling(axes, full)
         _frame(axes, record)
         legend_below(drawing, handles, chosen)
     return drawing
@@ -139,6 +144,23 @@ def _draw(axes: Axes, curve: Curve, look: Look, place: int, *, faint: int) -> Li
         zorder=4 + place,
     )
     return line
+
+
+def _ceiling(axes: Axes, full: Estimate) -> None:
+    axes.axhline(full.mean, color="#222222", linewidth=1.1, linestyle=(0, (1, 2)), zorder=1)
+    if full.known:
+        axes.axhspan(full.low, full.high, color="#222222", alpha=0.06, linewidth=0)
+    axes.annotate(
+        "all labels of the pool",
+        (0.01, full.mean),
+        xycoords=("axes fraction", "data"),
+        xytext=(0, 2),
+        textcoords="offset points",
+        ha="left",
+        va="bottom",
+        fontsize=8.5,
+        color="#555555",
+    )
 
 
 def _frame(axes: Axes, record: CurvesRecord) -> None:

@@ -10,6 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from pauca.report import about
 from pauca.report.areas import AreasRecord, areas_record
+from pauca.report.comparison.weigh import together
 from pauca.report.emergence import Emergence, emergence
 from pauca.report.emergence.words import emergence_summary, plate_svg
 from pauca.report.models import ModelsRecord, models_record
@@ -53,13 +54,15 @@ def page_of(store: AbstractStore, view: StudyView, found: Sequence[Emergence]) -
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    shown = tuple(sections(store, view))
     return environment.get_template("report.html.j2").render(
         view=view,
         state=about.state_words(view),
         summary=(*emergence_summary(found), *summary(view)),
         emergence=found,
         svg=plate_svg,
-        sections=tuple(sections(store, view)),
+        sections=shown,
+        zooms=any(picture.zoom for section in shown for picture in section.pictures),
         settings=about.settings_table(view),
         provenance=about.provenance_table(view),
         command=about.command(view),
@@ -74,6 +77,7 @@ def summary(view: StudyView) -> tuple[str, ...]:
     trained = (*view.kind("emergence"), *view.kind("model"))
     models = [models_record(group) for group in trained[:_SUMMED]]
     return (
+        *together(view),
         *_named(view.kind("active"), [comparison(record) for record in active]),
         *_named(trained, [models_summary(record) for record in models]),
         *_caution(active, models),

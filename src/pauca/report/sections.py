@@ -1,17 +1,18 @@
 """The parts of a page: pictures, tables and sentences of each group of runs."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from markupsafe import Markup
-from matplotlib.figure import Figure
 
 from pauca.report.areas import AreasRecord, areas_record, draw_areas
+from pauca.report.comparison.blocks import upper_bound
+from pauca.report.comparison.weigh import across, within
 from pauca.report.courses import Course, courses, draw_goodness, draw_told
 from pauca.report.curves import curves_record, draw_curves
+from pauca.report.estimates import SHARE, estimate
 from pauca.report.models import ModelsRecord, draw_accuracy, draw_hoyer, models_record
-from pauca.report.style import to_svg
-from pauca.report.tables import Table, areas_table, cost_table, layers_table, measures_table
+from pauca.report.parts import Picture, Section, as_svg, counted
+from pauca.report.tables import areas_table, cost_table, layers_table, measures_table
 from pauca.report.view import Group, StudyView
 from pauca.report.walls import Wall, draw_wall, read_walls
 from pauca.report.words import (
@@ -24,32 +25,12 @@ from pauca.report.words import (
 )
 from pauca.store.base import AbstractStore
 
-__all__ = ["Picture", "Section", "sections"]
+__all__ = ["sections"]
 
 _GROUPS = 12
 """Pictures are made for at most this many groups of one kind; tables for all."""
 _WALLS = 12
 """Activation walls are made for at most this many models of a group."""
-
-
-@dataclass(frozen=True)
-class Picture:
-    """One figure: a heading, one or more drawings, how to read it, what it says."""
-
-    title: str
-    svgs: tuple[Markup, ...]
-    how: str
-    says: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Section:
-    """One part of the page."""
-
-    title: str
-    lead: str
-    pictures: tuple[Picture, ...]
-    tables: tuple[Table, ...]
 
 
 def sections(store: AbstractStore, view: StudyView) -> Iterator[Section]:
@@ -58,21 +39,32 @@ def sections(store: AbstractStore, view: StudyView) -> Iterator[Section]:
     Walls of a study of emergence stand with its ensembles, not here.
     """
     classes = [str(name) for name in view.data.get("classes") or ()]
+    yield from across(view)
     for place, group in enumerate(view.kind("active")):
-        yield _active(group, f"a{place}", drawn=place < _GROUPS)
+        yield _active(store, view, group, f"a{place}", drawn=place < _GROUPS)
     for place, group in enumerate(view.kind("model")):
         yield from _models(store, group, classes, f"m{place}", drawn=place < _GROUPS)
     for place, group in enumerate(view.kind("emergence")):
         yield from _models(store, group, classes, f"e{place}", drawn=place < _GROUPS, walls=False)
 
 
-def _active(group: Group, key: str, *, drawn: bool) -> Section:
+def _active(
+    store: AbstractStore, view: StudyView, group: Group, key: str, *, drawn: bool
+) -> Section:
     areas = areas_record(group)
-    tables = [areas_table(areas), cost_table(group), measures_table(group)]
+    full = upper_bound(view, group)
+    weighed = within(store, view, group, key, drawn=drawn)
+    tables = (
+        areas_table(areas, weighed.ranks),
+        *weighed.tables,
+        cost_table(group),
+        measures_table(group),
+    )
+    pictures = tuple(_active_pictures(group, areas, full, key)) if drawn else ()
     return Section(
         f"Strategies compared: {group.title}",
         _active_lead(group),
-        tuple(_active_pictures(group, areas, key)) if drawn else (),
+        (*pictures, *weighed.pictures),
         tuple(table for table in tables if table is not None),
     )
 
@@ -84,26 +76,31 @@ def _active_lead(group: Group) -> str:
         "budget": "up to {} labels",
     }
     facts = [
-        _counted(len(group.series), "strategy", "strategies"),
-        f"{_counted(group.repetitions, 'repetition', 'repetitions')} each",
+        counted(len(group.series), "strategy", "strategies"),
+        f"{counted(group.repetitions, 'repetition', 'repetitions')} each",
         *(form.format(group.settings[k]) for k, form in phrases.items() if k in group.settings),
     ]
     return f"{', '.join(facts)}. Test labels are read for this report only."
 
 
-def _active_pictures(group: Group, areas: AreasRecord, key: str) -> Iterator[Picture]:
+def _active_pictures(
+    group: Group, areas: AreasRecord, full: Mapping[int, float], key: str
+) -> Iterator[Picture]:
     curves = curves_record(group)
     if curves.curves:
         says = curve_words(curves)
-        svg = _svg(draw_curves(curves, _bold(areas)), f"{key}c", " ".join(says))
+        whole = estimate(list(full.values()), SHARE) if full else None
+        svg = as_svg(draw_curves(curves, _bold(areas), whole), f"{key}c", " ".join(says))
         how = (
             "Test accuracy against the labels spent, one line a strategy. Higher, and further to"
             " the left, is better."
         )
-        yield Picture("Learning curves", (svg,), how, says)
+        if whole is not None:
+            how += " Dotted at the top: the learner with every label of the pool."
+        yield Picture("Learning curves", (svg,), how, says, zoom=True)
     if any(row.area.n for row in areas.rows):
         names = tuple(series.label for series in group.series)
-        svg = _svg(draw_areas(areas, names), f"{key}a", " ".join(area_words(areas)))
+        svg = as_svg(draw_areas(areas, names), f"{key}a", " ".join(area_words(areas)))
         yield Picture(*_areas_heading(areas, svg), area_words(areas))
 
 
@@ -161,8 +158,8 @@ def _models(
 
 
 def _models_lead(group: Group, record: ModelsRecord) -> str:
-    models = _counted(len(group.series), "model", "models")
-    each = f"{_counted(group.repetitions, 'repetition', 'repetitions')} each"
+    models = counted(len(group.series), "model", "models")
+    each = f"{counted(group.repetitions, 'repetition', 'repetitions')} each"
     if record.labels is None:
         return f"{models}, {each}."
     return f"{models}, {each}, trained on {record.labels:,} labels."
@@ -179,8 +176,11 @@ _COURSES_LEAD = (
 def _course_picture(course: Course, key: str) -> Picture:
     says = course_words(course)
     alt = " ".join(says)
-    svgs = (_svg(draw_goodness(course), f"{key}g", alt), _svg(draw_told(course), f"{key}s", alt))
-    how = f"{_counted(course.repetitions, 'repetition', 'repetitions')}."
+    svgs = (
+        as_svg(draw_goodness(course), f"{key}g", alt),
+        as_svg(draw_told(course), f"{key}s", alt),
+    )
+    how = f"{counted(course.repetitions, 'repetition', 'repetitions')}."
     return Picture(course.label, svgs, how, says)
 
 
@@ -200,7 +200,7 @@ def _model_pictures(record: ModelsRecord, group: Group, key: str) -> Iterator[Pi
         says = accuracy_words(record)
         yield Picture(
             "Accuracy",
-            (_svg(draw_accuracy(record, names), f"{key}p", " ".join(says)),),
+            (as_svg(draw_accuracy(record, names), f"{key}p", " ".join(says)),),
             "Test accuracy. Bars: 95\u202f% intervals; small strokes: single repetitions.",
             says,
         )
@@ -212,7 +212,7 @@ def _model_pictures(record: ModelsRecord, group: Group, key: str) -> Iterator[Pi
                 " Filled: the neutral label is shown; open: the true one (for nets that read the"
                 " label)."
             )
-        svg = _svg(draw_hoyer(record, names), f"{key}h", " ".join(says))
+        svg = as_svg(draw_hoyer(record, names), f"{key}h", " ".join(says))
         yield Picture("Sparsity of each layer", (svg,), how, says)
 
 
@@ -223,16 +223,10 @@ def _wall_pictures(
     for place, (model, found) in enumerate(walls.items()):
         says = wall_words(found, reads_label=reads.get(model, False))
         svgs = [
-            _svg(draw_wall(one), f"{key}w{place}l{depth}", f"Activation wall: {model}, {one.layer}")
+            as_svg(
+                draw_wall(one), f"{key}w{place}l{depth}", f"Activation wall: {model}, {one.layer}"
+            )
             for depth, one in enumerate(found)
         ]
         how = f"Repetition {found[0].repetition + 1}, {len(found[0].labels)} test items."
         yield Picture(model, tuple(svgs), how, says)
-
-
-def _svg(drawing: Figure, key: str, alt: str) -> Markup:
-    return Markup(to_svg(drawing, key, alt))
-
-
-def _counted(number: int, one: str, many: str) -> str:
-    return f"{number} {one if number == 1 else many}"

@@ -5,7 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pauca.report.areas import AreaRow, AreasRecord
+from pauca.report.areas import CLAIM, AreaRow, AreasRecord
+from pauca.report.comparison.ranks import RanksRecord
 from pauca.report.estimates import ANYWHERE, COUNT, RANGES, SHARE, Estimate, estimate
 from pauca.report.models import LayerRow, ModelsRecord
 from pauca.report.view import Group, Series, StudyView, number
@@ -76,24 +77,28 @@ def cell(found: Estimate | None, form: Callable[[float], str] = share) -> Cell:
     return Cell(form(found.mean), sub)
 
 
-def areas_table(record: AreasRecord) -> Table:
-    """Areas, final accuracy and differences to random; highest area first."""
+def areas_table(record: AreasRecord, ranks: RanksRecord | None = None) -> Table:
+    """Areas, final accuracy, ranks and differences to random; highest area first."""
+    places = {} if ranks is None else dict(zip(ranks.names, ranks.mean_ranks, strict=True))
     columns = (
         Column("Strategy", numeric=False),
         Column("Repetitions", "finished"),
+        *([Column("Mean rank", "1 is best")] if places else []),
         Column("Area under budget curve", "%"),
         Column("Accuracy at the end", "%"),
         Column("Area minus random\u2019s", "points, paired"),
         Column("p", "paired t, Holm"),
+        Column("p", "signed ranks, Holm"),
         Column("Reading", numeric=False),
     )
-    rows = tuple(_area_cells(row, record) for row in record.rows)
+    rows = tuple(_area_cells(row, record, places) for row in record.rows)
     notes = ["Mean and 95\u202f% Student-t interval over finished repetitions."]
     if record.compared:
         notes.append(
             "Differences are taken within each repetition, which starts from the same labels and"
             " the same weights. The intervals stand for one comparison each; p and reading allow"
-            " for all of them."
+            f" for all of them. From {CLAIM} repetitions on the signed-rank test (Wilcoxon) decides"
+            " the reading, below that the t test indicates it."
         )
     if any(row.area.n + row.area.missing < row.planned for row in record.rows):
         notes.append(
@@ -200,16 +205,18 @@ def states_table(view: StudyView) -> Table:
     return Table("State of the runs", columns, rows)
 
 
-def _area_cells(row: AreaRow, record: AreasRecord) -> tuple[Cell, ...]:
+def _area_cells(row: AreaRow, record: AreasRecord, places: Mapping[str, float]) -> tuple[Cell, ...]:
     finished = row.area.n + row.area.missing
     known = row.difference is not None and row.difference.n > 0
     return (
         Cell(row.label),
         Cell(str(finished), f"of {row.planned}"),
+        *([Cell(f"{places[row.label]:.2f}" if row.label in places else DASH)] if places else []),
         cell(row.area),
         cell(row.final),
         cell(row.difference, signed) if known else Cell(DASH),
         Cell(_p(row.p)),
+        Cell(_p(row.rank_p)),
         Cell(_reading(row, record)),
     )
 

@@ -82,7 +82,8 @@ class StudyView:
         name: The study's own name.
         settings: Resolved settings.
         provenance: Versions, machine, command.
-        data: What the data set is: sizes, class names, licence.
+        data: What the data set is: sizes, class names, licence; the first of several.
+        others: The same of the other data sets, where data sets are a factor.
         resumed: How often the study was gone on with after a stop.
         runs: Every run, in order of adding.
         groups: The runs in groups, strategies first.
@@ -92,9 +93,16 @@ class StudyView:
     settings: Mapping[str, Any]
     provenance: Mapping[str, Any]
     data: Mapping[str, Any]
+    others: tuple[Mapping[str, Any], ...]
     resumed: int
     runs: tuple[Run, ...]
     groups: tuple[Group, ...]
+
+    def data_of(self, group: Group) -> Mapping[str, Any]:
+        """What the data set of a group is."""
+        name = (group.settings.get("data") or {}).get("name")
+        every = (self.data, *self.others)
+        return next((facts for facts in every if facts.get("name") == name), self.data)
 
     def kind(self, kind: str) -> tuple[Group, ...]:
         """The groups of one kind."""
@@ -113,6 +121,7 @@ def read_study(store: AbstractStore) -> StudyView:
         settings=settings,
         provenance=meta.get("provenance") or {},
         data=meta.get("data") or {},
+        others=tuple(value for key, value in meta.items() if key.startswith("data.")),
         resumed=sum(key.startswith("resume.") for key in meta),
         runs=runs,
         groups=groups,

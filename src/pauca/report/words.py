@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from pauca.report.areas import AreaRow, AreasRecord
+from pauca.report.areas import CLAIM, AreaRow, AreasRecord
 from pauca.report.courses import Course, LayerCourse
 from pauca.report.curves import CurvesRecord
 from pauca.report.estimates import Estimate
@@ -32,8 +32,6 @@ __all__ = [
     "with_interval",
 ]
 
-CLAIM = 20
-"""Repetitions from which a difference may be claimed."""
 FIRST_LOOK = 5
 """Repetitions below which a result is only a first look."""
 
@@ -131,10 +129,11 @@ def comparison(record: AreasRecord) -> str:
         *([f"{_verdict(below, 'below')}"] if below else []),
         *([_undecided(between)] if between else []),
     ]
+    test = "; Wilcoxon's signed-rank test decides" if min(counts) >= CLAIM else ""
     allowed = f", after Holm's correction for {len(rows)} comparisons" if len(rows) > 1 else ""
     return (
         f"{over}, {'; '.join(parts)} (area under the budget curve, paired 95\u202f% Student-t"
-        f" intervals{allowed})."
+        f" intervals{test}{allowed})."
     )
 
 

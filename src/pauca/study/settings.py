@@ -5,10 +5,22 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-__all__ = ["UNTRAINED", "Active", "Emergence", "Models", "Pool", "StudySettings", "Unseen"]
+__all__ = [
+    "FEATURES",
+    "UNTRAINED",
+    "Active",
+    "Emergence",
+    "Models",
+    "Pool",
+    "StudySettings",
+    "Unseen",
+]
 
 UNTRAINED = "untrained"
 """Key of a learner that is measured as it starts."""
+
+FEATURES = "features"
+"""Key of a data set whose items give way to frozen features."""
 
 Count = Annotated[int, Field(ge=1)]
 Name = Annotated[str, Field(pattern=r"^[\w.+-][\w .+-]*$")]

@@ -3,10 +3,12 @@
 import io
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from hashlib import sha256
 from itertools import pairwise
 from time import perf_counter
 from typing import Any
 
+import numpy as np
 import torch
 
 from pauca.data import Dataset, Split
@@ -16,11 +18,14 @@ from pauca.oracle import VaultOracle
 from pauca.rng import Streams
 from pauca.session import Session
 from pauca.study.cells.base import AbstractCell, Desk, cells
-from pauca.study.evaluate import measure, predictions
+from pauca.study.evaluate import measure, npz, predictions
 from pauca.study.plan import accompanied, strategy_of
 from pauca.study.pool import made_pool
 
 __all__ = ["Active"]
+
+_SHOWN = 10
+"""Items of the first query of the first repetition whose pictures are kept."""
 
 
 @cells.register("active")
@@ -80,6 +85,8 @@ class _Game:
         if pool.y is None:
             raise DataError("the pool has no labels to answer with", where=self.dataset.name)
         self.oracle = VaultOracle(pool.y)
+        self.known = _Known(pool.x)
+        self.known.add(self.session.labelled_ids.tolist())
 
     def play(self, t: int) -> None:
         """One round, kept at its end."""
@@ -87,6 +94,7 @@ class _Game:
         record: dict[str, Any] = {"round": t}
         if t == 0:
             ids, labels = self._asked(settings["initial"])
+            self.known.add(ids)
             record |= {"initial": ids, "initial_answers": labels}
         times = [perf_counter()]
         report = self.session.train(lambda part: self.desk.report((t + part) / self.rounds))
@@ -104,10 +112,13 @@ class _Game:
         if t + 1 < self.rounds:
             asked, answers = self._asked(min(settings["query"], self._left))
         times.append(perf_counter())
+        if t == 0 and settings["repetition"] == 0 and asked:
+            blobs |= self._pictures(asked[:_SHOWN], answers[:_SHOWN])
         train, evaluate, query = (b - a for a, b in pairwise(times))
         record |= {
             "asked": asked,
             "answers": answers,
+            "duplicates": self.known.add(asked),
             "seconds": {"train": train, "query": query, "evaluate": evaluate},
         }
         self.desk.keep(record, blobs)
@@ -124,6 +135,16 @@ class _Game:
         self.session.tell(ids, labels)
         return ids.tolist(), labels.tolist()
 
+    def _pictures(self, ids: Sequence[int], answers: Sequence[int]) -> dict[str, bytes]:
+        """The items themselves, where they are images, or features of images."""
+        settings = self.desk.settings
+        source = self.desk.dataset(features=False)
+        if source.kind != "image":
+            return {}
+        pool = made_pool(source.train, source.task.c, settings["pool"], self.streams)
+        items = pool.x[torch.tensor(ids)].numpy()
+        return {"picks.npz": npz({"items": items, "answers": np.array(answers)})}
+
     def _metrics(self, t: int) -> dict[str, float]:
         test = _test(self.dataset)
         return measure(test, predictions(self.learner, test, self.streams.generator("analysis", t)))
@@ -135,6 +156,23 @@ class _Game:
         file = io.BytesIO()
         torch.save(self.learner.state(), file)
         return {_state_name(t): file.getvalue()}
+
+
+class _Known:
+    """Items that were labelled, to notice those that come again."""
+
+    def __init__(self, x: torch.Tensor) -> None:
+        self._x = x
+        self._seen: set[bytes] = set()
+
+    def add(self, ids: Sequence[int]) -> float | None:
+        """Share of these that equal one before them, in every number; None of none."""
+        known = 0
+        for i in ids:
+            item = sha256(self._x[i].contiguous().numpy().data).digest()
+            known += item in self._seen
+            self._seen.add(item)
+        return known / len(ids) if ids else None
 
 
 def _test(dataset: Dataset) -> Split:

@@ -8,6 +8,7 @@ from pauca.data import Dataset
 from pauca.registry import Registry
 from pauca.store import AbstractStore, Run
 from pauca.study.checkpoint import FileCheckpoint
+from pauca.study.settings import FEATURES
 
 __all__ = ["AbstractCell", "Desk", "cells"]
 
@@ -52,9 +53,14 @@ class Desk:
         """Everything that decides the cell's result."""
         return self.run.spec.settings
 
-    def dataset(self) -> Dataset:
-        """The data set of the cell."""
-        return self._load(self.settings["data"])
+    def dataset(self, *, features: bool = True) -> Dataset:
+        """The data set of the cell.
+
+        Args:
+            features: Whether frozen features stand in the items' place, where the study says so.
+        """
+        data = self.settings["data"]
+        return self._load(data if features else {k: v for k, v in data.items() if k != FEATURES})
 
     def blob(self, name: str) -> bytes:
         """What an earlier round kept under this name."""

@@ -1,0 +1,1 @@
+"""Strategies weighed against each other: ranks, penalties, savings, factors, what was asked for."""

@@ -1,0 +1,219 @@
+"""Factor plots: what the level of a setting does to every strategy."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from pauca.report.areas import areas_record
+from pauca.report.comparison.blocks import short
+from pauca.report.estimates import Estimate, estimate
+from pauca.report.labels import flatten, name_of
+from pauca.report.style import SOFT, Look, legend_below, looks, plain, styled
+from pauca.report.view import Group
+from pauca.report.words import join, signed, with_interval
+
+__all__ = ["Effect", "FactorRecord", "draw_factor", "factor_words", "factors_of"]
+
+_CLOSE = 0.35  # of the way to the next level, over which strategies are spread
+
+
+@dataclass(frozen=True)
+class Effect:
+    """One strategy at every level.
+
+    Args:
+        label: Of the strategy.
+        name: Of the strategy.
+        areas: Area under the budget curve at each level, over repetitions.
+        against: The same, less random's; None for random, and without it.
+        spans: Area at the last level less that at the first, paired by repetition.
+    """
+
+    label: str
+    name: str
+    areas: tuple[Estimate, ...]
+    against: tuple[Estimate, ...] | None
+    spans: Estimate
+
+
+@dataclass(frozen=True)
+class FactorRecord:
+    """One factor; whatever else was crossed is averaged over within each repetition.
+
+    Args:
+        name: Of the setting.
+        levels: In order.
+        effects: In the study's order of strategies.
+        settings: How many groups are behind it.
+    """
+
+    name: str
+    levels: tuple[str, ...]
+    effects: tuple[Effect, ...]
+    settings: int
+
+
+def factors_of(groups: Sequence[Group]) -> tuple[FactorRecord, ...]:
+    """Every setting in which these groups differ; settings that change together are one factor."""
+    if len(groups) < 2:
+        return ()
+    flat = [flatten(group.settings) for group in groups]
+    keys = dict.fromkeys(key for each in flat for key in each)
+    parts: dict[tuple[int, ...], list[str]] = {}
+    for key in keys:
+        values = [str(each.get(key)) for each in flat]
+        kinds = list(dict.fromkeys(values))
+        if len(kinds) > 1:
+            parts.setdefault(tuple(kinds.index(value) for value in values), []).append(key)
+    found = [_factor(groups, flat, places, keys) for places, keys in parts.items()]
+    return tuple(each for each in found if each is not None)
+
+
+def _factor(
+    groups: Sequence[Group],
+    flat: Sequence[Mapping[str, Any]],
+    places: tuple[int, ...],
+    keys: Sequence[str],
+) -> FactorRecord | None:
+    # a name tells more than the settings that follow from it
+    key = min(keys, key=lambda k: (not k.endswith("name"), len(k)))
+    levels = [flat[places.index(at)].get(key) for at in range(max(places) + 1)]
+    order = sorted(range(len(levels)), key=lambda at: _rank(levels[at], at))
+    values = {
+        at: [_values(g) for g, p in zip(groups, places, strict=True) if p == at] for at in order
+    }
+    labels = dict.fromkeys(series.label for group in groups for series in group.series)
+    names = {series.label: series.name for group in groups for series in group.series}
+    effects = []
+    for label in labels:
+        by_level = [_mean([v[0].get(label, {}) for v in values[at]]) for at in order]
+        if not all(by_level):
+            continue
+        less = [_mean([v[1].get(label, {}) for v in values[at]]) for at in order]
+        both = sorted(by_level[0].keys() & by_level[-1].keys())
+        effects.append(
+            Effect(
+                label,
+                names[label],
+                tuple(estimate(list(each.values())) for each in by_level),
+                tuple(estimate(list(e.values())) for e in less) if all(less) else None,
+                estimate([by_level[-1][r] - by_level[0][r] for r in both]),
+            )
+        )
+    if not effects:
+        return None
+    title = key.removesuffix(".name").rpartition("active.")[2]
+    shown = tuple(_shown(levels[at]) for at in order)
+    return FactorRecord(title, shown, tuple(effects), len(groups))
+
+
+def draw_factor(record: FactorRecord, order: Sequence[str] = ()) -> Figure:
+    """Left the area at each level, right the same less random's."""
+    every = list(order or [effect.label for effect in record.effects])
+    names = {effect.label: effect.name for effect in record.effects}
+    against = any(effect.against for effect in record.effects)
+    with styled():
+        drawing = Figure(figsize=(8.6 if against else 4.6, 3.4), layout="constrained")
+        panels = drawing.subplots(1, 2 if against else 1, squeeze=False)[0]
+        look = looks(every, [names.get(label, label) for label in every])
+        handles = [
+            _draw(panels[0], place, len(record.effects), effect.areas, look[effect.label])
+            for place, effect in enumerate(record.effects)
+        ]
+        panels[0].set_ylabel("area under the budget curve (%)")
+        if against:
+            for place, effect in enumerate(record.effects):
+                if effect.against:
+                    _draw(panels[1], place, len(record.effects), effect.against, look[effect.label])
+            panels[1].axhline(0, color=SOFT, linewidth=1.2, zorder=1)
+            panels[1].set_ylabel("less random's (points)")
+        for axes in panels:
+            axes.set_xticks(range(len(record.levels)), [plain(t) for t in short(record.levels, 24)])
+            axes.set_xlabel(plain(record.name))
+            axes.grid(visible=False, axis="x")
+        legend_below(drawing, handles, [effect.label for effect in record.effects])
+    return drawing
+
+
+def factor_words(record: FactorRecord) -> tuple[str, ...]:
+    """What the factor does to random choice, and where strategies gain or lose by it."""
+    first, last = record.levels[0], record.levels[-1]
+    told = [e for e in record.effects if e.spans.sign]
+    said = []
+    for effect in record.effects:
+        if effect.name == "random" and effect.spans.known:
+            said.append(
+                f"From {record.name} {first} to {last} random choice changes by"
+                f" {with_interval(effect.spans, signed, ' points')}."
+            )
+    rises = [e.label for e in told if e.spans.sign > 0]
+    falls = [e.label for e in told if e.spans.sign < 0]
+    parts = [
+        *([f"higher at {last} for {_some(rises)}"] if rises else []),
+        *([f"lower for {_some(falls)}"] if falls else []),
+    ]
+    if parts:
+        said.append(f"The area is {'; '.join(parts)} (paired 95\u202f% intervals, one each).")
+    elif any(e.spans.known for e in record.effects):
+        said.append(f"No strategy's area is told apart between {first} and {last}.")
+    return tuple(said)
+
+
+def _some(labels: Sequence[str]) -> str:
+    return (
+        join(labels) if len(labels) <= 4 else f"{join(labels[:3], ',')}, and {len(labels) - 3} more"
+    )
+
+
+def _values(group: Group) -> tuple[dict[str, dict[int, float]], dict[str, dict[int, float]]]:
+    """{strategy: {repetition: area}}, and the same less random's."""
+    record = areas_record(group)
+    areas = {row.label: dict(row.values) for row in record.rows}
+    less = {row.label: dict(row.differences) for row in record.rows if row.differences}
+    return areas, less
+
+
+def _mean(parts: Sequence[Mapping[int, float]]) -> dict[int, float]:
+    """Mean over settings of each repetition that all of them have."""
+    if not parts or not all(parts):
+        return {}
+    common = sorted(set.intersection(*(set(part) for part in parts)))
+    return {r: float(np.mean([part[r] for part in parts])) for r in common}
+
+
+def _draw(axes: Axes, place: int, many: int, found: Sequence[Estimate], look: Look) -> Any:
+    spread = _CLOSE * (place / max(many - 1, 1) - 0.5)
+    x = [at + spread for at in range(len(found))]
+    for at, each in zip(x, found, strict=True):
+        if each.known:
+            span = [100 * each.low, 100 * each.high]
+            axes.plot([at, at], span, color=look.colour, linewidth=1.6, alpha=0.8)
+    (line,) = axes.plot(
+        x,
+        [100 * each.mean for each in found],
+        color=look.colour,
+        linestyle=look.line,
+        linewidth=1.2,
+        marker=look.marker,
+        markersize=6,
+        markeredgecolor="white",
+        markeredgewidth=0.6,
+    )
+    return line
+
+
+def _rank(level: Any, at: int) -> tuple[int, float, int]:
+    """Numbers by size, everything else in the study's order."""
+    if isinstance(level, int | float) and not isinstance(level, bool):
+        return 0, float(level), at
+    return 1, 0.0, at
+
+
+def _shown(level: Any) -> str:
+    if isinstance(level, Mapping):
+        return name_of(level)
+    return "none" if level is None else str(level)

@@ -1,0 +1,208 @@
+"""Pictures and tables that weigh strategies against each other, within a setting and across."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pauca.metrics import repetitions_needed, smallest_effect
+from pauca.report.areas import AreasRecord, areas_record
+from pauca.report.comparison.asked import (
+    asked_rows,
+    asked_table,
+    draw_overlap,
+    draw_picks,
+    overlap_of,
+    overlap_words,
+    read_picks,
+)
+from pauca.report.comparison.blocks import Blocks, blocks, upper_bound
+from pauca.report.comparison.factors import draw_factor, factor_words, factors_of
+from pauca.report.comparison.penalties import draw_penalties, penalties_record, penalty_words
+from pauca.report.comparison.ranks import RanksRecord, draw_ranks, rank_words, ranks_record
+from pauca.report.comparison.savings import (
+    draw_savings,
+    saving_words,
+    savings_record,
+    shares_table,
+)
+from pauca.report.parts import Picture, Section, as_svg
+from pauca.report.tables import Table
+from pauca.report.view import Group, StudyView
+from pauca.store.base import AbstractStore
+
+__all__ = ["Weighed", "across", "power_words", "together", "within"]
+
+_FACTORS = 8
+"""At most this many factors are drawn."""
+_HALF_A_POINT = 0.005
+_SUMMED = 3
+"""At most this many factors are spoken of in the summary."""
+
+
+@dataclass(frozen=True)
+class Weighed:
+    """What is shown of a group besides its curves and areas.
+
+    Args:
+        ranks: Mean ranks, if there are any.
+        pictures: In order.
+        tables: In order.
+    """
+
+    ranks: RanksRecord | None
+    pictures: tuple[Picture, ...]
+    tables: tuple[Table, ...]
+
+
+def within(
+    store: AbstractStore, view: StudyView, group: Group, key: str, *, drawn: bool
+) -> Weighed:
+    """Ranks, savings, penalties and what was asked for, of one setting.
+
+    Args:
+        store: Holds pictures of what was asked for.
+        view: The study.
+        group: The setting.
+        key: Put in front of ids of its figures.
+        drawn: Whether to draw at all.
+    """
+    found = blocks(group)
+    facts = view.data_of(group)
+    classes = [str(name) for name in facts.get("classes") or ()]
+    ranks = None if found is None else ranks_record([found])
+    tables = [asked_table(asked_rows(group, len(classes)))]
+    pictures: list[Picture] = []
+    if found is not None:
+        tables.insert(0, shares_table(found, upper_bound(view, group)))
+        if drawn:
+            pictures += _weighed(found, ranks, key)
+    if drawn:
+        pictures += _asked(store, group, facts.get("train"), classes, key)
+    return Weighed(ranks, tuple(pictures), tuple(t for t in tables if t is not None))
+
+
+def across(view: StudyView) -> Iterator[Section]:
+    """What the settings of a study with factors say together."""
+    groups = view.kind("active")
+    if len(groups) < 2:
+        return
+    found = [each for each in map(blocks, groups) if each is not None]
+    order = tuple(dict.fromkeys(name for each in found for name in each.names))
+    pictures: list[Picture] = []
+    alike = [each for each in found if each.names == found[0].names]
+    if len(alike) > 1:
+        pictures += _weighed(alike, ranks_record(alike), "x", order)
+    for place, factor in enumerate(factors_of(groups)[:_FACTORS]):
+        says = factor_words(factor)
+        svg = as_svg(draw_factor(factor, order), f"x{place}f", " ".join(says))
+        how = (
+            "Mean over repetitions with 95\u202f% intervals; whatever else was crossed is averaged"
+            " over within each repetition. Left: what strategy and level give together; areas over"
+            " different budgets are not the same measure. Right: what the strategy adds to random"
+            " choice at that level."
+        )
+        pictures.append(Picture(f"Factor: {factor.name}", (svg,), how, says, wide=True))
+    lead = f"{len(groups)} settings of the same strategies."
+    if pictures:
+        yield Section("All settings together", lead, tuple(pictures), ())
+
+
+def together(view: StudyView) -> tuple[str, ...]:
+    """What all settings together allow to be said, in a few sentences; none without factors."""
+    groups = view.kind("active")
+    found = [each for each in map(blocks, groups) if each is not None]
+    if len(groups) < 2 or len(found) < 2:
+        return ()
+    ranks = ranks_record([each for each in found if each.names == found[0].names])
+    said = () if ranks is None or ranks.settings < 2 else (" ".join(rank_words(ranks)),)
+    factors = [" ".join(factor_words(each)) for each in factors_of(groups)[:_SUMMED]]
+    return (*said, *filter(None, factors))
+
+
+def power_words(record: AreasRecord) -> str:
+    """What the repetitions at hand can show, and how many half a point would take."""
+    spreads = [
+        float(np.std([d for _, d in row.differences], ddof=1))
+        for row in record.compared
+        if len(row.differences) > 2
+    ]
+    if not spreads:
+        return ""
+    sd = float(np.median(spreads))
+    n = min(len(row.differences) for row in record.compared)
+    if not sd > 0:
+        return ""
+    alpha = 0.05 / max(1, len(record.compared))
+    seen = 100 * smallest_effect(sd, n, alpha=alpha)
+    wanted = repetitions_needed(sd, _HALF_A_POINT, alpha=alpha)
+    return (
+        f"With the spread seen here, {n} repetitions show a difference of {seen:.2g} points or more"
+        f" four times in five (Bonferroni for {len(record.compared)} comparisons); half a point"
+        f" would take {wanted:,} repetitions."
+    )
+
+
+def _weighed(
+    found: Blocks | Sequence[Blocks],
+    ranks: RanksRecord | None,
+    key: str,
+    order: tuple[str, ...] = (),
+) -> Iterator[Picture]:
+    every = [found] if isinstance(found, Blocks) else list(found)
+    names = order or tuple(series.label for series in every[0].group.series)
+    base = every[0].group.baseline
+    if ranks is not None and len(ranks.names) > 2:
+        says = rank_words(ranks)
+        drawing = draw_ranks(ranks, names, None if base is None else base.label)
+        how = (
+            "Mean rank over repetitions, best on top. Shaded: within the critical difference of the"
+            " best. Bars at the right join strategies that are not told apart."
+        )
+        yield Picture("Ranks", (as_svg(drawing, f"{key}r", " ".join(says)),), how, says)
+    if isinstance(found, Blocks):
+        yield from _saved(found, names, key)
+    penalties = penalties_record(every)
+    if penalties is not None and len(penalties.names) > 2:
+        says = penalty_words(penalties)
+        svg = as_svg(draw_penalties(penalties), f"{key}p", " ".join(says))
+        how = (
+            "How often the row's strategy is significantly better than the column's, a budget"
+            " counting its share. Dark rows win, dark columns lose."
+        )
+        yield Picture("Who beats whom", (svg,), how, says)
+
+
+def _saved(found: Blocks, names: tuple[str, ...], key: str) -> Iterator[Picture]:
+    savings = savings_record(found)
+    if savings is None:
+        return
+    says = saving_words(savings)
+    svg = as_svg(draw_savings(savings, names), f"{key}s", " ".join(says))
+    how = (
+        "At the highest accuracy that both reach: labels that random choice needs for each label"
+        " that the strategy asks for. Bars: 95\u202f% bootstrap intervals over repetitions."
+    )
+    power = power_words(areas_record(found.group))
+    yield Picture("Labels saved", (svg,), how, (*says, power))
+
+
+def _asked(
+    store: AbstractStore, group: Group, pool: object, classes: Sequence[str], key: str
+) -> Iterator[Picture]:
+    size = (group.settings.get("pool") or {}).get("size") or pool
+    overlap = overlap_of(group, size if isinstance(size, int) else None)
+    if overlap is not None:
+        says = overlap_words(overlap)
+        svg = as_svg(draw_overlap(overlap), f"{key}o", " ".join(says))
+        how = "Share of items that two strategies both asked for, over the whole budget."
+        yield Picture("Do strategies ask for the same?", (svg,), how, says)
+    picks = read_picks(store, group)
+    if picks:
+        alt = "The first items that each strategy asked for"
+        svg = as_svg(draw_picks(picks, classes), f"{key}i", alt)
+        how = (
+            f"The first query after the initial set in repetition {picks[0].repetition + 1}, in"
+            " order of asking, with the answers."
+        )
+        yield Picture("What was asked for first", (svg,), how, (), wide=True)
