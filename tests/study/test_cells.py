@@ -155,8 +155,9 @@ def test_warm_learners_keep_their_state() -> None:
     store = done(study(active__learner=WARM, active__repetitions=1))
     cold = done(study(active__repetitions=1))
     for run, other in zip(store.runs(), cold.runs(), strict=True):
-        assert store.blobs(run.spec.id) == ("state-0.pt", "state-1.pt", "state-2.pt")
-        assert cold.blobs(other.spec.id) == ()
+        states = [name for name in store.blobs(run.spec.id) if name.startswith("state")]
+        assert states == ["state-0.pt", "state-1.pt", "state-2.pt"]
+        assert cold.blobs(other.spec.id) == ("picks.npz",)
         assert run.rounds[3]["metrics"] != other.rounds[3]["metrics"]
 
 
@@ -196,6 +197,33 @@ def test_a_store_that_refuses_is_no_failure_of_the_cell() -> None:
     with pytest.raises(StoreError, match="full"):
         work_through(store, "me", lambda *event: None)
     assert {run.status for run in store.runs()} == {"running", "pending"}
+
+
+def test_the_first_repetition_keeps_pictures_of_what_it_asked_for() -> None:
+    store, dataset = done(study()), tiny_image_dataset()
+    for run in store.runs():
+        if run.spec.settings["repetition"]:
+            assert store.blobs(run.spec.id) == ()
+            continue
+        with np.load(io.BytesIO(store.blob(run.spec.id, "picks.npz"))) as picks:
+            asked = torch.tensor(run.rounds[0]["asked"])
+            assert np.array_equal(picks["items"], dataset.train.x[asked].numpy())
+            assert picks["answers"].tolist() == run.rounds[0]["answers"]
+
+
+def test_items_that_come_again_are_counted() -> None:
+    pool = {"redundancy": 0.6}
+    dataset = tiny_image_dataset()
+    for run in done(study(active__pool=pool)).runs():
+        repetition = run.spec.settings["repetition"]
+        made = made_pool(dataset.train, dataset.task.c, pool, Streams(3, repetition))
+        seen = [made.x[i] for i in run.rounds[0]["initial"]]
+        for record in run.rounds[:-1]:
+            again = 0
+            for i in record["asked"]:
+                again += any(torch.equal(made.x[i], other) for other in seen)
+                seen.append(made.x[i])
+            assert record["duplicates"] == again / len(record["asked"])
 
 
 def test_the_upper_bound_is_the_learner_trained_on_the_whole_pool() -> None:
