@@ -14,6 +14,7 @@ from pauca.study.plan import check_study, load_data, plan
 from pauca.study.provenance import data_facts, provenance
 from pauca.study.reading import settings_from
 from pauca.study.settings import StudySettings
+from pauca.study.share import Share, note_share
 
 __all__ = ["begin", "check_same", "made", "stored_settings"]
 
@@ -30,10 +31,26 @@ def made(place: StudyFolder) -> Iterator[None]:
             shutil.rmtree(place.path, ignore_errors=True)
 
 
-def begin(place: StudyFolder, settings: StudySettings, text: str | None, workers: int) -> None:
+def begin(
+    place: StudyFolder,
+    settings: StudySettings,
+    text: str | None,
+    workers: int | None,
+    *,
+    share: Share | None = None,
+    remote: bool = False,
+) -> None:
     """Check the study against its data, then write down what it is and all of its runs.
 
     A study that was begun before is checked against the same data, and noted as gone on with.
+
+    Args:
+        place: Its folder.
+        settings: Of the study.
+        text: The study file; None if it is there already.
+        workers: How many will work at once, if that is known.
+        share: The runs that are done here; all of them if left out.
+        remote: The workers are elsewhere, so the device need not be here.
 
     Raises:
         PaucaError: it cannot be done, or the data are not those that it was begun with.
@@ -42,13 +59,16 @@ def begin(place: StudyFolder, settings: StudySettings, text: str | None, workers
     dataset = load_data(settings.data)
     for note in dataset.notes:  # what was brought to one form, held out, left out
         say(f"{settings.name}: {note}")
-    check_study(settings, dataset)
+    check_study(settings.model_copy(update={"device": "cpu"}) if remote else settings, dataset)
     with place.store(create=True) as store:
         if "study" not in store.meta():
             store.put_meta("study", settings.plain())
         _note_data(store, dataset)
         if "planned" not in store.meta():
             runs = plan(settings, dataset.task.c)
+            if share is not None:
+                runs = share.of(runs)
+                note_share(store, share)
             store.add(runs)
             store.put_meta("planned", len(runs))
         _note_session(store, settings, workers)
@@ -69,7 +89,8 @@ def stored_settings(store: SqliteStore, place: StudyFolder) -> StudySettings:
             where=place.path,
             todo=f"start it again: `pauca run STUDY.toml --out {place.path}`",
         )
-    return settings_from(meta["study"], where=str(place.database))
+    whole = meta["studies"][0] if "studies" in meta else meta["study"]
+    return settings_from({**whole, "name": meta["study"]["name"]}, where=str(place.database))
 
 
 def check_same(store: SqliteStore, settings: StudySettings, place: StudyFolder) -> None:
@@ -78,9 +99,18 @@ def check_same(store: SqliteStore, settings: StudySettings, place: StudyFolder) 
     Raises:
         UsageError: the first setting that differs is named.
     """
-    known = store.meta().get("study")
+    meta = store.meta()
+    known = meta.get("study")
     if known is None or known == settings.plain():
         return
+    if "studies" in meta:
+        raise UsageError(
+            "this folder holds several studies that were merged",
+            expected=", ".join(str(study["name"]) for study in meta["studies"]),
+            got=settings.name,
+            where=place.path,
+            todo=f"go on with all of them: `pauca resume {place.path}`",
+        )
     old, new = _flat(known), _flat(settings.plain())
     key = next(key for key in sorted({*old, *new}) if old.get(key) != new.get(key))
     raise UsageError(
@@ -106,7 +136,7 @@ def _note_data(store: SqliteStore, dataset: Dataset) -> None:
         )
 
 
-def _note_session(store: SqliteStore, settings: StudySettings, workers: int) -> None:
+def _note_session(store: SqliteStore, settings: StudySettings, workers: int | None) -> None:
     """With what it is run now: ``provenance`` the first time, ``resume.1`` ... later."""
     now = provenance(threads=settings.threads, device=settings.device, workers=workers)
     meta = store.meta()
