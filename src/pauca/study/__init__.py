@@ -1,5 +1,6 @@
 """Studies: comparisons declared in a file, worked on by many processes, safe against any kill."""
 
+from pauca.study.merge import Merged, merge_studies
 from pauca.study.plan import plan
 from pauca.study.reading import read_study, settings_from
 from pauca.study.runner import Result, resume_study, run_study
@@ -8,10 +9,12 @@ from pauca.study.status import StudyStatus, study_status
 from pauca.study.stopping import Stopped
 
 __all__ = [
+    "Merged",
     "Result",
     "Stopped",
     "StudySettings",
     "StudyStatus",
+    "merge_studies",
     "plan",
     "read_study",
     "resume_study",
