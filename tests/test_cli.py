@@ -35,6 +35,8 @@ repetitions = 2
 learners = ["fake"]
 """
 
+COMMANDS = ("demo", "run", "resume", "status", "report", "export", "merge", "list")
+
 Run = Callable[..., tuple[int, str, str]]
 
 
@@ -70,18 +72,18 @@ def test_help_is_light() -> None:
         from pauca.__main__ import main
         sys.argv = ["pauca", "--help"]
         code = main()
-        heavy = {"torch", "datasets", "matplotlib", "pydantic", "numpy", "pandas", "scipy"}
+        heavy = {"torch", "datasets", "matplotlib", "pydantic", "numpy", "pandas", "scipy", "ray"}
         sys.exit(f"loaded {heavy & set(sys.modules)}" if heavy & set(sys.modules) else code)
     """
     ended = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=False
     )
     assert (ended.returncode, ended.stderr) == (0, "")
-    for command in ("demo", "run", "resume", "status", "report", "list"):
+    for command in COMMANDS:
         assert re.search(rf"\b{command}\b", ended.stdout)
 
 
-@pytest.mark.parametrize("command", ["demo", "run", "resume", "status", "report", "list"])
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help_with_an_example(cli: Run, command: str) -> None:
     code, out, _ = cli(command, "--help")
     assert code == 0
@@ -182,7 +184,11 @@ def test_failed_cells_are_summed_up(cli: Run, here: None, tmp_path: Path) -> Non
     assert code == 0
     assert "Traceback" in out
     assert cli("resume", tmp_path / "out", "--import", NAME)[0] == 1
-    code, _, err = cli("resume", tmp_path / "out", "--failed", "--import", NAME)
+    code, _, err = cli("resume", tmp_path / "out", "--cell", "nosuch", "--import", NAME)
+    assert (code, "no failed cell's id begins with 'nosuch'" in err) == (2, True)
+    cell = re.search(r"\(cell ([0-9a-f]{8})\)", out)
+    assert cell is not None
+    code, _, err = cli("resume", tmp_path / "out", "--cell", cell[1], "--import", NAME)
     assert (code, "6 of 6 cells done, 1 of them now" in err) == (0, True)
 
 

@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pauca.cli.folders import export, merge
 from pauca.cli.main import guarded
 
 if TYPE_CHECKING:
@@ -35,7 +36,25 @@ Workers = Annotated[
         min=1,
     ),
 ]
-Engine = Annotated[str, typer.Option(help="Where the cells are worked on.")]
+Engine = Annotated[
+    str,
+    typer.Option(help="Where the cells are worked on: local (this machine) or ray (a cluster)."),
+]
+Address = Annotated[
+    str | None,
+    typer.Option(
+        help="Ray cluster to use; RAY_ADDRESS if left out, else a Ray of its own here.",
+        metavar="HOST:PORT",
+    ),
+]
+Gpus = Annotated[
+    float | None,
+    typer.Option(
+        "--gpus-per-cell",
+        help="GPUs, or a part of one, for each cell under Ray; one if the device is cuda.",
+        min=0,
+    ),
+]
 Imports = Annotated[
     list[str] | None,
     typer.Option(
@@ -102,7 +121,7 @@ def demo(
 
     with as_file(files("pauca.study") / "demo.toml") as path:
         typer.echo(describe(read_study(path)), err=True)
-        _run(path, out, workers, "local", None)
+        _run(path, out, workers, "local", None, {})
 
 
 @app.command(
@@ -115,6 +134,15 @@ def run(
     out: Annotated[Path | None, typer.Option(help="Folder for the results.", metavar="DIR")] = None,
     workers: Workers = None,
     engine: Engine = "local",
+    address: Address = None,
+    gpus: Gpus = None,
+    part: Annotated[
+        str | None,
+        typer.Option(
+            help="Do only this share of the cells, say 2/3; `pauca merge` joins the folders.",
+            metavar="i/n",
+        ),
+    ] = None,
     imports: Imports = None,
     overrides: Overrides = None,
     dry: Annotated[
@@ -131,7 +159,7 @@ def run(
         raise UsageError(
             "there is no folder for the results", expected="--out DIR", todo="name one"
         )
-    _run(study, out, workers, engine, imports, overrides)
+    _run(study, out, workers, engine, imports, _settings(address, gpus), part, overrides)
 
 
 @app.command(epilog="Examples: pauca resume runs/demo --- pauca resume runs/demo --failed")
@@ -140,7 +168,16 @@ def resume(
     folder: Folder,
     workers: Workers = None,
     engine: Engine = "local",
+    address: Address = None,
+    gpus: Gpus = None,
     failed: Annotated[bool, typer.Option("--failed", help="Try failed cells again too.")] = False,
+    cell: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Of the failed cells, try only that whose id begins like this; may be repeated.",
+            metavar="ID",
+        ),
+    ] = None,
     imports: Imports = None,
 ) -> None:
     """Go on with a study that was stopped or killed: after the last finished round of each cell."""
@@ -152,7 +189,9 @@ def resume(
             folder,
             workers=workers,
             failed=failed,
+            cells=cell or (),
             engine=engine,
+            engine_settings=_settings(address, gpus),
             progress=display_for(),
             imports=imports or (),
         )
@@ -186,6 +225,16 @@ def report(folder: Folder) -> None:
     from pauca.report import write_report
 
     typer.echo(str(write_report(folder).resolve()))
+
+
+app.command(
+    epilog="Examples: pauca export runs/demo --out demo.csv --- pauca export runs/demo --out "
+    "demo.parquet"
+)(guarded(export))
+app.command(
+    epilog="Example: pauca merge runs/part-1 runs/part-2 --out runs/whole --- pauca resume "
+    "runs/whole"
+)(guarded(merge))
 
 
 @app.command("list", epilog="Examples: pauca list strategies --- pauca list datasets --json")
@@ -222,12 +271,20 @@ def _preview(
     show_preview(found)
 
 
+def _settings(address: str | None, gpus: float | None) -> dict[str, Any]:
+    """Of the engine; what was not given is left to it."""
+    given = {"address": address, "gpus_per_cell": gpus}
+    return {key: value for key, value in given.items() if value is not None}
+
+
 def _run(
     study: Path,
     out: Path,
     workers: int | None,
     engine: str,
     imports: list[str] | None,
+    settings: dict[str, Any],
+    part: str | None = None,
     overrides: list[str] | None = None,
 ) -> None:
     from pauca.progress import display_for
@@ -239,6 +296,8 @@ def _run(
             out,
             workers=workers,
             engine=engine,
+            engine_settings=settings,
+            part=part,
             progress=display_for(),
             imports=imports or (),
             overrides=overrides or (),

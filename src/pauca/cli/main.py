@@ -4,6 +4,7 @@ Exit codes: 0 fine, 1 failed, 2 wrong usage or unusable data, 130 stopped by Ctr
 number of any other signal).
 """
 
+import errno
 import functools
 import os
 import sys
@@ -50,10 +51,30 @@ def guarded(command: Callable[P, R]) -> Callable[P, R]:
         except PaucaError as error:
             show_error(error)
             raise typer.Exit(error.exit_code) from None
+        except OSError as error:
+            if not _full(error):
+                raise
+            show_error(_told(error))
+            raise typer.Exit(PaucaError.exit_code) from None
         except KeyboardInterrupt as stop:
             raise typer.Exit(128 + getattr(stop, "number", 2)) from None
 
     return wrapped
+
+
+def _full(error: OSError) -> bool:
+    """Whether a disk has no room; without any, Python finds no folder for temporary files."""
+    numbers = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+    return error.errno in numbers or "temporary directory" in str(error)
+
+
+def _told(error: OSError) -> PaucaError:
+    return PaucaError(
+        "the disk is full",
+        got=error.strerror,
+        where=error.filename,
+        todo="free some space, then go on with `pauca resume`: what was finished is kept",
+    )
 
 
 def show_error(error: PaucaError) -> None:

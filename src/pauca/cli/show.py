@@ -1,6 +1,7 @@
 """Tables and text for people, JSON for programs."""
 
 import json
+import shlex
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -10,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pauca.progress import clock
+from pauca.progress import clock, percent
 
 if TYPE_CHECKING:
     from pauca.study import Preview, Result, StudySettings, StudyStatus
@@ -107,12 +108,23 @@ def show_status(status: "StudyStatus", *, errors: bool) -> None:
     """How far a study is, one line for each kind of cell, then what failed."""
     console = _console()
     counts = ", ".join(f"{n} {state}" for state, n in _ordered(status.counts))
-    console.print(f"{status.name}: {counts or 'nothing planned yet'}")
+    part = f" (part {status.part})" if status.part else ""
+    console.print(f"{status.name}{part}: {counts or 'nothing planned yet'}")
+    if len(status.kinds) > 1:
+        for kind, known in status.kinds.items():
+            said = ", ".join(f"{n} {state}" for state, n in _ordered(known))
+            console.print(f"  {kind}: {said}")
+    left = "not known yet" if status.left is None else f"about {clock(status.left)}"
+    done = f"{percent(status.fraction)} of the rounds finished"
     if status.working:
-        left = "not known yet" if status.left is None else f"about {clock(status.left)}"
-        console.print(f"being worked on; time left {left}")
+        console.print(f"being worked on, {done}; time left {left}")
     elif set(status.counts) & {"pending", "interrupted"}:
-        console.print(f"not being worked on; go on with: pauca resume {status.folder}")
+        console.print(f"not being worked on, {done}; time left for one worker {left}")
+        console.print(f"go on with: pauca resume {shlex.quote(status.folder)}")
+    for run in status.runs:
+        if run.status in ("running", "interrupted"):
+            far = f"{run.rounds} of {run.rounds_in_all} rounds ({percent(run.fraction)})"
+            console.print(f"{run.status}: {run.label}: {far} in {clock(run.seconds)}")
     groups: dict[tuple[str, str], list[Any]] = {}
     for run in status.runs:
         groups.setdefault((run.kind, run.label.rpartition(", ")[0]), []).append(run)
@@ -130,7 +142,8 @@ def show_status(status: "StudyStatus", *, errors: bool) -> None:
         show_rows(rows, ("kind", "cell", "rounds", "time", "state"))
     for run in status.runs:
         if run.error:
-            console.print(Text(f"failed: {run.label}: {_last(run.error)}", style="red"))
+            said = f"failed: {run.label} (cell {run.id[:8]}): {_last(run.error)}"
+            console.print(Text(said, style="red"))
             if errors:
                 console.print(Text(run.error))
 
@@ -145,7 +158,7 @@ def show_failed(result: "Result") -> None:
         console.print(Text(f"  {label_of(run)}: {_last(run.error or '')}"))
     console.print(
         f"  what to do: `pauca status {result.folder} --errors` shows where; "
-        f"`pauca resume {result.folder} --failed` tries them again",
+        f"`pauca resume {result.folder} --failed` tries them again, with --cell ID one of them",
         markup=False,
     )
 

@@ -6,6 +6,7 @@ Every figure is made in two steps: a small frozen record is computed (``curves_r
 
 from pauca.report.areas import AreasRecord, areas_record, draw_areas
 from pauca.report.curves import CurvesRecord, curves_record, draw_curves
+from pauca.report.export import export_frame, export_study
 from pauca.report.models import ModelsRecord, draw_accuracy, draw_hoyer, models_record
 from pauca.report.page import build_page
 from pauca.report.view import Group, StudyView, read_study
@@ -27,6 +28,8 @@ __all__ = [
     "draw_curves",
     "draw_hoyer",
     "draw_wall",
+    "export_frame",
+    "export_study",
     "models_record",
     "read_study",
     "read_walls",

@@ -117,7 +117,11 @@ def _shown(value: Any) -> str:
 
 def _data(view: StudyView) -> dict[str, object]:
     """Facts of the data set; its classes by number, or by name where they are few."""
-    facts = {f"data.{key}": value for key, value in view.data.items() if value not in ([], None)}
+    facts = {
+        f"data.{key}": value
+        for key, value in view.data.items()
+        if value not in ([], None) and key != "section"
+    }
     classes = view.data.get("classes") or ()
     if len(classes) > _CLASSES:
         facts["data.classes"] = len(classes)

@@ -9,7 +9,7 @@ import pandas as pd
 
 from pauca.report.view import Group, Series, StudyView, flatten, number
 
-__all__ = ["COLUMNS", "study_frame", "write_csv"]
+__all__ = ["COLUMNS", "measures", "study_frame", "write_csv"]
 
 COLUMNS = (
     "run",
@@ -49,11 +49,12 @@ def _rows(group: Group, series: Series) -> Iterator[tuple[object, ...]]:
         head = (run.spec.id, group.kind, group.title, series.label, repetition, run.status)
         for record in run.rounds:
             at = (int(record.get("round", 0)), int(record.get("labels", 0)))
-            for metric, value in _measures(record):
+            for metric, value in measures(record):
                 yield (*head, *at, metric, number(value))
 
 
-def _measures(record: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
+def measures(record: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
+    """Every measure of a round's record, by its name in the table."""
     for part in _MEASURED:
         values = record.get(part)
         if isinstance(values, Mapping) and values:

@@ -70,7 +70,12 @@ class AbstractStore(ABC):
 
     @abstractmethod
     def requeue(
-        self, *, running: bool = False, failed: bool = False, owner: str | None = None
+        self,
+        *,
+        running: bool = False,
+        failed: bool = False,
+        owner: str | None = None,
+        only: Sequence[str] | None = None,
     ) -> int:
         """Put runs back to pending, their rounds kept; returns how many.
 
@@ -78,6 +83,7 @@ class AbstractStore(ABC):
             running: Running ones, whose owners are known to be gone.
             failed: Failed ones, to try them again.
             owner: Of the running ones, only those of this owner.
+            only: Of all of these, only the runs with these ids.
         """
 
     @abstractmethod

@@ -42,7 +42,8 @@ def decode(text: str, where: str) -> Any:
             expected="JSON text",
             got=str(error),
             where=where,
-            todo="put back a copy of the file, or begin again in an empty folder",
+            todo="put back a copy of the file, or keep what can be read: "
+            "`pauca merge DIR --salvage --out NEW`",
         ) from None
 
 

@@ -16,8 +16,7 @@ _ADVICE = {
     ),
     sqlite3.SQLITE_CORRUPT: (
         "the study's database is damaged",
-        "put back a copy, save what can be read with `sqlite3 study.db .recover`, "
-        "or begin again in an empty folder",
+        "put back a copy, or keep what can be read: `pauca merge DIR --salvage --out NEW`",
     ),
     sqlite3.SQLITE_BUSY: (
         "the study's database is locked by another process",

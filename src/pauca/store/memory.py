@@ -84,15 +84,23 @@ class MemoryStore(AbstractStore):
             self._set(run_id, status="failed", owner=None, error=error, ended=time.time())
 
     def requeue(
-        self, *, running: bool = False, failed: bool = False, owner: str | None = None
+        self,
+        *,
+        running: bool = False,
+        failed: bool = False,
+        owner: str | None = None,
+        only: Sequence[str] | None = None,
     ) -> int:
         """Put running or failed runs back to pending."""
         with self._lock:
             found = [
                 run_id
                 for run_id, run in self._runs.items()
-                if (running and run.status == "running" and owner in (None, run.owner))
-                or (failed and run.status == "failed")
+                if (only is None or run_id in only)
+                and (
+                    (running and run.status == "running" and owner in (None, run.owner))
+                    or (failed and run.status == "failed")
+                )
             ]
             for run_id in found:
                 self._set(run_id, status="pending", owner=None, error=None, ended=None)

@@ -137,16 +137,57 @@ class SqliteStore(AbstractStore):
         self._end(run_id, owner, "failed", error)
 
     def requeue(
-        self, *, running: bool = False, failed: bool = False, owner: str | None = None
+        self,
+        *,
+        running: bool = False,
+        failed: bool = False,
+        owner: str | None = None,
+        only: Sequence[str] | None = None,
     ) -> int:
         """Put running or failed runs back to pending."""
+        chosen = None if only is None else encode(list(only), "ids of runs")
         with self._write() as db:
             return db.execute(
                 "UPDATE runs SET status = 'pending', owner = NULL, error = NULL, ended = NULL"
-                " WHERE (? AND status = 'running' AND (? IS NULL OR owner = ?))"
-                " OR (? AND status = 'failed')",
-                (running, owner, owner, failed),
+                " WHERE ((? AND status = 'running' AND (? IS NULL OR owner = ?))"
+                " OR (? AND status = 'failed'))"
+                " AND (? IS NULL OR id IN (SELECT value FROM json_each(?)))",
+                (running, owner, owner, failed, chosen, chosen),
             ).rowcount
+
+    def adopt(self, run: Run, blobs: Mapping[str, tuple[int, bytes]]) -> None:
+        """Add a run of another store as it is there, all or nothing; a running one is pending.
+
+        Args:
+            run: With its rounds and times.
+            blobs: By name, the round that kept it and its bytes.
+        """
+        spec, owner = run.spec, "adopted"
+        texts = [encode(dict(record), f"a round of run {spec.id}") for record in run.rounds]
+        with self._write() as db:
+            db.execute(
+                "INSERT INTO runs (id, kind, settings, status, owner, started)"
+                " VALUES (?, ?, ?, 'running', ?, ?)",
+                (spec.id, spec.kind, encode(dict(spec.settings), spec.id), owner, run.started),
+            )
+            db.executemany(
+                "INSERT INTO rounds VALUES (?, ?, ?)",
+                [(spec.id, number, text) for number, text in enumerate(texts)],
+            )
+            db.executemany(
+                "INSERT INTO blobs VALUES (?, ?, ?, ?)",
+                [(spec.id, name, number, data) for name, (number, data) in blobs.items()],
+            )
+            ended = run.status in ("done", "failed")
+            db.execute(
+                "UPDATE runs SET status = ?, owner = NULL, error = ?, ended = ? WHERE id = ?",
+                (
+                    run.status if ended else "pending",
+                    run.error if ended else None,
+                    run.ended if ended else None,
+                    spec.id,
+                ),
+            )
 
     def runs(self) -> tuple[Run, ...]:
         """Every run, in order of adding, all of one moment."""
@@ -175,6 +216,15 @@ class SqliteStore(AbstractStore):
         with self._read() as db:
             self._status(db, run_id)
             return self._names(db, run_id)
+
+    def blob_rounds(self, run_id: str) -> dict[str, int]:
+        """The round that kept each blob of a run, by the blob's name."""
+        with self._read() as db:
+            self._status(db, run_id)
+            found = db.execute(
+                "SELECT name, round FROM blobs WHERE run = ? ORDER BY name", (run_id,)
+            )
+            return dict(found.fetchall())
 
     def close(self) -> None:
         """Let go of the file; the last one to do so folds the write-ahead log into it."""

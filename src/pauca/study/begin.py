@@ -15,6 +15,7 @@ from pauca.study.plan import load_data, plan
 from pauca.study.provenance import data_facts, provenance
 from pauca.study.reading import settings_from, variants
 from pauca.study.settings import StudySettings
+from pauca.study.share import Share, note_share
 
 __all__ = ["begin", "check_same", "checked", "made", "stored_settings"]
 
@@ -31,22 +32,42 @@ def made(place: StudyFolder) -> Iterator[None]:
             shutil.rmtree(place.path, ignore_errors=True)
 
 
-def begin(place: StudyFolder, settings: StudySettings, text: str | None, workers: int) -> None:
+def begin(
+    place: StudyFolder,
+    settings: StudySettings,
+    text: str | None,
+    workers: int | None,
+    *,
+    share: Share | None = None,
+    remote: bool = False,
+) -> None:
     """Check the study against its data, then write down what it is and all of its runs.
 
     A study that was begun before is checked against the same data, and noted as gone on with.
 
+    Args:
+        place: Its folder.
+        settings: Of the study.
+        text: The study file; None if it is there already.
+        workers: How many will work at once, if that is known.
+        share: The runs that are done here; all of them if left out.
+        remote: The workers are elsewhere, so the device need not be here.
+
     Raises:
         PaucaError: it cannot be done, or the data are not those that it was begun with.
     """
-    facts = checked(settings)
+    facts = checked(settings, remote=remote)
     with place.store(create=True) as store:
         if "study" not in store.meta():
             store.put_meta("study", settings.plain())
-        for number, (_, own) in enumerate(facts.items()):
-            _note_data(store, f"data.{number}" if number else "data", own)
+        for number, (section, own) in enumerate(facts.items()):
+            key = f"data.{number}" if number else "data"
+            _note_data(store, key, {**own, "section": section})
         if "planned" not in store.meta():
             runs = plan(settings, lambda data: len(facts[canonical(data)]["classes"]))
+            if share is not None:
+                runs = share.of(runs)
+                note_share(store, share)
             store.add(runs)
             store.put_meta("planned", len(runs))
         _note_session(store, settings, workers)
@@ -54,8 +75,12 @@ def begin(place: StudyFolder, settings: StudySettings, text: str | None, workers
         place.keep_text(text)
 
 
-def checked(settings: StudySettings) -> dict[str, dict[str, Any]]:
+def checked(settings: StudySettings, *, remote: bool = False) -> dict[str, dict[str, Any]]:
     """Check the study at every level of its factors; each data set is read once.
+
+    Args:
+        settings: Of the study.
+        remote: The workers are elsewhere, so the device need not be here.
 
     Returns:
         What each data set is, by the text of its section [data].
@@ -74,7 +99,7 @@ def checked(settings: StudySettings) -> dict[str, dict[str, Any]]:
         for note in dataset.notes:  # what was brought to one form, held out, left out
             say(f"{settings.name}: {note}")
         for study in studies:
-            check_study(study, dataset)
+            check_study(study.model_copy(update={"device": "cpu"}) if remote else study, dataset)
         facts[text] = data_facts(dataset)
     return facts
 
@@ -92,7 +117,8 @@ def stored_settings(store: SqliteStore, place: StudyFolder) -> StudySettings:
             where=place.path,
             todo=f"start it again: `pauca run STUDY.toml --out {place.path}`",
         )
-    return settings_from(meta["study"], where=str(place.database))
+    whole = meta["studies"][0] if "studies" in meta else meta["study"]
+    return settings_from({**whole, "name": meta["study"]["name"]}, where=str(place.database))
 
 
 def check_same(store: SqliteStore, settings: StudySettings, place: StudyFolder) -> None:
@@ -101,9 +127,18 @@ def check_same(store: SqliteStore, settings: StudySettings, place: StudyFolder) 
     Raises:
         UsageError: the first setting that differs is named.
     """
-    known = store.meta().get("study")
+    meta = store.meta()
+    known = meta.get("study")
     if known is None or known == settings.plain():
         return
+    if "studies" in meta:
+        raise UsageError(
+            "this folder holds several studies that were merged",
+            expected=", ".join(str(study["name"]) for study in meta["studies"]),
+            got=settings.name,
+            where=place.path,
+            todo=f"go on with all of them: `pauca resume {place.path}`",
+        )
     old, new = _flat(known), _flat(settings.plain())
     key = next(key for key in sorted({*old, *new}) if old.get(key) != new.get(key))
     raise UsageError(
@@ -128,7 +163,7 @@ def _note_data(store: SqliteStore, key: str, facts: Mapping[str, Any]) -> None:
         )
 
 
-def _note_session(store: SqliteStore, settings: StudySettings, workers: int) -> None:
+def _note_session(store: SqliteStore, settings: StudySettings, workers: int | None) -> None:
     """With what it is run now: ``provenance`` the first time, ``resume.1`` ... later."""
     now = provenance(threads=settings.threads, device=settings.device, workers=workers)
     meta = store.meta()

@@ -1,5 +1,6 @@
 """How far a long training came, in a file beside the study, until the training is done."""
 
+import io
 import os
 import pickle
 import time
@@ -78,16 +79,20 @@ class FileCheckpoint:
             "state": dict(state),
         }
         draft = self._path.with_suffix(f".{os.getpid()}.part")
+        packed = io.BytesIO()  # torch turns the error of a full disk into one that does not say so
+        torch.save(kept, packed)
         try:
             self._path.parent.mkdir(exist_ok=True)
-            with draft.open("wb") as file:
-                torch.save(kept, file)
-                file.flush()
+            with draft.open("wb", buffering=0) as file:
+                _write(file, packed.getbuffer())
                 os.fsync(file.fileno())
             os.replace(draft, self._path)
         except OSError as error:
             raise StoreError(
-                "what a training did so far cannot be kept", got=error.strerror, where=self._path
+                "what a training did so far cannot be kept",
+                got=error.strerror,
+                where=self._path,
+                todo="check that the disk has room, then go on with `pauca resume`",
             ) from None
         self._last = time.monotonic()
 
@@ -102,6 +107,11 @@ class FileCheckpoint:
             left.unlink(missing_ok=True)
         with suppress(OSError):
             self._path.parent.rmdir()
+
+
+def _write(file: io.FileIO, data: memoryview) -> None:
+    while data:
+        data = data[file.write(data) :]
 
 
 def _versions() -> dict[str, str]:

@@ -54,11 +54,16 @@ class StudyFolder:
         return SqliteStore(self.database, create=create, readonly=readonly)
 
     def keep_text(self, text: str) -> None:
-        """Keep the study file as it was run; whole or not at all, and only once."""
+        """Keep the study file as it was run; whole or not at all, and only once.
+
+        Raises:
+            StoreError: it cannot be written.
+        """
         if not self.study.exists():
             draft = self.study.with_suffix(".toml.part")
-            draft.write_text(text, encoding="utf-8")
-            os.replace(draft, self.study)
+            with self._writing():
+                draft.write_text(text, encoding="utf-8")
+                os.replace(draft, self.study)
 
     @contextmanager
     def held(self, patience: float = 1.0) -> Iterator[None]:
@@ -82,12 +87,7 @@ class StudyFolder:
                         "it is",
                     )
                 time.sleep(0.05)
-            file.truncate(0)
-            file.seek(0)
-            json.dump(
-                {"process": os.getpid(), "host": socket.gethostname(), "since": time.time()}, file
-            )
-            file.flush()
+            self._sign(file)
             yield
 
     def busy(self) -> bool:
@@ -101,15 +101,28 @@ class StudyFolder:
         with file:
             return not _lock(file, fcntl.LOCK_SH)
 
+    def _sign(self, file: IO[str]) -> None:
+        """Write down who holds the lock, for those who are refused."""
+        holder = {"process": os.getpid(), "host": socket.gethostname(), "since": time.time()}
+        with self._writing():
+            file.truncate(0)
+            os.write(file.fileno(), json.dumps(holder).encode())  # nothing is left in a buffer
+
     def _file(self) -> IO[str]:
-        try:
+        with self._writing():
             return self.lock.open("a+", encoding="utf-8")
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
         except OSError as error:
             raise StoreError(
                 "the study's folder may not be written",
                 got=error.strerror,
                 where=self.path,
-                todo="check that the folder exists and that you may write to it",
+                todo="check that the folder exists, that you may write to it and that the disk "
+                "has room; what was finished is kept",
             ) from None
 
 

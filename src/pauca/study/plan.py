@@ -13,12 +13,13 @@ from pauca.strategies import AbstractStrategy, make_strategy
 from pauca.study.reading import variants
 from pauca.study.settings import UNTRAINED, Active, Emergence, Models, StudySettings
 
-__all__ = ["accompanied", "learner_of", "load_data", "plan", "strategy_of"]
+__all__ = ["Classes", "accompanied", "learner_of", "load_data", "plan", "strategy_of"]
+
+Classes = Callable[[Mapping[str, Any]], int]
+"""How many classes the data set of a section [data] has."""
 
 
-def plan(
-    settings: StudySettings, classes: Callable[[Mapping[str, Any]], int]
-) -> tuple[RunSpec, ...]:
+def plan(settings: StudySettings, classes: Classes) -> tuple[RunSpec, ...]:
     """Every run of the study, repetition by repetition, so that what is done first is balanced.
 
     What is the same at several levels of a factor is one run.

@@ -20,14 +20,15 @@ _PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "datasets", "pillow", "p
 
 
 def provenance(
-    *, threads: int, device: str, workers: int, command: Sequence[str] | None = None
+    *, threads: int, device: str, workers: int | None, command: Sequence[str] | None = None
 ) -> dict[str, Any]:
     """Plain values that say what a study was run with.
 
     Args:
         threads: Of each worker.
         device: Of the tensors.
-        workers: How many work at once; the results do not depend on it.
+        workers: How many work at once, None for as many as a cluster has room for; the results do
+            not depend on it.
         command: The command line; this process's own if left out.
     """
     return {

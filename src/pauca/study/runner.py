@@ -13,12 +13,13 @@ from pauca.progress import AbstractDisplay, SilentDisplay
 from pauca.store import Run, SqliteStore
 from pauca.study.begin import begin, check_same, made, stored_settings
 from pauca.study.composing import composed
-from pauca.study.engines import Job, engines
+from pauca.study.engines import AbstractEngine, Job, engines
 from pauca.study.folder import StudyFolder
 from pauca.study.preview import Preview, preview
 from pauca.study.provenance import cores
 from pauca.study.reading import settings_from
 from pauca.study.settings import StudySettings
+from pauca.study.share import Share, check_share
 from pauca.study.stopping import stoppable
 from pauca.study.toml import to_toml
 from pauca.study.watch import Watch
@@ -57,6 +58,8 @@ def run_study(
     *,
     workers: int | None = None,
     engine: str = "local",
+    engine_settings: Mapping[str, Any] | None = None,
+    part: str | None = None,
     progress: AbstractDisplay | None = None,
     imports: Sequence[str] = (),
     overrides: Sequence[str] = (),
@@ -69,6 +72,10 @@ def run_study(
         workers: How many cells at once: as many as cores allow if left out; 0 for one after the
             other in this very process. The results do not depend on it.
         engine: Where the cells are worked on.
+        engine_settings: Of the engine: ``{"address": ..., "gpus_per_cell": ...}`` for ``ray``.
+        part: ``"2/3"`` for the second of three equal shares of the cells: as many machines, each
+            with a folder of its own, do them without knowing of each other, and ``merge_studies``
+            makes one study of the folders. All cells if left out.
         progress: Where progress is shown; nowhere if left out.
         imports: Modules to import first, here and in every worker: they may register strategies,
             learners, data sets and kinds of cells.
@@ -78,16 +85,18 @@ def run_study(
         PaucaError: the study, its data or the folder cannot be used; nothing was trained then.
     """
     settings, text = _read(study, imports, overrides)
-    how = _how(engine, workers, settings, progress, imports)
+    share = None if part is None else Share.read(part)
+    how = _how(engine, engine_settings, workers, settings, progress, imports)
     place = StudyFolder(folder)
     with how.progress, stoppable(), made(place), place.held():
         if place.database.exists():
             with place.store() as store:
                 check_same(store, settings, place)
+                check_share(store, share, place)
                 place.keep_text(text)
                 if _over(store):
                     return Result(place.path, store.runs(), 0)
-        begin(place, settings, text, how.workers)
+        begin(place, settings, text, how.workers, share=share, remote=how.engine.remote)
         return _work(place, settings, how)
 
 
@@ -96,7 +105,9 @@ def resume_study(
     *,
     workers: int | None = None,
     failed: bool = False,
+    cells: Sequence[str] = (),
     engine: str = "local",
+    engine_settings: Mapping[str, Any] | None = None,
     progress: AbstractDisplay | None = None,
     imports: Sequence[str] = (),
 ) -> Result:
@@ -106,26 +117,30 @@ def resume_study(
         folder: Of a study that was begun.
         workers: As for ``run_study``.
         failed: Try failed runs again too.
+        cells: Of the failed runs, only those whose ids begin like this; it implies ``failed``.
         engine: As for ``run_study``.
+        engine_settings: As for ``run_study``.
         progress: As for ``run_study``.
         imports: As for ``run_study``.
 
     Raises:
         PaucaError: there is no study, another process runs it, or its data changed.
     """
-    _import(imports)
+    import_modules(imports)
     place = StudyFolder(folder)
     with place.store() as store:
         settings = stored_settings(store, place)
-    how = _how(engine, workers, settings, progress, imports)
+    how = _how(engine, engine_settings, workers, settings, progress, imports)
     with how.progress, stoppable(), place.held():
         with place.store() as store:
             store.check_whole()
-            if failed:
+            if cells:
+                store.requeue(failed=True, only=_failed(store, cells, place))
+            elif failed:
                 store.requeue(failed=True)
             if _over(store):
                 return Result(place.path, store.runs(), 0)
-        begin(place, settings, None, how.workers)
+        begin(place, settings, None, how.workers, remote=how.engine.remote)
         return _work(place, settings, how)
 
 
@@ -155,22 +170,25 @@ def preview_study(
 class _How:
     """Everything that changes no result."""
 
-    engine: str
-    workers: int
+    engine: AbstractEngine
+    workers: int | None
     progress: AbstractDisplay
     imports: tuple[str, ...]
 
 
 def _how(
     engine: str,
+    engine_settings: Mapping[str, Any] | None,
     workers: int | None,
     settings: StudySettings,
     progress: AbstractDisplay | None,
     imports: Sequence[str],
 ) -> _How:
-    engines.get(engine)
+    place = engines.make(engine, engine_settings or {})
+    place.check(settings.device)
     display = SilentDisplay() if progress is None else progress
-    return _How(engine, _workers(workers, settings), display, tuple(imports))
+    count = None if workers is None and place.elastic else _workers(workers, settings)
+    return _How(place, count, display, tuple(imports))
 
 
 def _workers(wanted: int | None, settings: StudySettings) -> int:
@@ -179,7 +197,7 @@ def _workers(wanted: int | None, settings: StudySettings) -> int:
     return check_count(wanted, "workers")
 
 
-def _import(modules: Sequence[str]) -> None:
+def import_modules(modules: Sequence[str]) -> None:
     for module in modules:
         try:
             import_module(module)
@@ -199,7 +217,7 @@ def _read(
     overrides: Sequence[str],
 ) -> tuple[StudySettings, str]:
     """The settings, and the text to keep beside the results."""
-    _import(imports)
+    import_modules(imports)
     if isinstance(study, Path | str):
         path = Path(study)
         raw, text = composed(path, overrides)
@@ -220,7 +238,7 @@ def _work(place: StudyFolder, settings: StudySettings, how: _How) -> Result:
             while any(run.status == "pending" for run in store.runs()):
                 watch = Watch(settings.name, store.runs(), how.workers or 1, how.progress)
                 job = Job(store, watch, how.workers, settings.threads, how.imports)
-                engines.make(how.engine, {}).work(job)
+                how.engine.work(job)
                 store.requeue(running=True)  # claimed by a worker that outlived its parent
         except BaseException:
             with suppress(StoreError):  # if even that fails, the next start does it
@@ -228,6 +246,24 @@ def _work(place: StudyFolder, settings: StudySettings, how: _How) -> Result:
             raise
         runs = store.runs()
     return Result(place.path, runs, sum(run.status == "done" for run in runs) - before)
+
+
+def _failed(store: SqliteStore, cells: Sequence[str], place: StudyFolder) -> tuple[str, ...]:
+    """The failed runs whose ids begin like this.
+
+    Raises:
+        UsageError: one begins like none of them.
+    """
+    failed = [run.spec.id for run in store.runs() if run.status == "failed"]
+    for cell in cells:
+        if not any(run_id.startswith(cell) for run_id in failed) or not cell:
+            raise UsageError(
+                f"no failed cell's id begins with {cell!r}",
+                expected=", ".join(run_id[:8] for run_id in failed[:20]) or "there is none",
+                where=place.path,
+                todo=f"`pauca status {place.path}` shows the ids of failed cells",
+            )
+    return tuple(run_id for run_id in failed if run_id.startswith(tuple(cells)))
 
 
 def _over(store: SqliteStore) -> bool:

@@ -38,6 +38,11 @@ class RunStatus:
     seconds: float
     error: str | None
 
+    @property
+    def fraction(self) -> float:
+        """Share of its rounds that are finished, in [0, 1]."""
+        return 1.0 if self.status == "done" else min(1.0, self.rounds / self.rounds_in_all)
+
 
 @dataclass(frozen=True)
 class StudyStatus:
@@ -48,7 +53,9 @@ class StudyStatus:
         folder: Where it is.
         working: Whether a process works on it now.
         runs: Every run.
-        left: Estimated seconds left, or None where nothing is known.
+        left: Estimated seconds left with as many workers as are at work now, or with one; None
+            where nothing is known.
+        part: Which share of the study the folder holds (``2/3``), if not all of it.
     """
 
     name: str
@@ -56,11 +63,26 @@ class StudyStatus:
     working: bool
     runs: tuple[RunStatus, ...]
     left: float | None
+    part: str | None = None
 
     @property
     def counts(self) -> dict[str, int]:
         """Number of runs by status."""
         return dict(Counter(run.status for run in self.runs))
+
+    @property
+    def kinds(self) -> dict[str, dict[str, int]]:
+        """Number of runs by kind and status."""
+        found: dict[str, Counter[str]] = {}
+        for run in self.runs:
+            found.setdefault(run.kind, Counter())[run.status] += 1
+        return {kind: dict(counts) for kind, counts in found.items()}
+
+    @property
+    def fraction(self) -> float:
+        """Share of all rounds that are finished, in [0, 1]; a failed cell counts as done."""
+        parts = [1.0 if run.status == "failed" else run.fraction for run in self.runs]
+        return sum(parts) / max(1, len(parts))
 
     def plain(self) -> dict[str, Any]:
         """As plain values."""
@@ -68,7 +90,10 @@ class StudyStatus:
             "name": self.name,
             "folder": self.folder,
             "working": self.working,
+            "part": self.part,
             "counts": self.counts,
+            "kinds": self.kinds,
+            "fraction": self.fraction,
             "seconds_left": self.left,
             "runs": [vars(run) for run in self.runs],
         }
@@ -91,6 +116,7 @@ def study_status(folder: Path | str) -> StudyStatus:
         working=working,
         runs=tuple(_status(run, working) for run in runs),
         left=time_left([_work(run) for run in runs], workers),
+        part=meta.get("part"),
     )
 
 

@@ -72,6 +72,14 @@ class Watch:
         run.state = "pending"
         self._display.say(f"{run.label}: {what}; it is taken up again")
 
+    def manned(self, workers: int) -> None:
+        """So many work at once from now on; the time left depends on it."""
+        self._workers = max(1, workers)
+
+    def say(self, line: str) -> None:
+        """Show a line that stays."""
+        self._display.say(line)
+
     def tick(self) -> None:
         """Show how far the study is now."""
         self._display.show(self.snapshot())

@@ -12,21 +12,26 @@ from pauca.store.codec import canonical, decode
 from pauca.study.cells import Desk, cells
 from pauca.study.plan import load_data
 
-__all__ = ["Announce", "Event", "keeper", "work_through"]
+__all__ = ["Announce", "Event", "Load", "keeper", "work_through"]
 
 Event = Literal["claimed", "part", "done", "failed"]
 
 Announce = Callable[[Event, str, float, str], None]
 """Told what happened: the event, the run, the fraction done, and what went wrong or how it goes."""
 
+Load = Callable[[Mapping[str, Any]], Dataset]
+"""Gives the data set of a section [data]."""
 
-def work_through(store: AbstractStore, owner: str, announce: Announce) -> None:
+
+def work_through(
+    store: AbstractStore, owner: str, announce: Announce, load: Load | None = None
+) -> None:
     """Do every pending run. A cell that raises is failed, with its traceback, and the next begins.
 
     Raises:
         StoreError: the store itself refuses (disk full, damaged, handed to another owner).
     """
-    load = keeper()
+    load = keeper() if load is None else load
     while (run := store.claim(owner)) is not None:
         run_id = run.spec.id
         cell = cells.make(run.spec.kind, {})
@@ -49,7 +54,7 @@ def _part(announce: Announce, run_id: str, fraction: float, how: str) -> None:
     announce("part", run_id, fraction, how)
 
 
-def keeper() -> Callable[[Mapping[str, Any]], Dataset]:
+def keeper() -> Load:
     """Loads a data set once, however many cells read it."""
 
     @lru_cache(maxsize=4)

@@ -164,6 +164,15 @@ def check_requeue(make_store: MakeStore) -> None:
         _equal(store.requeue(running=True, owner="gone"), 1, "runs of the owner who is gone")
         _equal([r.status for r in store.runs()], ["pending", "running", "pending"], "statuses")
         _equal(_claimed(store).spec.id, first.spec.id, "requeued runs come in their old order")
+    with make_store() as store:
+        store.add(_specs(3))
+        failed = [_claimed(store).spec.id for _ in range(2)]
+        for name in failed:
+            store.fail(name, "me", "boom")
+        _equal(store.requeue(failed=True, only=[]), 0, "none of the failed runs")
+        _equal(store.requeue(running=True, only=failed), 0, "running ones among the failed")
+        _equal(store.requeue(failed=True, only=[failed[1], "?"]), 1, "one of the failed runs")
+        _equal([r.status for r in store.runs()], ["failed", "pending", "pending"], "statuses")
 
 
 def check_missing(make_store: MakeStore) -> None:

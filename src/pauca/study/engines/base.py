@@ -21,14 +21,15 @@ class Job:
     Args:
         store: The study's store; nobody else works on it.
         watch: Told what happens.
-        workers: How many cells at once; 0 for one after the other in this very process.
+        workers: How many cells at once; 0 for one after the other in this very process; None, for
+            an elastic engine: as many as there is room for.
         threads: Threads of each worker.
         imports: Modules that every worker imports first (they register strategies, learners, ...).
     """
 
     store: SqliteStore
     watch: Watch
-    workers: int
+    workers: int | None
     threads: int
     imports: tuple[str, ...] = ()
 
@@ -39,10 +40,24 @@ class AbstractEngine(ABC):
     Class attributes:
         name: Lower case with hyphens.
         summary: One sentence on what it is.
+        elastic: Whether it finds out by itself how many cells have room, where nobody says.
+        remote: Whether workers may be on other machines, so that a device is looked for there.
     """
 
     name: ClassVar[str]
     summary: ClassVar[str]
+    elastic: ClassVar[bool] = False
+    remote: ClassVar[bool] = False
+
+    def check(self, device: str) -> None:  # noqa: B027 - most engines have nothing to refuse
+        """Refuse what cannot work, before anything is written.
+
+        Args:
+            device: Of the study.
+
+        Raises:
+            UsageError: something is not installed, or the engine's settings do not fit.
+        """
 
     @abstractmethod
     def work(self, job: Job) -> None:

@@ -10,20 +10,19 @@ import sys
 import tempfile
 import threading
 import uuid
-from collections import Counter
 from contextlib import suppress
 from typing import IO, Any
 
 import torch
 
 from pauca.errors import PaucaError, RunError, StoreError
-from pauca.store import Run
+from pauca.study.engines._deaths import ATTEMPTS, Deaths
 from pauca.study.engines.base import AbstractEngine, Job, engines
 from pauca.study.work import work_through
 
 __all__ = ["Local"]
 
-_ATTEMPTS = 3
+_ATTEMPTS = ATTEMPTS
 _START = "from pauca.study.worker import main; main()"
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
@@ -33,7 +32,7 @@ class Local(AbstractEngine):
     """Processes on this machine, one budget of threads each.
 
     A run whose worker dies is taken up again after its last finished round, and given up after the
-    third death.
+    third death without a round kept in between.
     """
 
     name = "local"
@@ -60,12 +59,25 @@ def _owner() -> str:
     return f"{os.getpid()}-{uuid.uuid4().hex[:12]}"
 
 
+def _log_file() -> IO[bytes]:
+    """A file without a name, which lives as long as it is open."""
+    try:
+        return tempfile.TemporaryFile()
+    except OSError as error:
+        raise StoreError(
+            "there is no place for a worker's log",
+            got=error.strerror,
+            where="the folder of temporary files (TMPDIR)",
+            todo="free some space there, then go on with `pauca resume`: what was finished is kept",
+        ) from None
+
+
 class _Worker:
     """One process, its log, and the thread that listens to it."""
 
     def __init__(self, job: Job, heard: "queue.Queue[tuple[_Worker, dict[str, Any] | None]]"):
         self.owner = _owner()
-        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the worker
+        self._log = _log_file()
         limits = dict.fromkeys(_THREADS, str(job.threads))
         paths = os.pathsep.join(path or os.getcwd() for path in sys.path)
         self.process = subprocess.Popen(
@@ -140,7 +152,7 @@ class _Crew:
         self._job = job
         self._heard: queue.Queue[tuple[_Worker, dict[str, Any] | None]] = queue.Queue()
         self._workers: list[_Worker] = []
-        self._deaths: Counter[str] = Counter()
+        self._deaths = Deaths(job, _ATTEMPTS)
         self._stillborn = 0
 
     def work(self) -> None:
@@ -155,7 +167,7 @@ class _Crew:
     def _hire(self) -> None:
         """As many workers as there is work for."""
         pending = sum(run.status == "pending" for run in self._job.store.runs())
-        for _ in range(min(self._job.workers - len(self._workers), pending)):
+        for _ in range(min((self._job.workers or 1) - len(self._workers), pending)):
             self._workers.append(_Worker(self._job, self._heard))
 
     def _listen(self) -> None:
@@ -180,22 +192,10 @@ class _Crew:
         self._hire()
 
     def _died(self, owner: str, end: str, log: str) -> None:
-        held = [run for run in self._job.store.runs() if run.owner == owner]
-        for run in held:
-            self._bereft(run, owner, end, log)
+        held = self._deaths.died(owner, end, log)
         self._stillborn = 0 if held else self._stillborn + 1
         if self._stillborn >= _ATTEMPTS:
             raise RunError("workers die before they can begin", got=end, where=log or None)
-
-    def _bereft(self, run: Run, owner: str, end: str, log: str) -> None:
-        self._deaths[run.spec.id] += 1
-        if self._deaths[run.spec.id] < _ATTEMPTS:
-            self._job.store.requeue(running=True, owner=owner)
-            self._job.watch.lost(run.spec.id, end)
-            return
-        what = f"given up after {_ATTEMPTS} tries: {end}"
-        self._job.store.fail(run.spec.id, owner, f"{what}\n{log}".strip())
-        self._job.watch.heard("failed", run.spec.id, 1.0, what)
 
 
 def _error(text: str) -> PaucaError:
