@@ -1,18 +1,21 @@
 """Processes: any number gives the same; whatever dies, nothing is lost and nothing done twice."""
 
+import sqlite3
 import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pauca.errors import PaucaError, RunError, StoreError, UsageError
+from pauca.progress import Snapshot
 from pauca.store import SqliteStore
 from pauca.study import Result, resume_study, run_study
 from pauca.study.engines import local
 from pauca.study.folder import StudyFolder
-from tests.study.helpers import Lines, numbers, run
+from tests.study.helpers import Lines, numbers, rounds_kept, run
 from tests.study.plugin import NAME, study
 
 
@@ -161,6 +164,40 @@ def test_a_full_disk_stops_the_study_and_costs_nothing(tmp_path: Path) -> None:
     assert 0 < sum(kept) < 120
     result = resume_study(tmp_path / "s", workers=0)
     assert len(result.done) == 30
+
+
+def test_a_locked_database_stops_the_study_and_costs_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, alone: Result
+) -> None:
+    """Another program holds the file for longer than anyone would wait."""
+
+    def impatient(place: StudyFolder, *, create: bool = False, readonly: bool = False) -> Any:
+        return SqliteStore(place.database, create=create, readonly=readonly, timeout=0.1)
+
+    class Meddler(Lines):
+        held: sqlite3.Connection | None = None
+
+        def show(self, snapshot: Snapshot) -> None:
+            super().show(snapshot)
+            if self.held is None and rounds_kept(tmp_path / "s") == 6:
+                self.held = sqlite3.connect(tmp_path / "s" / "study.db", isolation_level=None)
+                self.held.execute("BEGIN IMMEDIATE")
+
+    meddler = Meddler()
+    with monkeypatch.context() as patch:
+        patch.setattr(StudyFolder, "store", impatient)
+        with pytest.raises(StoreError, match=r"locked by another process.*end it, then try again"):
+            run_study(study(), tmp_path / "s", workers=0, progress=meddler)
+    assert meddler.held is not None
+    with StudyFolder(tmp_path / "s").store(readonly=True) as store:
+        before = {r.spec.id: r.rounds for r in store.runs()}
+    assert sum(map(len, before.values())) == 6
+    meddler.held.close()
+    result = resume_study(tmp_path / "s", workers=0)
+    assert numbers(result.runs) == numbers(alone.runs)
+    for after in result.runs:
+        kept = before[after.spec.id]
+        assert after.rounds[: len(kept)] == kept  # times included
 
 
 def test_run_in_a_thread(tmp_path: Path) -> None:

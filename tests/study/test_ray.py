@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from pauca.errors import RunError, StoreError, UsageError
+from pauca.errors import PaucaError, RunError, StoreError, UsageError
 from pauca.study import Result, resume_study, run_study, study_status
 from pauca.study.engines import ray as engine
 from pauca.study.engines._remote import Clerk, _Refused
@@ -76,11 +76,16 @@ def by_ray(machines: Machines, folder: Path, lines: Lines | None = None, **chang
 
 
 def workers() -> list[int]:
-    """Processes that are Ray workers of a study now."""
+    """Processes that work on a study under Ray now."""
+    return processes(b"ray::Worker", b"ray::Clerk")
+
+
+def processes(*names: bytes) -> list[int]:
+    """Whose names begin with one of these."""
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
-            if path.read_bytes().startswith((b"ray::Worker", b"ray::Clerk")):
+            if path.read_bytes().startswith(names):
                 found.append(int(path.parent.name))
         except OSError:
             continue
@@ -221,6 +226,37 @@ def test_stopped_in_the_middle(
     assert numbers(result.runs) == numbers(alone.runs)
     for after in result.runs:
         assert after.rounds[: kept[after.spec.id]] == before[after.spec.id]  # times included
+
+
+@pytest.mark.slow
+def test_the_clerk_is_killed(machines: Machines, tmp_path: Path, alone: Result) -> None:
+    folder = tmp_path / "s"
+
+    def murder() -> None:
+        until(lambda: rounds_kept(folder) >= 3)
+        for pid in processes(b"ray::Clerk"):
+            os.kill(pid, signal.SIGKILL)
+
+    murderer = threading.Thread(target=murder)
+    murderer.start()
+    with pytest.raises(PaucaError, match=r"keeps the study's store.*pauca resume"):
+        by_ray(machines, folder, active__learner=WARM)
+    murderer.join()
+    assert not workers()
+    assert "failed" not in study_status(folder).counts
+    result = resume_study(folder, workers=0)
+    assert numbers(result.runs) == numbers(alone.runs)
+
+
+@pytest.mark.slow
+def test_a_ray_of_its_own(tmp_path: Path, alone: Result, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    result = run_study(
+        study(active__learner=WARM), tmp_path / "s", engine="ray", workers=1, imports=[NAME]
+    )
+    assert numbers(result.runs) == numbers(alone.runs)
+    assert not workers()
+    assert not ray.is_initialized()
 
 
 def test_an_address_where_nothing_is(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from pauca.study.provenance import cores
 
 __all__ = ["Ray"]
 
-_PATIENCE = 30.0  # seconds without a worker at work before it is said that there is no room
+_PATIENCE = 120.0  # seconds without a word from any worker before that is said
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
@@ -264,7 +264,10 @@ class _Crew:
         elif time.monotonic() - self._heard_at > _PATIENCE:
             self._heard_at = time.monotonic()
             if not any(run.status == "running" for run in self._job.store.runs()):
-                self._job.watch.say("waiting: no machine of the cluster has room for a cell now")
+                self._job.watch.say(
+                    "no worker has begun yet; if that lasts, no machine of the cluster has room "
+                    "for a cell now (`ray status` shows what holds it)"
+                )
         self._job.watch.tick()
 
     def _pass_on(self) -> None:
