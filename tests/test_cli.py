@@ -6,9 +6,10 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -310,21 +311,35 @@ def test_studies_of_the_repository_are_well_formed() -> None:
         read_study(path)
 
 
+def test_a_study_shows_its_grid_before_it_is_begun(cli: Run, here: None, tmp_path: Path) -> None:
+    path = write(tmp_path, TEXT + '[factors]\n"active.query" = [5, 7]\n')
+    words = ("run", path, "--dry-run", "--import", NAME, "--set", "active.repetitions=4")
+    code, out, err = cli(*map(str, words))
+    assert code == 0, err
+    assert "query 7" in out
+    assert "about" in out
+    rows = [line.split() for line in out.splitlines() if line.startswith("active")]
+    assert all("4" in row for row in rows)
+    assert list(tmp_path.iterdir()) == [path]
+    code, _, err = cli("run", str(path), "--dry-run", "--set", "active.qery=3", "--import", NAME)
+    assert code == 2
+    assert "did you mean 'query'?" in err
+
+
 def test_demo_runs_its_study(
     cli: Run, here: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Tiny settings in place of its own; the command is the same."""
-    import pauca.study
-    from pauca.study import StudySettings, reading, runner, settings_from
+    from pauca.study import composing, reading, runner
 
-    tiny = settings_from(study(name="demo"))
+    read = composing.composed
 
-    def read(path: Path | str) -> StudySettings:
+    def tiny(path: Path, overrides: Sequence[str] = ()) -> tuple[dict[str, Any], str]:
         assert Path(path).name == "demo.toml"
-        return tiny
+        return study(name="demo"), read(path, overrides)[1]
 
-    for module in (reading, runner, pauca.study):
-        monkeypatch.setattr(module, "read_study", read)
+    for module in (reading, runner):
+        monkeypatch.setattr(module, "composed", tiny)
     monkeypatch.chdir(tmp_path)
     code, out, err = cli("demo")
     assert code == 0, err

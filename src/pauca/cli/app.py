@@ -154,11 +154,7 @@ def run(
         _preview(study, workers, imports, overrides)
         return
     if out is None:
-        from pauca.errors import UsageError
-
-        raise UsageError(
-            "there is no folder for the results", expected="--out DIR", todo="name one"
-        )
+        raise typer.BadParameter("name a folder for the results", param_hint="'--out'")
     _run(study, out, workers, engine, imports, _settings(address, gpus), part, overrides)
 
 
