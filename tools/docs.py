@@ -67,7 +67,9 @@ def learners_page() -> str:
     lines = ["# Learners\n"]
     for name in learners.names():
         cls = learners.get(name)
-        lines += [f"## `{name}`\n", f"{cls.summary}.\n", f"Source: {cls.reference}.\n"]
+        lines += [f"## `{name}`\n", f"{cls.summary}.\n"]
+        lines += [f"{paragraph}\n" for paragraph in _description(cls)]
+        lines.append(f"Source: {cls.reference}.\n")
         told = _arguments(cls)
         lines += ["| setting | default | meaning |", "|---|---|---|"]
         for key, parameter in inspect.signature(cls).parameters.items():
@@ -88,7 +90,7 @@ def _arguments(cls: type) -> dict[str, str]:
 
 
 def datasets_page() -> str:
-    """docs/datasets.md: where each named data set comes from and under what terms."""
+    """docs/datasets.md: where each named data set comes from and under what terms; features."""
     from pauca.data.catalog import entries
 
     lines = [
@@ -101,7 +103,44 @@ def datasets_page() -> str:
         classes = entry.class_count or "of the table"
         row = (f"`{entry.name}`", entry.kind, classes, entry.source, entry.licence, entry.summary)
         lines.append(f"| {' | '.join(map(str, row))} |")
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, "", *_features()]) + "\n"
+
+
+_FEATURES = """\
+Any data set can be turned into one of embeddings, once, before anything is learned: the same items,
+labels, groups and sources, with frozen features in place of pixels, rows or texts.
+
+```python
+from pauca.features import featured
+
+small = featured(pauca.load_dataset("mnist"), {"name": "pca", "dimensions": 64})
+```
+
+A name alone takes every default, as in `featured(dataset, "pca")`. What is fitted is fitted on the
+training part, without its labels. Features are computed once a process and kept in memory, not on
+disk. Learner [`probe`](learners.md) is made for them.
+"""
+
+
+def _features() -> Iterator[str]:
+    """What extractors of features there are, with every setting."""
+    from pauca.features import extractors
+
+    yield "## Frozen features\n"
+    yield _FEATURES
+    for name in extractors.names():
+        cls = extractors.get(name)
+        yield f"### `{name}`\n"
+        for paragraph in _description(cls):
+            yield f"{paragraph}\n"
+        yield f"Source: {cls.reference}.\n"
+        yield from ("| setting | default | meaning |", "|---|---|---|")
+        told = _arguments(cls)
+        for key, parameter in inspect.signature(cls).parameters.items():
+            given = parameter.default is not parameter.empty
+            shown = f"`{parameter.default!r}`" if given else "none: has to be given"
+            yield f"| `{key}` | {shown} | {told[key]} |"
+        yield ""
 
 
 def metrics_page() -> str:

@@ -75,7 +75,12 @@ def join(
 
 
 class AbstractGradientLearner(AbstractLearner):
-    """A learner that trains one net by gradient steps and can be given a further objective."""
+    """A learner of one net, whose training by gradient steps can be given a further objective."""
+
+    @property
+    def joinable(self) -> bool:
+        """Whether it trains by gradient steps, as it is set; ``fit_towards`` refuses otherwise."""
+        return True
 
     @property
     @abstractmethod
@@ -100,4 +105,7 @@ class AbstractGradientLearner(AbstractLearner):
 
         The same weights at the start, validation part, batches and number of planned steps as
         ``fit`` with this generator.
+
+        Raises:
+            CapabilityError: not ``joinable``.
         """

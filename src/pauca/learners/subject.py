@@ -13,10 +13,10 @@ from pauca.analysis.subject import AbstractSubject, Shown
 from pauca.analysis.taps import intervene
 from pauca.errors import CapabilityError
 from pauca.forward import AbstractGoodnessReadout, edited, goodness_under
-from pauca.learners.backprop import Backprop
 from pauca.learners.base import AbstractLearner
 from pauca.learners.companions.base import AbstractCompanion
 from pauca.learners.forward_forward import AbstractForward
+from pauca.learners.objective import AbstractGradientLearner
 
 __all__ = ["BackpropSubject", "ForwardSubject", "subject"]
 
@@ -42,7 +42,7 @@ def subject(learner: AbstractLearner) -> AbstractSubject:
 class BackpropSubject(AbstractSubject):
     """A net trained end to end; units are the numbers that its taps return, flattened."""
 
-    def __init__(self, learner: Backprop) -> None:
+    def __init__(self, learner: AbstractGradientLearner) -> None:
         super().__init__(learner.net, learner.net.taps)
         self._learner = learner
 
@@ -100,7 +100,7 @@ def _(learner: AbstractCompanion) -> AbstractSubject:
 
 
 @subject.register
-def _(learner: Backprop) -> AbstractSubject:
+def _(learner: AbstractGradientLearner) -> AbstractSubject:
     return BackpropSubject(learner)
 
 

@@ -8,9 +8,9 @@ from torch import Tensor, nn
 
 from pauca.errors import CapabilityError
 from pauca.forward import LinearLayer
-from pauca.learners.backprop import Backprop
 from pauca.learners.base import AbstractLearner, LabelInput
 from pauca.learners.forward_forward import AbstractForward
+from pauca.learners.objective import AbstractGradientLearner
 
 __all__ = ["Wiring", "wiring"]
 
@@ -69,7 +69,9 @@ def _(learner: AbstractForward, x: Tensor, label: LabelInput = "neutral") -> dic
 
 
 @wiring.register
-def _(learner: Backprop, x: Tensor, label: LabelInput = "neutral") -> dict[str, Wiring]:
+def _(
+    learner: AbstractGradientLearner, x: Tensor, label: LabelInput = "neutral"
+) -> dict[str, Wiring]:
     net = learner.net
     places = {name: place for name in net.taps if (place := _linear(net, name)) is not None}
     read: dict[str, list[Tensor]] = {name: [] for name in places}

@@ -6,7 +6,7 @@ from torch import Tensor
 from pauca.checks import check_count
 from pauca.select.points import Points, blocks
 
-__all__ = ["principal_components"]
+__all__ = ["principal_components", "signed"]
 
 
 def principal_components(x: Tensor, p: int = 50, *, further: Tensor | None = None) -> Tensor:
@@ -62,7 +62,12 @@ def _axes(points: Points, n: int, p: int) -> tuple[Tensor, Tensor]:
     mean = total / max(1, n)
     scatter.sub_(torch.outer(mean, total))
     axes = torch.linalg.eigh(scatter)[1].flip(1)[:, : min(p, n, points.d)]
+    return mean, signed(axes)
+
+
+def signed(axes: Tensor) -> Tensor:
+    """Directions [d, p], each with the sign that makes its largest coefficient positive."""
     size = axes.abs()
     first = (size >= size.amax(0) * (1 - 1e-9)).int().argmax(0)
     sign = axes.gather(0, first[None]).sign()
-    return mean, axes * torch.where(sign == 0, torch.ones_like(sign), sign)
+    return axes * torch.where(sign == 0, torch.ones_like(sign), sign)

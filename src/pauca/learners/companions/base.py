@@ -177,13 +177,14 @@ def gradient_learner(learner: AbstractLearner, name: str) -> AbstractGradientLea
     Raises:
         CapabilityError: it does not train one net by gradient steps.
     """
-    if isinstance(learner, AbstractGradientLearner):
+    if isinstance(learner, AbstractGradientLearner) and learner.joinable:
         return learner
     raise CapabilityError(
         f"companion {name!r} needs a net whose training it can join",
         expected="a learner of one net by gradient steps, such as 'backprop'",
         got=f"learner {learner.name!r}",
-        todo="use learner 'backprop', or a strategy without this companion",
+        todo="use learner 'backprop' (or 'probe' with head = 'mlp'), or a strategy without this"
+        " companion",
     )
 
 
