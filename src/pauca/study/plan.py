@@ -5,15 +5,16 @@ from pathlib import Path
 from typing import Any
 
 from pauca.data import Dataset, Task, load_dataset
+from pauca.features import featured
 from pauca.learners import AbstractLearner, make_learner
 from pauca.learners.companions import attach
 from pauca.store import RunSpec
 from pauca.store.codec import digest
 from pauca.strategies import AbstractStrategy, make_strategy
 from pauca.study.reading import variants
-from pauca.study.settings import UNTRAINED, Active, Emergence, Models, StudySettings
+from pauca.study.settings import FEATURES, UNTRAINED, Active, Emergence, Models, StudySettings
 
-__all__ = ["Classes", "accompanied", "learner_of", "load_data", "plan", "strategy_of"]
+__all__ = ["Classes", "accompanied", "learner_of", "load_data", "load_items", "plan", "strategy_of"]
 
 Classes = Callable[[Mapping[str, Any]], int]
 """How many classes the data set of a section [data] has."""
@@ -119,8 +120,18 @@ def _unseen(emergence: Emergence | None, classes: int) -> Iterator[tuple[int, di
 
 
 def load_data(data: Mapping[str, Any]) -> Dataset:
-    """The data set of a study's section [data]."""
-    options = {key: value for key, value in data.items() if key not in ("name", "path")}
+    """The data set of a study's section [data], frozen features in its items' place if it says so.
+
+    Features are computed on the CPU, so that workers anywhere meet the same numbers.
+    """
+    dataset = load_items(data)
+    choice = data.get(FEATURES)
+    return dataset if choice is None else featured(dataset, choice)
+
+
+def load_items(data: Mapping[str, Any]) -> Dataset:
+    """The data set itself, whatever features are made of it."""
+    options = {key: value for key, value in data.items() if key not in ("name", "path", FEATURES)}
     return load_dataset(Path(data["path"]) if "path" in data else data["name"], **options)
 
 

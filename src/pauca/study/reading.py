@@ -14,12 +14,13 @@ from pydantic_core import to_jsonable_python
 
 from pauca.data import datasets, resolve_options
 from pauca.errors import PaucaError, UnknownNameError, UsageError
+from pauca.features import resolve_features
 from pauca.learners import learners
 from pauca.registry import Registry
 from pauca.strategies import strategies
 from pauca.study.composing import composed, rooted
 from pauca.study.factors import FACTORS, combinations, first_of, placed, shown_level
-from pauca.study.settings import UNTRAINED, StudySettings
+from pauca.study.settings import FEATURES, UNTRAINED, StudySettings
 
 __all__ = ["Variant", "read_study", "settings_from", "variants"]
 
@@ -178,6 +179,11 @@ def _whole(registry: Registry[Any], choice: Mapping[str, Any], where: str) -> di
 
 def _data(data: Mapping[str, Any], where: str, folder: Path) -> dict[str, Any]:
     """The data set with every option; a path from the root on."""
+    if FEATURES in data:
+        items = {key: value for key, value in data.items() if key != FEATURES}
+        place = f"{where}, key {FEATURES!r}"
+        made = _located(lambda: resolve_features(data[FEATURES], folder=folder), place)
+        return {**_data(items, where, folder), FEATURES: made}
     options = {key: value for key, value in data.items() if key not in ("name", "path")}
     if "path" in data:
         if not str(data["path"]).strip():
