@@ -49,9 +49,11 @@ STUDY: dict[str, Any] = {
 
 
 @contextmanager
-def command(study: Path, folder: Path, log: Path) -> Iterator["subprocess.Popen[bytes]"]:
+def command(
+    study: Path, folder: Path, log: Path, workers: int = WORKERS
+) -> Iterator["subprocess.Popen[bytes]"]:
     """The real command, in a process group of its own."""
-    words = ["run", study, "--out", folder, "--workers", WORKERS, "--import", "tests.study.counted"]
+    words = ["run", study, "--out", folder, "--workers", workers, "--import", "tests.study.counted"]
     process = subprocess.Popen(
         [sys.executable, "-m", "pauca", *map(str, words)],
         stdout=subprocess.DEVNULL,
@@ -75,7 +77,7 @@ def killed(study: Path, folder: Path, log: Path, moments: random.Random) -> str 
     whom = moments.choice(["all", "all", "all", "first", "worker"])
     goal = rounds_kept(folder) + moments.randrange(0, 6) if moments.random() < 0.7 else 0
     wait = moments.uniform(0, 0.3) if goal else moments.uniform(0, 6)
-    with command(study, folder, log) as process:
+    with command(study, folder, log, moments.randint(1, WORKERS)) as process:
         while goal and rounds_kept(folder) < goal and process.poll() is None:
             time.sleep(0.002)
         end = time.monotonic() + wait
@@ -173,3 +175,4 @@ def one_study(
             return here
         here[whom] += 1
         kills[whom] += 1
+        print(f"kill {kills.total()}: {whom}, {rounds_kept(folder)} rounds kept", flush=True)
