@@ -110,7 +110,7 @@ def test_changed_data_are_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
     folder = tmp_path / "s"
     run(folder, workers=0, active__learner={"name": "fake", "fault": "raise", "at": 16})
-    monkeypatch.setattr(begin, "load_data", lambda data: tiny_image_dataset(seed=9))
+    monkeypatch.setattr(begin, "load_items", lambda data: tiny_image_dataset(seed=9))
     with pytest.raises(StoreError, match="not the one that this study was begun with"):
         resume_study(folder, workers=0, failed=True)
 

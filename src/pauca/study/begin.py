@@ -11,7 +11,7 @@ from pauca.store import SqliteStore
 from pauca.store.codec import canonical
 from pauca.study.checking import check_study
 from pauca.study.folder import StudyFolder
-from pauca.study.plan import load_data, load_items, plan
+from pauca.study.plan import load_items, plan, with_features
 from pauca.study.provenance import data_facts, provenance
 from pauca.study.reading import settings_from, variants
 from pauca.study.settings import StudySettings
@@ -95,7 +95,8 @@ def checked(settings: StudySettings, *, remote: bool = False) -> dict[str, dict[
     for number, (text, studies) in enumerate(by_data.items()):
         counted = f" ({number + 1} of {len(by_data)})" if len(by_data) > 1 else ""
         say(f"{settings.name}: reading the data{counted}")
-        dataset, items = load_data(studies[0].data), load_items(studies[0].data)
+        items = load_items(studies[0].data)
+        dataset = with_features(items, studies[0].data)
         for note in dataset.notes:  # what was brought to one form, held out, left out
             say(f"{settings.name}: {note}")
         for study in studies:

@@ -14,7 +14,16 @@ from pauca.strategies import AbstractStrategy, make_strategy
 from pauca.study.reading import variants
 from pauca.study.settings import FEATURES, UNTRAINED, Active, Emergence, Models, StudySettings
 
-__all__ = ["Classes", "accompanied", "learner_of", "load_data", "load_items", "plan", "strategy_of"]
+__all__ = [
+    "Classes",
+    "accompanied",
+    "learner_of",
+    "load_data",
+    "load_items",
+    "plan",
+    "strategy_of",
+    "with_features",
+]
 
 Classes = Callable[[Mapping[str, Any]], int]
 """How many classes the data set of a section [data] has."""
@@ -124,9 +133,13 @@ def load_data(data: Mapping[str, Any]) -> Dataset:
 
     Features are computed on the CPU, so that workers anywhere meet the same numbers.
     """
-    dataset = load_items(data)
+    return with_features(load_items(data), data)
+
+
+def with_features(items: Dataset, data: Mapping[str, Any]) -> Dataset:
+    """What the section [data] makes of its items."""
     choice = data.get(FEATURES)
-    return dataset if choice is None else featured(dataset, choice)
+    return items if choice is None else featured(items, choice)
 
 
 def load_items(data: Mapping[str, Any]) -> Dataset:
