@@ -18,7 +18,7 @@ from pauca.study.plan import load_data, load_items
 from pauca.testing import tiny_image_dataset
 from tests.study.plugin import NAME, study
 
-PCA = {"name": "tiny", "features": {"name": "pca", "dimensions": 4}}
+PCA: dict[str, Any] = {"name": "tiny", "features": {"name": "pca", "dimensions": 4}}
 PLAIN: dict[str, Any] = study(data=PCA, active__learner={"name": "probe"})
 
 
