@@ -18,28 +18,28 @@ from pauca.study.plan import load_data, load_items
 from pauca.testing import tiny_image_dataset
 from tests.study.plugin import NAME, study
 
-PCA: dict[str, Any] = {"name": "tiny", "features": {"name": "pca", "dimensions": 4}}
+PCA: dict[str, Any] = {"name": "tiny", "frozen_features": {"name": "pca", "dimensions": 4}}
 PLAIN: dict[str, Any] = study(data=PCA, active__learner={"name": "probe"})
 
 
 def test_every_setting_of_the_features_is_written_down() -> None:
-    short = settings_from(study(data={"name": "tiny", "features": "pca"}))
-    features = short.data["features"]
+    short = settings_from(study(data={"name": "tiny", "frozen_features": "pca"}))
+    features = short.data["frozen_features"]
     assert features["name"] == "pca"
     assert features["dimensions"] == 64
     assert settings_from(short.plain()) == short
 
 
 def test_features_that_are_not_there_are_refused() -> None:
-    with pytest.raises(UsageError, match=r"'pcaa'.*key 'features'.*'pca'"):
-        settings_from(study(data={"name": "tiny", "features": "pcaa"}))
+    with pytest.raises(UsageError, match=r"'pcaa'.*key 'frozen_features'.*'pca'"):
+        settings_from(study(data={"name": "tiny", "frozen_features": "pcaa"}))
 
 
 def test_cells_learn_from_features_and_keep_pictures_of_items(tmp_path: Path) -> None:
     result = run_study(PLAIN, tmp_path / "s", workers=0, imports=[NAME])
     assert not result.failed
     items = tiny_image_dataset()
-    dataset = featured(items, PCA["features"])
+    dataset = featured(items, PCA["frozen_features"])
     assert dataset.test is not None
     assert dataset.train.y is not None
     from pauca.study.folder import StudyFolder
@@ -73,6 +73,8 @@ def test_features_decide_which_run_it_is() -> None:
     ids = {
         run.id
         for features in ("pca", {"name": "pca", "dimensions": 4})
-        for run in plan(settings_from(study(data={"name": "tiny", "features": features})), len)
+        for run in plan(
+            settings_from(study(data={"name": "tiny", "frozen_features": features})), len
+        )
     }
     assert len(ids) == 8

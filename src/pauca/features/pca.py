@@ -55,7 +55,8 @@ class PCA(AbstractExtractor):
         if not len(x):
             raise DataError("the pool is empty", expected="at least two items", where=task.name)
         mean, scatter = _moments(task, x)
-        axes, variances = _leading(scatter, self.dimensions)
+        # n items vary in n - 1 directions; what else there seems to be is rounding
+        axes, variances = _leading(scatter, min(self.dimensions, max(1, len(x) - 1)))
         if not len(variances):
             raise DataError(
                 "the items have no principal components",

@@ -52,7 +52,7 @@ class Probe(AbstractGradientLearner):
     """A linear or one-layer head on what the evaluation transform gives, flattened.
 
     Use it where the representation is fixed and what counts is which items are labelled: tables,
-    texts, embeddings, and images as frozen features (``features`` in the section [data] of a
+    texts, embeddings, and images as frozen features (``frozen_features`` in the section [data] of a
     study). A round takes milliseconds (``logistic``) or a fraction of a second (``mlp``), so
     differences between strategies can be measured over tens of repetitions on one core.
 

@@ -19,7 +19,7 @@ __all__ = [
 UNTRAINED = "untrained"
 """Key of a learner that is measured as it starts."""
 
-FEATURES = "features"
+FEATURES = "frozen_features"
 """Key of a data set whose items give way to frozen features."""
 
 Count = Annotated[int, Field(ge=1)]
@@ -149,7 +149,7 @@ class StudySettings(_Frozen):
             the number of workers does not.
         device: Where tensors live.
         data: ``name`` of a data set or ``path`` of one's own, options of ``load_dataset``, and
-            ``features`` where frozen features take the items' place.
+            ``frozen_features`` where these take the items' place.
         active: Strategies to compare.
         models: Models to measure.
         emergence: Models whose inside is looked at closely.
