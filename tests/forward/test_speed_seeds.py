@@ -58,9 +58,9 @@ def test_seeds_at_once_equal_one_after_the_other(
     for a, b, c in zip(together, alone, start, strict=True):
         same(a, b, c)
     assert not torch.equal(next(together[0].parameters()), next(together[1].parameters()))
-    for mine, theirs in zip(many, one, strict=True):
+    for mine, theirs, net in zip(many, one, alone, strict=True):
         assert (mine.steps, mine.examples) == (theirs.steps, theirs.examples)
-        same_history(mine, theirs)
+        same_history(mine, theirs, net, some_items(N).x)
 
 
 def test_after_seeds_every_net_has_memory_of_its_own() -> None:
