@@ -87,8 +87,8 @@ def test_images_are_resized_and_normalised(library: Any, channels: int, tmp_path
     with isolated(generator_from(0)):
         model = library.ViTModel(config, add_pooling_layer=False).eval()
     model.save_pretrained(tmp_path)
-    told = {"image_mean": [0.2] * channels, "image_std": [0.4] * channels, "size": {"height": 8}}
-    told["size"]["width"] = 8  # type: ignore[index]
+    size = {"height": 8, "width": 8}
+    told = {"image_mean": [0.2] * channels, "image_std": [0.4] * channels, "size": size}
     (tmp_path / "preprocessor_config.json").write_text(json.dumps(told))
     data = tiny_image_dataset(10)
     choice = {"name": "transformers", "path": str(tmp_path), "standardise": False, "batch": 4}

@@ -5,13 +5,14 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Generator, Tensor
+from torch import Generator, Tensor, nn
 
 from pauca.data.dataset import Dataset
 from pauca.errors import CapabilityError, InputError, UnknownNameError, UsageError
 from pauca.learners import learners, make_learner
 from pauca.learners._softmax import softmax_regression
 from pauca.learners.companions import attach
+from pauca.learners.objective import AbstractObjective, Training
 from pauca.learners.probe import Probe
 from pauca.learners.subject import subject
 from pauca.learners.wiring import wiring
@@ -234,8 +235,22 @@ def test_companions_join_mlp_and_refuse_logistic() -> None:
     for name in ("loss-prediction", "waal"):
         with pytest.raises(CapabilityError, match="head = 'mlp'"):
             attach(name, make_learner("probe", task=_TABLE.task))
+    labelled = (_TABLE.train.x, labels(_TABLE))
     with pytest.raises(CapabilityError, match="solved to its optimum"):
-        trained().fit_towards(None, _TABLE.train.x, _TABLE.train.y, generator=generator_from(0))  # type: ignore[arg-type]
+        trained().fit_towards(_Nothing(), *labelled, generator=generator_from(0))
+
+
+class _Nothing(AbstractObjective):
+    def begin(self, training: Training) -> nn.Module:
+        return nn.Identity()
+
+    def loss(self, x: Tensor, y: Tensor) -> Tensor:
+        return x.sum()
+
+
+def labels(data: Dataset) -> Tensor:
+    assert data.train.y is not None
+    return data.train.y
 
 
 @pytest.mark.parametrize("data", [_TABLE, _IMAGES], ids=["table", "images"])

@@ -166,10 +166,12 @@ def test_failures_are_shown_in_full() -> None:
 
 def test_the_summary_is_short_and_careful() -> None:
     view = read_study(study(SMALL))
-    sentences = summary(view)
+    sentences = summary(view, None)
     assert 2 <= len(sentences) <= 3
     assert "first look" in sentences[-1]
-    assert "claim" not in " ".join(summary(read_study(study(Plan(repetitions=20), parts="a"))))
+    assert "claim" not in " ".join(
+        summary(read_study(study(Plan(repetitions=20), parts="a")), None)
+    )
 
 
 def test_thousands_of_runs_take_seconds() -> None:

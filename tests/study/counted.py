@@ -4,7 +4,6 @@ import os
 from typing import Any
 
 from pauca.study.cells import _trained, active
-from tests.study import plugin  # noqa: F401 - its data set and learner
 
 
 def note(run_id: str, number: int) -> None:

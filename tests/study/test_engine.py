@@ -41,7 +41,7 @@ def test_workers_change_nothing(alone: Result, tmp_path: Path) -> None:
 
 def test_workers_that_die(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, alone: Result) -> None:
     """One is replaced and its run goes on; one that dies again and again is given up."""
-    monkeypatch.setattr(local, "_ATTEMPTS", 2)
+    monkeypatch.setattr(local, "ATTEMPTS", 2)
     once = {"name": "fake", "fault": "kill", "at": 60, "mark": str(tmp_path / "mark")}
     always = {"name": "fake", "fault": "kill", "at": 60}
     raising = {"name": "fake", "fault": "raise", "at": 60}

@@ -14,7 +14,8 @@ from pauca.learners import make_learner
 from pauca.metrics import evaluate
 from pauca.rng import Streams
 from pauca.study import plan, run_study, settings_from
-from pauca.study.plan import load_data, load_items
+from pauca.study.plan import load_items
+from pauca.study.work import keeper
 from pauca.testing import tiny_image_dataset
 from tests.study.plugin import NAME, study
 
@@ -64,7 +65,7 @@ def test_cells_learn_from_features_and_keep_pictures_of_items(tmp_path: Path) ->
 
 def test_what_identifies_the_data_are_the_items() -> None:
     """Features may differ in their last bit between machines."""
-    assert load_data(PCA).kind == "embedding"
+    assert keeper()(PCA).kind == "embedding"
     assert load_items(PCA).kind == "image"
     assert torch.equal(load_items(PCA).train.x, tiny_image_dataset().train.x)
 

@@ -17,6 +17,7 @@ from pauca.store import Run
 from pauca.study import run_study
 from pauca.study.folder import StudyFolder
 from tests.study.helpers import kill, numbers, rounds_kept
+from tests.study.plugin import NAME
 
 KILLS = int(os.environ.get("PAUCA_TEST_KILLS", "100"))
 WORKERS = 2
@@ -53,7 +54,9 @@ def command(
     study: Path, folder: Path, log: Path, workers: int = WORKERS
 ) -> Iterator["subprocess.Popen[bytes]"]:
     """The real command, in a process group of its own."""
-    words = ["run", study, "--out", folder, "--workers", workers, "--import", "tests.study.counted"]
+    words = ["run", study, "--out", folder, "--workers", workers]
+    for module in (NAME, "tests.study.counted"):
+        words += ["--import", module]
     process = subprocess.Popen(
         [sys.executable, "-m", "pauca", *map(str, words)],
         stdout=subprocess.DEVNULL,

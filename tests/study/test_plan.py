@@ -1,5 +1,6 @@
 """From settings to runs, and what is refused before anything is trained."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ import torch
 
 from pauca.data import Dataset, Split
 from pauca.errors import CapabilityError, DataError, UsageError
-from pauca.study import plan, settings_from
+from pauca.study import plan, preview_study, run_study, settings_from
 from pauca.study.checking import check_study
 from pauca.testing import tiny_image_dataset
 from tests.study.plugin import study
@@ -89,16 +90,26 @@ def test_a_run_is_named_by_what_decides_its_result() -> None:
         ),
         ({"active__budget": 61}, DataError, "budget is larger than the pool; expected: <= 60"),
         ({"models": {**MODELS, "train_size": 70}}, DataError, "train_size is larger"),
-        ({"device": "gpu"}, UsageError, "unknown device"),
-        ({"device": "meta"}, UsageError, "the device is not there"),
-        ({"device": "cuda"}, UsageError, "the device is not there"),
     ],
 )
 def test_refused_before_training(change: Any, error: type[Exception], message: str) -> None:
-    if change.get("device") == "cuda" and torch.cuda.is_available():
-        pytest.skip("there is one")
     with pytest.raises(error, match=message):
         check_study(settings_from(study(**change)), tiny_image_dataset())
+
+
+@pytest.mark.parametrize(
+    ("device", "message"),
+    [("gpu", "unknown device"), ("meta", "is not there"), ("cuda", "is not there")],
+)
+def test_a_device_that_is_not_there(device: str, message: str, tmp_path: Path) -> None:
+    if device == "cuda" and torch.cuda.is_available():
+        pytest.skip("there is one")
+    plain = study(device=device)
+    with pytest.raises(UsageError, match=message):
+        run_study(plain, tmp_path / "s")
+    with pytest.raises(UsageError, match=message):
+        preview_study(plain)
+    assert not (tmp_path / "s").exists()
 
 
 def without(dataset: Dataset, what: str) -> Dataset:

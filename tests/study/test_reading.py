@@ -7,7 +7,7 @@ import pytest
 
 from pauca.errors import DataError, PaucaError, UnknownNameError, UsageError
 from pauca.study import StudySettings, read_study, settings_from
-from pauca.study.plan import load_data
+from pauca.study.plan import load_items
 from pauca.study.toml import to_toml
 from tests.study.plugin import study
 
@@ -165,7 +165,7 @@ def test_a_relative_path_of_data_starts_at_the_file(tmp_path: Path) -> None:
     assert (data["path"], data["label"]) == (str(tmp_path / "pool" / "rows.csv"), "kind")
     assert "test_fraction" in data
     assert settings_from(settings.plain()) == settings
-    assert load_data(data).classes == ("a", "b")
+    assert load_items(data).classes == ("a", "b")
 
 
 def test_data_that_are_not_there(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
@@ -65,20 +66,26 @@ def test_a_clerk_that_is_gone() -> None:
         store.claim("me")
 
 
-@pytest.fixture
-def handle(tmp_path: Path) -> Iterator[Handle]:
-    """Of the clerk of a study in which nothing was done yet."""
+@contextmanager
+def begun(folder: Path, plain: dict[str, Any]) -> Iterator[Handle]:
+    """The clerk of a study in which nothing was done yet."""
     from pauca.study.begin import begin
     from pauca.study.folder import StudyFolder
     from pauca.study.reading import settings_from
 
-    place = StudyFolder(tmp_path / "s")
+    place = StudyFolder(folder)
     place.make()
     place.lock.write_text("mark")
-    begin(place, settings_from(study()), "", 1)
+    begin(place, settings_from(plain), "", 1)
     found = Handle(lambda: Clerk(str(place.database)))
     yield found
     found.close.remote().result()
+
+
+@pytest.fixture
+def handle(tmp_path: Path) -> Iterator[Handle]:
+    with begun(tmp_path / "s", study()) as found:
+        yield found
 
 
 def order(folder: Path, **changes: Any) -> Order:
@@ -101,6 +108,17 @@ def test_a_worker_does_what_a_local_one_does(handle: Handle, tmp_path: Path) -> 
     assert handle.news.remote().result() == []
     alone = run(tmp_path / "alone", workers=0)
     assert numbers(handle.ask.remote("runs").result()) == numbers(alone.runs)
+
+
+def test_a_study_of_several_data_sets_and_frozen_features(tmp_path: Path) -> None:
+    features = {"name": "tiny", "n": 70, "frozen_features": {"name": "pca", "dimensions": 4}}
+    plain = {**study(active__repetitions=1), "factors": {"data": [{"name": "tiny"}, features]}}
+    with begun(tmp_path / "s", plain) as handle:
+        assert Worker(handle, order(tmp_path / "s")).work() is None
+        found = handle.ask.remote("runs").result()
+    alone = run_study(plain, tmp_path / "alone", workers=0, imports=[NAME])
+    assert {r.status for r in found} == {"done"}
+    assert numbers(found) == numbers(alone.runs)
 
 
 @pytest.mark.parametrize(("mark", "seen"), [("mark", True), ("another", False)])
@@ -136,14 +154,14 @@ def test_other_data_are_refused(
     from pauca.study import work
     from pauca.testing import tiny_image_dataset
 
-    monkeypatch.setattr(work, "load_data", lambda data: tiny_image_dataset(seed=9))
+    monkeypatch.setattr(work, "load_items", lambda data: tiny_image_dataset(seed=9))
     error = refused(handle, tmp_path)
     assert "is another one on a machine of the cluster" in str(error)
 
     def missing(data: Any) -> Any:
         raise DataError("there are no files")
 
-    monkeypatch.setattr(work, "load_data", missing)
+    monkeypatch.setattr(work, "load_items", missing)
     error = refused(handle, tmp_path)
     assert "there are no files" in str(error)
     assert "its own PAUCA_DATA" in str(error)
@@ -193,8 +211,7 @@ def test_the_local_engine_knows_no_address(tmp_path: Path) -> None:
 def test_room_is_counted_machine_by_machine() -> None:
     def crew(threads: int, gpus: float) -> Any:
         made = object.__new__(engine._Crew)
-        made._job = SimpleNamespace(threads=threads)  # type: ignore[assignment]
-        made._gpus = gpus
+        vars(made).update(_job=SimpleNamespace(threads=threads), _gpus=gpus)
         nodes = [{"CPU": 4.0, "GPU": 1.0}, {"CPU": 3.0}, {"CPU": 16.0, "GPU": 2.0}]
         made._ray = SimpleNamespace(
             nodes=lambda: [

@@ -33,7 +33,7 @@ def played(dataset: Dataset) -> list[Run]:
     store = MemoryStore()
     store.add(plan(settings_from(plain), lambda data: 10))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("pauca.study.work.load_data", lambda data: dataset)
+        patch.setattr("pauca.study.work.load_items", lambda data: dataset)
         work_through(store, "me", lambda *event: None)
     runs = list(store.runs())
     for run in runs:

@@ -8,11 +8,10 @@ from torch import Generator, Tensor, nn
 
 from pauca.checks import check_size
 from pauca.data.dataset import Task
-from pauca.errors import CapabilityError, InputError
+from pauca.errors import InputError
 from pauca.learners._softmax import softmax_regression
 from pauca.learners.attack import Attack
-from pauca.learners.base import FitReport, LabelInput, Progress
-from pauca.learners.objective import AbstractGradientLearner, AbstractObjective
+from pauca.learners.base import AbstractLearner, FitReport, LabelInput, Progress
 from pauca.nets import AbstractNet
 from pauca.outputs import Outputs
 
@@ -35,7 +34,7 @@ class LinearNet(AbstractNet):
         super().__init__({"rows": nn.Flatten()}, head, ("rows",))
 
 
-class Logistic(AbstractGradientLearner):
+class Logistic(AbstractLearner):
     """Softmax regression with an L2 penalty, solved to the optimum in float64; no random number.
 
     Args:
@@ -66,11 +65,6 @@ class Logistic(AbstractGradientLearner):
         return self._net is not None
 
     @property
-    def joinable(self) -> bool:
-        """Never: there are no gradient steps that something could join."""
-        return False
-
-    @property
     def net(self) -> LinearNet:
         """The head as a net, float32, in evaluation mode."""
         self.check_fitted()
@@ -99,28 +93,6 @@ class Logistic(AbstractGradientLearner):
         steps = max(1, found.steps)
         record = {"step": float(steps), "loss": found.loss / len(x), "gap": found.gap}
         return FitReport(steps, steps * len(x), history=(record,))
-
-    def fit_towards(
-        self,
-        objective: AbstractObjective,
-        x: Tensor,
-        y: Tensor,
-        *,
-        generator: Generator,
-        progress: Progress | None = None,
-    ) -> FitReport:
-        """Refused.
-
-        Raises:
-            CapabilityError: always.
-        """
-        raise CapabilityError(
-            "a head that is solved to its optimum cannot be trained beside something else",
-            expected="head = 'mlp'",
-            got="head = 'logistic'",
-            where="learner 'probe'",
-            todo="set head to 'mlp', or use learner 'backprop'",
-        )
 
     @torch.inference_mode()
     def outputs(

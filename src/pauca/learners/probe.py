@@ -12,7 +12,7 @@ from torch import Generator, Tensor, nn
 
 from pauca.checks import check_size
 from pauca.data.dataset import Task
-from pauca.errors import InputError, UsageError
+from pauca.errors import CapabilityError, InputError, UsageError
 from pauca.learners._logistic import Logistic
 from pauca.learners.attack import Attack
 from pauca.learners.backprop import Backprop
@@ -143,7 +143,7 @@ class Probe(AbstractGradientLearner):
         rows = replace(
             task, kind="embedding", shape=(prod(task.shape),), evaluate=_same, train=_same
         )
-        self._inner: AbstractGradientLearner
+        self._inner: Logistic | _Hidden
         if head == "logistic":
             attack = Attack(bim_step=bim_step, max_steps=attack_steps)
             self._inner = Logistic(l2=whole["l2"], attack=attack, task=rows, device=device)
@@ -196,7 +196,7 @@ class Probe(AbstractGradientLearner):
     @property
     def joinable(self) -> bool:
         """Whether the head trains by gradient steps: mlp."""
-        return self._inner.joinable
+        return isinstance(self._inner, _Hidden)
 
     @property
     def net(self) -> AbstractNet:
@@ -259,6 +259,14 @@ class Probe(AbstractGradientLearner):
         Raises:
             CapabilityError: the head is logistic.
         """
+        if not isinstance(self._inner, _Hidden):
+            raise CapabilityError(
+                "a head that is solved to its optimum cannot be trained beside something else",
+                expected="head = 'mlp'",
+                got="head = 'logistic'",
+                where="learner 'probe'",
+                todo="set head to 'mlp', or use learner 'backprop'",
+            )
         self.check_fit(x, y)
         onto = _OnRows(objective, self)
         return self._inner.fit_towards(

@@ -134,14 +134,10 @@ def _draw(axes: Axes, curve: Curve, look: Look, place: int, *, faint: int) -> Li
     (line,) = axes.plot(
         curve.labels,
         [e.mean for e in curve.estimates],
-        color=look.colour,
-        linestyle=look.line,
         linewidth=1.8,
-        marker=look.marker,
         markersize=5.5,
-        markeredgecolor="white",
-        markeredgewidth=0.6,
         zorder=4 + place,
+        **look.drawn,
     )
     return line
 

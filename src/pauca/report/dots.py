@@ -7,11 +7,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from pauca.report.estimates import Estimate
-from pauca.report.style import Look, figure, plain
+from pauca.report.style import Look, figure, short
 
 __all__ = ["Dots", "dot_plot"]
 
-_LONGEST = 30
 _SINGLE = 200
 """Single repetitions are drawn for at most this many a line."""
 
@@ -31,7 +30,7 @@ def dot_plot(lines: Sequence[Dots]) -> tuple[Figure, Axes]:
     drawing, axes = figure(5.0, 1.25 + 0.42 * len(lines))
     for place, line in enumerate(lines):
         _draw(axes, place, line)
-    axes.set_yticks(range(len(lines)), [_short(line.label) for line in lines])
+    axes.set_yticks(range(len(lines)), [short(line.label) for line in lines])
     axes.set_ylim(len(lines) - 0.4, -0.6)
     axes.grid(visible=False, axis="y")
     axes.tick_params(axis="y", length=0)
@@ -64,7 +63,3 @@ def _draw(axes: Axes, place: int, line: Dots) -> None:
         markeredgecolor="white",
         markeredgewidth=0.7,
     )
-
-
-def _short(label: str) -> str:
-    return plain(label if len(label) <= _LONGEST else f"{label[: _LONGEST - 1]}…")

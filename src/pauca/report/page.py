@@ -10,7 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from pauca.report import about
 from pauca.report.areas import AreasRecord, areas_record
-from pauca.report.comparison.weigh import together
+from pauca.report.comparison.weigh import Across, across, across_words
 from pauca.report.emergence import Emergence, emergence
 from pauca.report.emergence.words import emergence_summary, plate_svg
 from pauca.report.models import ModelsRecord, models_record
@@ -54,11 +54,12 @@ def page_of(store: AbstractStore, view: StudyView, found: Sequence[Emergence]) -
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    shown = tuple(sections(store, view))
+    together = across(view)
+    shown = tuple(sections(store, view, together))
     return environment.get_template("report.html.j2").render(
         view=view,
         state=about.state_words(view),
-        summary=(*emergence_summary(found), *summary(view)),
+        summary=(*emergence_summary(found), *summary(view, together)),
         emergence=found,
         svg=plate_svg,
         sections=shown,
@@ -71,13 +72,18 @@ def page_of(store: AbstractStore, view: StudyView, found: Sequence[Emergence]) -
     )
 
 
-def summary(view: StudyView) -> tuple[str, ...]:
-    """The study in a few sentences, within what the statistics allow."""
+def summary(view: StudyView, together: Across | None) -> tuple[str, ...]:
+    """The study in a few sentences, within what the statistics allow.
+
+    Args:
+        view: The study.
+        together: All comparisons together, where there are several.
+    """
     active = [areas_record(group) for group in view.kind("active")[:_SUMMED]]
     trained = (*view.kind("emergence"), *view.kind("model"))
     models = [models_record(group) for group in trained[:_SUMMED]]
     return (
-        *together(view),
+        *(() if together is None else across_words(together)),
         *_named(view.kind("active"), [comparison(record) for record in active]),
         *_named(trained, [models_summary(record) for record in models]),
         *_caution(active, models),

@@ -6,7 +6,7 @@ from markupsafe import Markup
 
 from pauca.report.areas import AreasRecord, areas_record, draw_areas
 from pauca.report.comparison.blocks import upper_bound
-from pauca.report.comparison.weigh import across, within
+from pauca.report.comparison.weigh import Across, across_section, within
 from pauca.report.courses import Course, courses, draw_goodness, draw_told
 from pauca.report.curves import curves_record, draw_curves
 from pauca.report.estimates import SHARE, estimate
@@ -33,13 +33,19 @@ _WALLS = 12
 """Activation walls are made for at most this many models of a group."""
 
 
-def sections(store: AbstractStore, view: StudyView) -> Iterator[Section]:
+def sections(store: AbstractStore, view: StudyView, together: Across | None) -> Iterator[Section]:
     """Comparisons of strategies first, then models, then their activation walls.
 
     Walls of a study of emergence stand with its ensembles, not here.
+
+    Args:
+        store: What the report is of.
+        view: The same, put in order.
+        together: All comparisons together, where there are several.
     """
     classes = [str(name) for name in view.data.get("classes") or ()]
-    yield from across(view)
+    if together is not None:
+        yield across_section(together)
     for place, group in enumerate(view.kind("active")):
         yield _active(store, view, group, f"a{place}", drawn=place < _GROUPS)
     for place, group in enumerate(view.kind("model")):
@@ -53,7 +59,7 @@ def _active(
 ) -> Section:
     areas = areas_record(group)
     full = upper_bound(view, group)
-    weighed = within(store, view, group, key, drawn=drawn)
+    weighed = within(store, view, group, areas, full, key, drawn=drawn)
     tables = (
         areas_table(areas, weighed.ranks),
         *weighed.tables,

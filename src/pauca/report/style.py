@@ -29,6 +29,7 @@ __all__ = [
     "looks",
     "plain",
     "raw_svg",
+    "short",
     "styled",
     "to_svg",
 ]
@@ -84,6 +85,17 @@ class Look:
     marker: str
     line: tuple[float, tuple[float, ...]] | Literal["solid"]
 
+    @property
+    def drawn(self) -> dict[str, Any]:
+        """How a line with markers is drawn, for ``Axes.plot``."""
+        return {
+            "color": self.colour,
+            "linestyle": self.line,
+            "marker": self.marker,
+            "markeredgecolor": "white",
+            "markeredgewidth": 0.6,
+        }
+
 
 def looks(labels: Sequence[str], names: Sequence[str] | None = None) -> dict[str, Look]:
     """A look for each label, in the study's order; random choice is always grey and dashed."""
@@ -104,6 +116,11 @@ def plain(text: str) -> str:
     """Text that can stand in a figure: no control characters, no leading underscore."""
     text = re.sub(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff\ud800-\udfff]", "\ufffd", text)
     return f" {text}" if text.startswith("_") else text
+
+
+def short(text: str, longest: int = 30) -> str:
+    """A label that fits beside or below a figure."""
+    return plain(text if len(text) <= longest else f"{text[: longest - 1]}…")
 
 
 @contextmanager
@@ -131,7 +148,7 @@ def legend_below(drawing: Figure, handles: Sequence[Artist], labels: Sequence[st
     rows = -(-len(labels) // columns)
     width, height = drawing.get_size_inches()
     drawing.set_size_inches(width, height + 0.22 * rows)
-    texts = [plain(label if len(label) <= 56 else f"{label[:55]}…") for label in labels]
+    texts = [short(label, 56) for label in labels]
     drawing.legend(handles, texts, loc="outside lower center", ncols=columns, handlelength=2.8)
 
 

@@ -6,7 +6,9 @@ from typing import Any
 
 from pauca.report.labels import flatten, key, learner_labels, name_of
 from pauca.store.base import AbstractStore
+from pauca.store.codec import canonical
 from pauca.store.records import Run
+from pauca.study.provenance import data_sets
 
 __all__ = ["BASELINE", "Group", "Series", "StudyView", "flatten", "number", "read_study"]
 
@@ -15,6 +17,7 @@ BASELINE = "random"
 
 _VARIED = {
     "active": ("strategy",),
+    "bound": ("learner",),
     "model": ("learner",),
     "emergence": ("learner",),
     "unseen": ("learner", "left_out"),
@@ -48,11 +51,11 @@ class Series:
 class Group:
     """Series that differ in nothing but what is compared.
 
-    That is the strategy (kind ``active``), the learner (``model``, ``emergence``), or the learner
-    and the class left out (``unseen``).
+    That is the strategy (kind ``active``), the learner (``bound``, ``model``, ``emergence``), or
+    the learner and the class left out (``unseen``).
 
     Args:
-        kind: ``active``, ``model``, ``emergence`` or ``unseen``.
+        kind: ``active``, ``bound``, ``model``, ``emergence`` or ``unseen``.
         title: Data set and learner, with what tells this group from the others.
         settings: What all runs of the group share.
         series: In the study's order.
@@ -100,9 +103,9 @@ class StudyView:
 
     def data_of(self, group: Group) -> Mapping[str, Any]:
         """What the data set of a group is."""
-        name = (group.settings.get("data") or {}).get("name")
+        section = canonical(group.settings.get("data"))
         every = (self.data, *self.others)
-        return next((facts for facts in every if facts.get("name") == name), self.data)
+        return next((facts for facts in every if facts.get("section") == section), self.data)
 
     def kind(self, kind: str) -> tuple[Group, ...]:
         """The groups of one kind."""
@@ -112,7 +115,7 @@ class StudyView:
 def read_study(store: AbstractStore) -> StudyView:
     """Everything a report needs but the arrays."""
     meta = store.meta()
-    settings = meta.get("study") or {}
+    settings, data = meta.get("study") or {}, data_sets(meta)
     runs = store.runs()
     groups = tuple(group for kind in _VARIED for group in _groups(kind, runs))
     name = str(settings.get("name") or "unnamed study")
@@ -120,8 +123,8 @@ def read_study(store: AbstractStore) -> StudyView:
         name=name,
         settings=settings,
         provenance=meta.get("provenance") or {},
-        data=meta.get("data") or {},
-        others=tuple(value for key, value in meta.items() if key.startswith("data.")),
+        data=data[0] if data else {},
+        others=data[1:],
         resumed=sum(key.startswith("resume.") for key in meta),
         runs=runs,
         groups=groups,

@@ -39,7 +39,6 @@ def begin(
     workers: int | None,
     *,
     share: Share | None = None,
-    remote: bool = False,
 ) -> None:
     """Check the study against its data, then write down what it is and all of its runs.
 
@@ -51,12 +50,11 @@ def begin(
         text: The study file; None if it is there already.
         workers: How many will work at once, if that is known.
         share: The runs that are done here; all of them if left out.
-        remote: The workers are elsewhere, so the device need not be here.
 
     Raises:
         PaucaError: it cannot be done, or the data are not those that it was begun with.
     """
-    facts = checked(settings, remote=remote)
+    facts = checked(settings)
     with place.store(create=True) as store:
         if "study" not in store.meta():
             store.put_meta("study", settings.plain())
@@ -75,12 +73,8 @@ def begin(
         place.keep_text(text)
 
 
-def checked(settings: StudySettings, *, remote: bool = False) -> dict[str, dict[str, Any]]:
+def checked(settings: StudySettings) -> dict[str, dict[str, Any]]:
     """Check the study at every level of its factors; each data set is read once.
-
-    Args:
-        settings: Of the study.
-        remote: The workers are elsewhere, so the device need not be here.
 
     Returns:
         What each data set is, by the text of its section [data].
@@ -90,7 +84,7 @@ def checked(settings: StudySettings, *, remote: bool = False) -> dict[str, dict[
     """
     by_data: dict[str, list[StudySettings]] = {}
     for variant in variants(settings):
-        by_data.setdefault(canonical(variant.settings.plain()["data"]), []).append(variant.settings)
+        by_data.setdefault(canonical(variant.settings.data), []).append(variant.settings)
     facts = {}
     for number, (text, studies) in enumerate(by_data.items()):
         counted = f" ({number + 1} of {len(by_data)})" if len(by_data) > 1 else ""
@@ -100,7 +94,7 @@ def checked(settings: StudySettings, *, remote: bool = False) -> dict[str, dict[
         for note in dataset.notes:  # what was brought to one form, held out, left out
             say(f"{settings.name}: {note}")
         for study in studies:
-            check_study(study.model_copy(update={"device": "cpu"}) if remote else study, dataset)
+            check_study(study, dataset)
         # of the items themselves: another machine's features may differ in their last bit
         facts[text] = {**data_facts(items), "notes": list(dataset.notes)}
     return facts

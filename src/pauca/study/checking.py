@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from pauca.data import Dataset, Task
+from pauca.data import Dataset, Split, Task
 from pauca.errors import DataError, PaucaError, UsageError
 from pauca.rng import Streams
 from pauca.session import BEFORE_LABELS
@@ -14,7 +14,10 @@ from pauca.study.plan import accompanied, learner_of, strategy_of
 from pauca.study.pool import made_pool
 from pauca.study.settings import Active, Emergence, Pool, StudySettings
 
-__all__ = ["check_study", "class_number"]
+__all__ = ["check_device", "check_study", "class_number"]
+
+_HERE = "cpu"
+"""Where learners are made to see whether they can be: what fits does not depend on the device."""
 
 
 def check_study(settings: StudySettings, dataset: Dataset) -> None:
@@ -23,15 +26,14 @@ def check_study(settings: StudySettings, dataset: Dataset) -> None:
     Raises:
         CapabilityError: a strategy needs what the learner does not give.
         DataError: no labels, no test split, or fewer items than the budget.
-        UsageError: the device is not there, or a learner's setting does not fit the data.
+        UsageError: a learner's setting does not fit the data.
     """
-    _check_device(settings.device)
     _check_data(settings, dataset)
     if settings.active is not None:
-        _check_active(settings.active, dataset, settings.device)
+        _check_active(settings.active, dataset)
     for choice in _all_learners(settings):
         with _on(choice, dataset):
-            learner_of(choice, dataset.task, settings.device)
+            learner_of(choice, dataset.task, _HERE)
     if settings.emergence is not None:
         _check_classes(settings.emergence, dataset.task)
 
@@ -94,7 +96,9 @@ def _of_pool(active: Active, dataset: Dataset) -> list[tuple[str, int]]:
         return [("pool.size", pool.size)]
     if pool == Pool() or dataset.train.y is None:
         return [("budget", active.budget)]
-    left = len(made_pool(dataset.train, dataset.task.c, pool, Streams(0)))
+    # how many are left depends on the labels alone, so no item is copied
+    rows = Split(torch.zeros(len(dataset.train), 1), dataset.train.y)
+    left = len(made_pool(rows, dataset.task.c, pool, Streams(0)))
     if active.budget > left:
         raise DataError(
             "the budget is larger than what is left of the pool",
@@ -111,11 +115,11 @@ def _told(pool: Pool) -> str:
     )
 
 
-def _check_active(active: Active, dataset: Dataset, device: str) -> None:
+def _check_active(active: Active, dataset: Dataset) -> None:
     for choice in active.strategies:
         with _on(choice, dataset):
             strategy = strategy_of(choice)
-            learner = accompanied(active.learner, strategy, dataset, device)
+            learner = accompanied(active.learner, strategy, dataset, _HERE)
             strategy.check_needs(learner.gives, f"learner {learner.name!r}")
     with _on(active.initial_strategy, dataset):
         strategy_of(active.initial_strategy).check_needs(BEFORE_LABELS, "a pool without labels")
@@ -130,7 +134,12 @@ def _on(choice: Mapping[str, Any], dataset: Dataset) -> Iterator[None]:
         raise error.at(f"{choice['name']!r} on data set {dataset.name!r}") from None
 
 
-def _check_device(name: str) -> None:
+def check_device(name: str) -> None:
+    """Refuse a device that is not on this machine.
+
+    Raises:
+        UsageError: it is not, or it is none.
+    """
     try:
         kind = torch.device(name).type
     except RuntimeError as error:

@@ -13,6 +13,7 @@ from pauca.study.toml import to_toml
 __all__ = ["composed", "rooted"]
 
 INCLUDE = "include"
+_HEADS = (*SECTIONS, FACTORS, "name", "threads", "device")
 
 
 def composed(path: Path, overrides: Sequence[str] = ()) -> tuple[dict[str, Any], str]:
@@ -85,14 +86,14 @@ def _joined(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any
     """Tables joined, other values replaced by those above; factors are replaced one by one."""
     whole = dict(below)
     for key, value in above.items():
-        old = whole.get(key)
-        # a table with a name is a choice: another choice replaces it whole
-        joins = isinstance(old, Mapping) and isinstance(value, Mapping)
-        if joins and not {"name", "path"} & set(value):
-            whole[key] = _joined(old, value)  # type: ignore[arg-type]
-        else:
-            whole[key] = value
+        whole[key] = _one(whole.get(key), value)
     return whole
+
+
+def _one(below: Any, above: Any) -> Any:
+    tables = isinstance(below, Mapping) and isinstance(above, Mapping)
+    # a table with a name is a choice: another choice replaces it whole
+    return _joined(below, above) if tables and not {"name", "path"} & set(above) else above
 
 
 def rooted(raw: Mapping[str, Any], folder: Path) -> dict[str, Any]:
@@ -145,10 +146,10 @@ def _overridden(raw: Mapping[str, Any], override: str) -> dict[str, Any]:
             where=place,
         )
     head = path.partition(".")[0]
-    if head not in (*SECTIONS, FACTORS, "name"):
+    if head not in _HEADS:
         raise UsageError(
             "an override names no setting",
-            expected=f"a path that begins with {', '.join((*SECTIONS, FACTORS, 'name'))}",
+            expected=f"a path that begins with {', '.join(_HEADS)}",
             got=path,
             where=place,
         )

@@ -14,8 +14,8 @@ from pauca.errors import UsageError
 __all__ = ["FACTORS", "SECTIONS", "combinations", "first_of", "placed", "shown_level", "values_of"]
 
 FACTORS = "factors"
-SECTIONS = ("seed", "threads", "device", "data", "active", "models", "emergence")
-"""Where the path of a setting may begin."""
+SECTIONS = ("seed", "data", "active", "models", "emergence")
+"""Where the path of a factor may begin; threads and device are one for all workers."""
 
 
 def combinations(factors: Mapping[str, Sequence[Any]]) -> Iterator[dict[str, Any]]:

@@ -18,7 +18,6 @@ __all__ = [
     "Classes",
     "accompanied",
     "learner_of",
-    "load_data",
     "load_items",
     "plan",
     "strategy_of",
@@ -128,22 +127,17 @@ def _unseen(emergence: Emergence | None, classes: int) -> Iterator[tuple[int, di
                 )
 
 
-def load_data(data: Mapping[str, Any]) -> Dataset:
-    """The data set of a study's section [data], frozen features in its items' place if it says so.
-
-    Features are computed on the CPU, so that workers anywhere meet the same numbers.
-    """
-    return with_features(load_items(data), data)
-
-
 def with_features(items: Dataset, data: Mapping[str, Any]) -> Dataset:
-    """What the section [data] makes of its items."""
+    """What a section [data] makes of its items: frozen features in their place, if it says so.
+
+    Computed on the CPU, so that workers anywhere meet the same numbers; once for the same items.
+    """
     choice = data.get(FEATURES)
     return items if choice is None else featured(items, choice)
 
 
 def load_items(data: Mapping[str, Any]) -> Dataset:
-    """The data set itself, whatever features are made of it."""
+    """The data set of a study's section [data], whatever features are made of it."""
     options = {key: value for key, value in data.items() if key not in ("name", "path", FEATURES)}
     return load_dataset(Path(data["path"]) if "path" in data else data["name"], **options)
 

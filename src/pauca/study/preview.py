@@ -1,6 +1,5 @@
 """What a study would do, and about how long that would take, before it is begun."""
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from time import perf_counter
@@ -96,26 +95,28 @@ def preview(settings: StudySettings, workers: int) -> Preview:
         PaucaError: the study cannot be done.
     """
     facts = checked(settings)
-    specs = plan(settings, lambda data: len(facts[canonical(data)]["classes"]))
-    first: dict[str, RunSpec] = {}
-    for spec in specs:
-        first.setdefault(group_of(spec), spec)
-    many = Counter(map(group_of, specs))
-    levels = _levels(settings, lambda data: len(facts[canonical(data)]["classes"]))
-    patience = min(_MOST, max(_LEAST, _SECONDS / len(first)))
+    specs: dict[str, tuple[RunSpec, str]] = {}  # the levels in which each is met first
+    for variant in variants(settings):
+        words = _words(variant.levels)
+        for spec in plan(variant.settings, lambda data: len(facts[canonical(data)]["classes"])):
+            specs.setdefault(spec.id, (spec, words))
+    groups: dict[str, list[tuple[RunSpec, str]]] = {}
+    for spec, words in specs.values():
+        groups.setdefault(group_of(spec), []).append((spec, words))
+    patience = min(_MOST, max(_LEAST, _SECONDS / len(groups)))
     load, began = keeper(), perf_counter()
-    _tried(specs[0], load, _LEAST, settings.threads)  # what is slow the first time is done
+    # what is slow the first time is done
+    _tried(next(iter(specs.values()))[0], load, _LEAST, settings.threads)
     found = []
-    for number, (group, spec) in enumerate(first.items()):
+    for number, held in enumerate(groups.values()):
+        spec, words = held[0]
         cell = cells.make(spec.kind, {})
         label = cell.label(spec.settings)
-        say(f"trying {label}, {number + 1} of {len(first)}")
+        say(f"trying {label}, {number + 1} of {len(groups)}")
         seconds, error = _tried(spec, load, patience, settings.threads)
         asked = spec.settings.get("budget")
         rounds = cell.rounds(spec.settings)
-        found.append(
-            Alike(spec.kind, label, levels[spec.id], many[group], rounds, asked, seconds, error)
-        )
+        found.append(Alike(spec.kind, label, words, len(held), rounds, asked, seconds, error))
     times = [each.seconds * each.cells for each in found if each.seconds is not None]
     longest = max((each.seconds for each in found if each.seconds is not None), default=0.0)
     known = sum(each.cells for each in found if each.seconds is not None)
@@ -124,17 +125,9 @@ def preview(settings: StudySettings, workers: int) -> Preview:
     return Preview(settings.name, tuple(found), workers, left, perf_counter() - began)
 
 
-def _levels(settings: StudySettings, classes: Callable[[Mapping[str, Any]], int]) -> dict[str, str]:
-    """In which levels of the factors a run is met first, in words, by its id."""
-    told: dict[str, str] = {}
-    for variant in variants(settings):
-        words = ", ".join(
-            f"{name.rpartition('.')[2]} {shown_level(level)}"
-            for name, level in variant.levels.items()
-        )
-        for spec in plan(variant.settings, classes):
-            told.setdefault(spec.id, words)
-    return told
+def _words(levels: Mapping[str, Any]) -> str:
+    shown = [f"{name.rpartition('.')[2]} {shown_level(level)}" for name, level in levels.items()]
+    return ", ".join(shown)
 
 
 def _tried(

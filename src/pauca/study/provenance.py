@@ -5,7 +5,7 @@ import platform
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import Any
 import pauca
 from pauca.data import Dataset
 
-__all__ = ["cores", "data_facts", "provenance"]
+__all__ = ["cores", "data_facts", "data_sets", "provenance"]
 
 _PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "datasets", "pillow", "pydantic")
 
@@ -52,6 +52,12 @@ def cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def data_sets(meta: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
+    """Facts of every data set of a study, from what its store holds of the whole of it."""
+    keys = [key for key in meta if key == "data" or key.startswith("data.")]
+    return tuple(meta[key] for key in sorted(keys))
 
 
 def data_facts(dataset: Dataset) -> dict[str, Any]:

@@ -96,7 +96,7 @@ def run_study(
                 place.keep_text(text)
                 if _over(store):
                     return Result(place.path, store.runs(), 0)
-        begin(place, settings, text, how.workers, share=share, remote=how.engine.remote)
+        begin(place, settings, text, how.workers, share=share)
         return _work(place, settings, how)
 
 
@@ -140,7 +140,7 @@ def resume_study(
                 store.requeue(failed=True)
             if _over(store):
                 return Result(place.path, store.runs(), 0)
-        begin(place, settings, None, how.workers, remote=how.engine.remote)
+        begin(place, settings, None, how.workers)
         return _work(place, settings, how)
 
 
@@ -163,6 +163,7 @@ def preview_study(
         PaucaError: the study or its data cannot be used.
     """
     settings, _ = _read(study, imports, overrides)
+    engines.make("local", {}).check(settings.device)
     return preview(settings, max(1, _workers(workers, settings)))
 
 

@@ -13,6 +13,7 @@ from pauca.store import Run, RunSpec, SqliteStore
 from pauca.store.codec import canonical, encode
 from pauca.store.salvage import salvaged
 from pauca.study.folder import StudyFolder
+from pauca.study.provenance import data_sets
 from pauca.study.reading import settings_from
 from pauca.study.settings import StudySettings
 from pauca.study.watch import label_of
@@ -116,7 +117,7 @@ def _source(place: StudyFolder, store: SqliteStore, salvage: bool) -> Source:
             settings_from(study, where=str(place.database))
             for study in meta.get("studies") or [meta["study"]]
         ),
-        data=(meta["data"], *(meta[key] for key in sorted(meta) if key.startswith("data."))),
+        data=data_sets(meta),
         sessions=tuple(meta[key] for key in keys),
         runs={run.spec.id: run for run in runs},
         gaps="part" in meta or bool(lost),

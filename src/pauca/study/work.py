@@ -10,7 +10,8 @@ from pauca.errors import StoreError
 from pauca.store import AbstractStore
 from pauca.store.codec import canonical, decode
 from pauca.study.cells import Desk, cells
-from pauca.study.plan import load_data
+from pauca.study.plan import load_items, with_features
+from pauca.study.settings import FEATURES
 
 __all__ = ["Announce", "Event", "Load", "keeper", "work_through"]
 
@@ -58,7 +59,11 @@ def keeper() -> Load:
     """Loads a data set once, however many cells read it."""
 
     @lru_cache(maxsize=4)
-    def load(text: str) -> Dataset:
-        return load_data(decode(text, "section [data]"))
+    def items(text: str) -> Dataset:
+        return load_items(decode(text, "section [data]"))
 
-    return lambda data: load(canonical(data))
+    def load(data: Mapping[str, Any]) -> Dataset:
+        bare = {key: value for key, value in data.items() if key != FEATURES}
+        return with_features(items(canonical(bare)), data)
+
+    return load

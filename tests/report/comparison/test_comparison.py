@@ -28,9 +28,10 @@ from pauca.report.comparison.savings import (
     savings_record,
     shares_table,
 )
-from pauca.report.comparison.weigh import across, power_words, together
+from pauca.report.comparison.weigh import across, across_words, power_words
+from pauca.report.frame import study_frame
 from pauca.report.page import build_page
-from pauca.report.style import raw_svg
+from pauca.report.style import looks, raw_svg
 from pauca.report.view import StudyView, read_study
 from pauca.store import MemoryStore, RunSpec
 from tests.report.studies import Plan, active, meta, study
@@ -213,10 +214,28 @@ def test_a_factor_shows_its_planted_effect() -> None:
     assert len(factors) == 1
 
 
+def test_upper_bounds_are_counted_and_their_failures_shown() -> None:
+    store = crossed({20: 0.0}, Plan(repetitions=2, rounds=3), full=0.9)
+    spec = replace(store.runs()[-1].spec, id="b-9")
+    store.add([spec])
+    assert store.claim("tester") is not None
+    store.fail("b-9", "tester", "the disk is gone")
+    page = build_page(store)
+    assert "the disk is gone" in page
+    assert "bound" in set(study_frame(read_study(store))["kind"])
+
+
 def test_one_setting_has_no_factor() -> None:
     assert factors_of(view_of().kind("active")) == ()
-    assert list(across(view_of())) == []
-    assert together(view_of()) == ()
+    assert across(view_of()) is None
+
+
+def test_all_settings_together_in_words() -> None:
+    found = across(read_study(crossed({40: 0.05, 20: 0.0})))
+    assert found is not None
+    said = across_words(found)
+    assert "averaged over 2 settings" in said[0]
+    assert "random choice changes by" in said[1]
 
 
 def test_power_words_say_what_is_in_reach() -> None:
@@ -263,7 +282,7 @@ def test_every_figure_can_be_drawn_and_the_page_holds_them() -> None:
     group = view.kind("active")[0]
     found = blocks(group)
     assert found is not None
-    names = found.names
+    style = looks(found.names)
     ranks, penalties, savings = (
         ranks_record([found]),
         penalties_record([found]),
@@ -276,11 +295,11 @@ def test_every_figure_can_be_drawn_and_the_page_holds_them() -> None:
     assert overlap is not None
     (factor,) = factors_of(view.kind("active"))
     for figure in (
-        draw_ranks(ranks, names, "random"),
+        draw_ranks(ranks, style),
         draw_penalties(penalties),
-        draw_savings(savings, names),
+        draw_savings(savings, style),
         draw_overlap(overlap),
-        draw_factor(factor, names),
+        draw_factor(factor, style),
     ):
         assert "margin" in raw_svg(figure)
     page = build_page(store)

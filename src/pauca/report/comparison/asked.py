@@ -4,7 +4,6 @@ import io
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -12,12 +11,10 @@ from numpy.typing import NDArray
 
 from pauca.metrics import class_entropy, overlap_matrix
 from pauca.metrics.arrays import Floats
-from pauca.report.comparison.blocks import short
 from pauca.report.comparison.grids import draw_grid
 from pauca.report.estimates import Estimate, estimate
-from pauca.report.style import plain, styled
-from pauca.report.tables import Cell as TableCell
-from pauca.report.tables import Column, Table, cell
+from pauca.report.style import figure, plain, short, styled
+from pauca.report.tables import Cell, Column, Table, cell
 from pauca.report.view import Group, number
 from pauca.report.words import join
 from pauca.store.base import AbstractStore
@@ -83,7 +80,7 @@ def asked_table(rows: Sequence[AskedRow]) -> Table | None:
         Column("Class balance", "entropy over its maximum, %"),
         Column("Duplicates", "of items labelled before, %"),
     )
-    lines = tuple((TableCell(row.label), cell(row.balance), cell(row.duplicates)) for row in rows)
+    lines = tuple((Cell(row.label), cell(row.balance), cell(row.duplicates)) for row in rows)
     notes = (
         "Of what was asked for after the initial set. Balance is 100\u202f% when every class was"
         " asked for equally often; a pool that is itself unbalanced gives random choice less."
@@ -191,39 +188,41 @@ def read_picks(store: AbstractStore, group: Group) -> tuple[Picks, ...]:
 
 
 def draw_picks(picks: Sequence[Picks], classes: Sequence[str]) -> Figure:
-    """One row a strategy: the items of its first query, in order of asking."""
+    """One row a strategy: the items of its first query, in order of asking.
+
+    Args:
+        picks: Of one data set; at least one.
+        classes: Names of the classes; written above the items where they are short.
+    """
     most = max(len(each.items) for each in picks)
+    high, wide = picks[0].items.shape[2:]
     named = bool(classes) and max(map(len, classes)) <= 12
+    step = (high + max(2, round((0.3 if named else 0.08) * high)), wide + max(1, wide // 12))
+    sheet = np.full((step[0] * len(picks), step[1] * most, 3), 255, np.uint8)
     with styled():
-        size = (2.2 + 0.62 * most, 0.4 + (0.8 if named else 0.66) * len(picks))
-        drawing = Figure(figsize=size, layout="constrained")
-        panels = drawing.subplots(len(picks), most, squeeze=False)
-        texts = short([each.label for each in picks], 24)
-        for row, (each, text) in enumerate(zip(picks, texts, strict=True)):
-            for column in range(most):
-                axes = panels[row, column]
-                axes.set_axis_off()
-                if column >= len(each.items):
-                    continue
-                axes.imshow(_picture(each.items[column]), cmap="gray", vmin=0, vmax=255)
+        drawing, axes = figure(2.0 + 0.62 * most, 0.3 + 0.62 * len(picks) * step[0] / step[1])
+        for row, each in enumerate(picks):
+            for column, (item, answer) in enumerate(zip(each.items, each.answers, strict=True)):
+                top, left = (row + 1) * step[0] - high, column * step[1]
+                sheet[top : top + high, left : left + wide] = _colours(item)
                 if named:
-                    axes.set_title(
-                        plain(classes[each.answers[column]]), fontsize=7, loc="center", pad=1.5
-                    )
-            panels[row, 0].text(
-                -0.25,
-                0.5,
-                plain(text),
-                transform=panels[row, 0].transAxes,
-                ha="right",
-                va="center",
-                fontsize=9,
-            )
+                    at = (left + wide / 2, top - 0.06 * high)
+                    axes.text(*at, plain(classes[answer]), ha="center", va="bottom", fontsize=7)
+        axes.imshow(sheet, interpolation="nearest")
+        places = [(row + 1) * step[0] - high / 2 for row in range(len(picks))]
+        axes.set_yticks(places, [short(each.label, 24) for each in picks])
+        axes.set_xticks([])
+        axes.tick_params(length=0)
+        axes.grid(visible=False)
+        for spine in axes.spines.values():
+            spine.set_visible(False)
     return drawing
 
 
-def _picture(item: NDArray[np.uint8]) -> Any:
-    return item[0] if len(item) == 1 else np.moveaxis(item[:3], 0, -1)
+def _colours(item: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """uint8 [channels, h, w] -> [h, w, 3]."""
+    shown = np.repeat(item, 3, axis=0) if len(item) == 1 else item[:3]
+    return np.moveaxis(shown, 0, -1)
 
 
 def _asked(run: Run) -> list[int]:

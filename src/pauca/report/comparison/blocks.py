@@ -1,7 +1,6 @@
 """The repetitions that every strategy of a group finished: what paired statistics rest on."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -77,19 +76,13 @@ def blocks(group: Group, metric: str = "accuracy") -> Blocks | None:
 
 def upper_bound(view: StudyView, group: Group, metric: str = "accuracy") -> dict[int, float]:
     """{repetition: measure with every label of the pool} of the group's learner, data and pool."""
-    shared = ("data", "learner", "pool", "threads", "device")
-    found = {}
-    for run in view.runs:
-        settings = run.spec.settings
-        if run.spec.kind != "bound" or run.status != "done" or not run.rounds:
-            continue
-        if all(settings.get(key) == group.settings.get(key) for key in shared):
-            value = (run.rounds[-1].get("metrics") or {}).get(metric)
-            if isinstance(value, int | float):
-                found[int(settings["repetition"])] = float(value)
-    return found
-
-
-def short(names: Sequence[str], longest: int = 34) -> list[str]:
-    """Names that fit beside a figure."""
-    return [name if len(name) <= longest else f"{name[: longest - 1]}…" for name in names]
+    for bound in view.kind("bound"):
+        if all(group.settings.get(key) == value for key, value in bound.settings.items()):
+            for series in bound.series:
+                if series.runs[0][1].spec.settings["learner"] == group.settings.get("learner"):
+                    return {
+                        r: next(iter(by_labels.values()))
+                        for r, by_labels in points(series, metric).items()
+                        if by_labels and not any(map(math.isnan, by_labels.values()))
+                    }
+    return {}

@@ -9,10 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from pauca.report.areas import areas_record
-from pauca.report.comparison.blocks import short
 from pauca.report.estimates import Estimate, estimate
 from pauca.report.labels import flatten, name_of
-from pauca.report.style import SOFT, Look, legend_below, looks, plain, styled
+from pauca.report.style import SOFT, Look, legend_below, plain, short, styled
 from pauca.report.view import Group
 from pauca.report.words import join, signed, with_interval
 
@@ -48,13 +47,19 @@ class FactorRecord:
         name: Of the setting.
         levels: In order.
         effects: In the study's order of strategies.
-        settings: How many groups are behind it.
     """
 
     name: str
     levels: tuple[str, ...]
     effects: tuple[Effect, ...]
-    settings: int
+
+
+@dataclass(frozen=True)
+class _Values:
+    """Of one group: {strategy: {repetition: area}}, and the same less random's."""
+
+    areas: Mapping[str, Mapping[int, float]]
+    against: Mapping[str, Mapping[int, float]]
 
 
 def factors_of(groups: Sequence[Group]) -> tuple[FactorRecord, ...]:
@@ -62,6 +67,7 @@ def factors_of(groups: Sequence[Group]) -> tuple[FactorRecord, ...]:
     if len(groups) < 2:
         return ()
     flat = [flatten(group.settings) for group in groups]
+    held = [_values(group) for group in groups]
     keys = dict.fromkeys(key for each in flat for key in each)
     parts: dict[tuple[int, ...], list[str]] = {}
     for key in keys:
@@ -69,12 +75,14 @@ def factors_of(groups: Sequence[Group]) -> tuple[FactorRecord, ...]:
         kinds = list(dict.fromkeys(values))
         if len(kinds) > 1:
             parts.setdefault(tuple(kinds.index(value) for value in values), []).append(key)
-    found = [_factor(groups, flat, places, keys) for places, keys in parts.items()]
+    names = {series.label: series.name for group in groups for series in group.series}
+    found = [_factor(names, held, flat, places, keys) for places, keys in parts.items()]
     return tuple(each for each in found if each is not None)
 
 
 def _factor(
-    groups: Sequence[Group],
+    names: Mapping[str, str],
+    values: Sequence[_Values],
     flat: Sequence[Mapping[str, Any]],
     places: tuple[int, ...],
     keys: Sequence[str],
@@ -83,22 +91,18 @@ def _factor(
     key = min(keys, key=lambda k: (not k.endswith("name"), len(k)))
     levels = [flat[places.index(at)].get(key) for at in range(max(places) + 1)]
     order = sorted(range(len(levels)), key=lambda at: _rank(levels[at], at))
-    values = {
-        at: [_values(g) for g, p in zip(groups, places, strict=True) if p == at] for at in order
-    }
-    labels = dict.fromkeys(series.label for group in groups for series in group.series)
-    names = {series.label: series.name for group in groups for series in group.series}
+    at_level = [[v for v, p in zip(values, places, strict=True) if p == at] for at in order]
     effects = []
-    for label in labels:
-        by_level = [_mean([v[0].get(label, {}) for v in values[at]]) for at in order]
+    for label, name in names.items():
+        by_level = [_mean([v.areas.get(label, {}) for v in held]) for held in at_level]
         if not all(by_level):
             continue
-        less = [_mean([v[1].get(label, {}) for v in values[at]]) for at in order]
+        less = [_mean([v.against.get(label, {}) for v in held]) for held in at_level]
         both = sorted(by_level[0].keys() & by_level[-1].keys())
         effects.append(
             Effect(
                 label,
-                names[label],
+                name,
                 tuple(estimate(list(each.values())) for each in by_level),
                 tuple(estimate(list(e.values())) for e in less) if all(less) else None,
                 estimate([by_level[-1][r] - by_level[0][r] for r in both]),
@@ -108,31 +112,37 @@ def _factor(
         return None
     title = key.removesuffix(".name").rpartition("active.")[2]
     shown = tuple(_shown(levels[at]) for at in order)
-    return FactorRecord(title, shown, tuple(effects), len(groups))
+    return FactorRecord(title, shown, tuple(effects))
 
 
-def draw_factor(record: FactorRecord, order: Sequence[str] = ()) -> Figure:
-    """Left the area at each level, right the same less random's."""
-    every = list(order or [effect.label for effect in record.effects])
-    names = {effect.label: effect.name for effect in record.effects}
+def draw_factor(record: FactorRecord, style: Mapping[str, Look]) -> Figure:
+    """Left the area at each level, right the same less random's.
+
+    Args:
+        record: What to draw.
+        style: Look of each strategy.
+    """
     against = any(effect.against for effect in record.effects)
     with styled():
         drawing = Figure(figsize=(8.6 if against else 4.6, 3.4), layout="constrained")
         panels = drawing.subplots(1, 2 if against else 1, squeeze=False)[0]
-        look = looks(every, [names.get(label, label) for label in every])
         handles = [
-            _draw(panels[0], place, len(record.effects), effect.areas, look[effect.label])
+            _draw(panels[0], place, len(record.effects), effect.areas, style[effect.label])
             for place, effect in enumerate(record.effects)
         ]
         panels[0].set_ylabel("area under the budget curve (%)")
         if against:
             for place, effect in enumerate(record.effects):
                 if effect.against:
-                    _draw(panels[1], place, len(record.effects), effect.against, look[effect.label])
+                    _draw(
+                        panels[1], place, len(record.effects), effect.against, style[effect.label]
+                    )
             panels[1].axhline(0, color=SOFT, linewidth=1.2, zorder=1)
             panels[1].set_ylabel("less random's (points)")
         for axes in panels:
-            axes.set_xticks(range(len(record.levels)), [plain(t) for t in short(record.levels, 24)])
+            axes.set_xticks(
+                range(len(record.levels)), [short(level, 24) for level in record.levels]
+            )
             axes.set_xlabel(plain(record.name))
             axes.grid(visible=False, axis="x")
         legend_below(drawing, handles, [effect.label for effect in record.effects])
@@ -169,12 +179,12 @@ def _some(labels: Sequence[str]) -> str:
     )
 
 
-def _values(group: Group) -> tuple[dict[str, dict[int, float]], dict[str, dict[int, float]]]:
-    """{strategy: {repetition: area}}, and the same less random's."""
+def _values(group: Group) -> _Values:
     record = areas_record(group)
-    areas = {row.label: dict(row.values) for row in record.rows}
-    less = {row.label: dict(row.differences) for row in record.rows if row.differences}
-    return areas, less
+    return _Values(
+        {row.label: dict(row.values) for row in record.rows},
+        {row.label: dict(row.differences) for row in record.rows if row.differences},
+    )
 
 
 def _mean(parts: Sequence[Mapping[int, float]]) -> dict[int, float]:
@@ -195,13 +205,9 @@ def _draw(axes: Axes, place: int, many: int, found: Sequence[Estimate], look: Lo
     (line,) = axes.plot(
         x,
         [100 * each.mean for each in found],
-        color=look.colour,
-        linestyle=look.line,
         linewidth=1.2,
-        marker=look.marker,
         markersize=6,
-        markeredgecolor="white",
-        markeredgewidth=0.6,
+        **look.drawn,
     )
     return line
 

@@ -3,16 +3,17 @@
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 from pauca.metrics.arrays import Floats
-from pauca.report.comparison.blocks import short
-from pauca.report.style import figure, plain, styled
+from pauca.report.style import figure, short, styled
 
 __all__ = ["draw_grid"]
 
 _WRITTEN = 24
 """Numbers are written into the squares of at most this many strategies."""
+_SHADES = LinearSegmentedColormap.from_list("shades", ["#ffffff", "#303030"])
 
 
 def draw_grid(
@@ -24,9 +25,8 @@ def draw_grid(
     scale: str,
     form: Callable[[float], str],
     most: float | None = None,
-    diagonal: bool = False,
 ) -> Figure:
-    """Values [m, m] as grey squares, darker for more, the numbers in them.
+    """Values [m, m] as grey squares, darker for more, the numbers in them; no diagonal.
 
     Args:
         names: Of rows and columns, [m].
@@ -36,18 +36,16 @@ def draw_grid(
         scale: What the shade says.
         form: A value as text.
         most: Value of the darkest shade; the largest value if left out.
-        diagonal: Whether the diagonal says something.
     """
     m = len(names)
     shown = np.array(values, dtype=float)
-    if not diagonal:
-        np.fill_diagonal(shown, np.nan)
+    np.fill_diagonal(shown, np.nan)
     top = most or float(np.nanmax(shown, initial=0.0)) or 1.0
     side = 0.36 * m
     with styled():
         drawing, axes = figure(2.6 + side, 2.0 + side)
-        image = axes.imshow(shown, cmap="Greys", vmin=0, vmax=1.15 * top, aspect="equal")
-        texts = [plain(text) for text in short(names, 26)]
+        image = axes.imshow(shown, cmap=_SHADES, vmin=0, vmax=top, aspect="equal")
+        texts = [short(name, 26) for name in names]
         axes.set_xticks(range(m), texts, rotation=60, ha="right", rotation_mode="anchor")
         axes.set_yticks(range(m), texts)
         axes.set_xlabel(columns)

@@ -1,6 +1,6 @@
 """Mean ranks with the critical difference: which strategies can be told apart at all."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,12 +8,15 @@ from matplotlib.figure import Figure
 from scipy.stats import rankdata
 
 from pauca.metrics import cliques, friedman, nemenyi
-from pauca.report.comparison.blocks import Blocks, short
-from pauca.report.style import SOFT, Look, figure, looks, plain, styled
+from pauca.report.comparison.blocks import Blocks
+from pauca.report.style import SOFT, Look, figure, short, styled
+from pauca.report.words import join
 
 __all__ = ["RanksRecord", "draw_ranks", "rank_words", "ranks_record"]
 
 _ALPHA = 0.05
+_NAMED = 3
+"""At most this many strategies are named that are not told apart from the first."""
 
 
 @dataclass(frozen=True)
@@ -78,25 +81,20 @@ def ranks_record(found: Sequence[Blocks]) -> RanksRecord | None:
     )
 
 
-def draw_ranks(record: RanksRecord, order: Sequence[str] = (), base: str | None = None) -> Figure:
+def draw_ranks(record: RanksRecord, style: Mapping[str, Look]) -> Figure:
     """One line a strategy, best on top; bars at the right join those that are not told apart.
 
     Args:
         record: What to draw.
-        order: Every label in the study's order, so that looks agree with the other figures.
-        base: Label of random choice.
+        style: Look of each strategy.
     """
     m = len(record.names)
     with styled():
         drawing, axes = figure(5.6, 1.3 + 0.3 * m)
-        look: dict[str, Look] = looks(
-            list(order or record.names),
-            ["random" if n == base else n for n in order or record.names],
-        )
         for place, (name, rank) in enumerate(zip(record.names, record.mean_ranks, strict=True)):
-            style = look[name]
+            look = style[name]
             axes.plot([1, rank], [place, place], color="#d8d8d8", linewidth=1, zorder=1)
-            axes.plot([rank], [place], marker=style.marker, color=style.colour, markersize=7)
+            axes.plot([rank], [place], marker=look.marker, color=look.colour, markersize=7)
         best = record.mean_ranks[0]
         axes.axvspan(best, best + record.critical, color="#0072B2", alpha=0.08, linewidth=0)
         step = 0.028 * max(m - 1, 1)
@@ -104,7 +102,7 @@ def draw_ranks(record: RanksRecord, order: Sequence[str] = (), base: str | None 
         for at, (first, last) in enumerate(record.groups):
             x = edge + (1 + at % 8) * step
             axes.plot([x, x], [first - 0.25, last + 0.25], color=SOFT, linewidth=3, clip_on=False)
-        axes.set_yticks(range(m), [plain(text) for text in short(record.names)])
+        axes.set_yticks(range(m), [short(name) for name in record.names])
         axes.set_ylim(m - 0.4, -0.6)
         axes.set_xlim(0.8, edge + 9 * step)
         axes.set_xticks([x for x in axes.get_xticks() if 1 <= x <= m])
@@ -138,4 +136,5 @@ def rank_words(record: RanksRecord) -> tuple[str, ...]:
         return said, f"{best} ranks above every other strategy."
     if len(alike) == m - 1:
         return said, f"Even so, {best} is not told apart from {worst}."
-    return said, f"{best} comes first, not told apart from the next {len(alike)} of {m}."
+    named = join(alike) if len(alike) <= _NAMED else f"the next {len(alike)} of {m}"
+    return said, f"{best} comes first, not told apart from {named}."

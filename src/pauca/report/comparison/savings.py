@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from matplotlib.figure import Figure
 
 from pauca.metrics import LabelSaving, ShareReached, label_saving, labels_for_share
-from pauca.report.comparison.blocks import Blocks, short
-from pauca.report.style import SOFT, figure, looks, plain, styled
+from pauca.report.comparison.blocks import Blocks
+from pauca.report.style import SOFT, Look, figure, short, styled
 from pauca.report.tables import Cell, Column, Table
 from pauca.report.words import join
 from pauca.rng import generator_from
@@ -40,6 +40,11 @@ class SavingsRecord:
     savings: tuple[LabelSaving, ...]
     repetitions: int
 
+    @property
+    def known(self) -> bool:
+        """Whether there are repetitions enough for an interval."""
+        return self.repetitions >= _FEW
+
 
 def savings_record(found: Blocks) -> SavingsRecord | None:
     """Savings at the highest accuracy that both reach; None without random or a second round."""
@@ -67,15 +72,19 @@ def savings_record(found: Blocks) -> SavingsRecord | None:
     )
 
 
-def draw_savings(record: SavingsRecord, order: tuple[str, ...]) -> Figure:
-    """Labels that random needs for each label of the strategy, with intervals; 1 is a tie."""
-    style = looks(order)
+def draw_savings(record: SavingsRecord, style: Mapping[str, Look]) -> Figure:
+    """Labels that random needs for each label of the strategy, with intervals; 1 is a tie.
+
+    Args:
+        record: What to draw.
+        style: Look of each strategy.
+    """
     with styled():
         drawing, axes = figure(5.0, 1.25 + 0.36 * len(record.names))
         top = max(s.common.ratio for s in record.savings)
         for place, (name, saving) in enumerate(zip(record.names, record.savings, strict=True)):
             one, look = saving.common, style[name]
-            if record.repetitions >= _FEW:
+            if record.known:
                 high = min(one.high, 1.6 * max(top, 1.0))
                 axes.plot(
                     [one.low, high],
@@ -88,9 +97,8 @@ def draw_savings(record: SavingsRecord, order: tuple[str, ...]) -> Figure:
                     axes.plot([high], [place], marker=">", color=look.colour, markersize=6)
             axes.plot([one.ratio], [place], marker=look.marker, color=look.colour, markersize=8)
         axes.axvline(1, color=SOFT, linewidth=1.2, zorder=1)
-        names = [plain(text) for text in short(record.names, 30)]
-        axes.set_yticks(range(len(names)), names)
-        axes.set_ylim(len(names) - 0.4, -0.6)
+        axes.set_yticks(range(len(record.names)), [short(name) for name in record.names])
+        axes.set_ylim(len(record.names) - 0.4, -0.6)
         axes.grid(visible=False, axis="y")
         axes.tick_params(axis="y", length=0)
         axes.spines["left"].set_visible(False)
@@ -101,7 +109,7 @@ def draw_savings(record: SavingsRecord, order: tuple[str, ...]) -> Figure:
 
 def saving_words(record: SavingsRecord) -> tuple[str, ...]:
     """Which strategies save labels, as far as intervals tell."""
-    if record.repetitions < _FEW:
+    if not record.known:
         return (f"{record.repetitions} repetitions are too few for an interval of a saving.",)
     told = dict(zip(record.names, (s.common for s in record.savings), strict=True))
     saves = [

@@ -1,12 +1,12 @@
 """Pictures and tables that weigh strategies against each other, within a setting and across."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from pauca.metrics import repetitions_needed, smallest_effect
-from pauca.report.areas import AreasRecord, areas_record
+from pauca.report.areas import AreasRecord
 from pauca.report.comparison.asked import (
     asked_rows,
     asked_table,
@@ -16,8 +16,8 @@ from pauca.report.comparison.asked import (
     overlap_words,
     read_picks,
 )
-from pauca.report.comparison.blocks import Blocks, blocks, upper_bound
-from pauca.report.comparison.factors import draw_factor, factor_words, factors_of
+from pauca.report.comparison.blocks import Blocks, blocks
+from pauca.report.comparison.factors import FactorRecord, draw_factor, factor_words, factors_of
 from pauca.report.comparison.penalties import draw_penalties, penalties_record, penalty_words
 from pauca.report.comparison.ranks import RanksRecord, draw_ranks, rank_words, ranks_record
 from pauca.report.comparison.savings import (
@@ -27,11 +27,20 @@ from pauca.report.comparison.savings import (
     shares_table,
 )
 from pauca.report.parts import Picture, Section, as_svg
+from pauca.report.style import Look, looks
 from pauca.report.tables import Table
 from pauca.report.view import Group, StudyView
 from pauca.store.base import AbstractStore
 
-__all__ = ["Weighed", "across", "power_words", "together", "within"]
+__all__ = [
+    "Across",
+    "Weighed",
+    "across",
+    "across_section",
+    "across_words",
+    "power_words",
+    "within",
+]
 
 _FACTORS = 8
 """At most this many factors are drawn."""
@@ -55,8 +64,32 @@ class Weighed:
     tables: tuple[Table, ...]
 
 
+@dataclass(frozen=True)
+class Across:
+    """All settings of a study together.
+
+    Args:
+        groups: The settings.
+        alike: Those that have the strategies of the first; none if there are fewer than two.
+        ranks: Over these.
+        factors: In which the settings differ.
+    """
+
+    groups: tuple[Group, ...]
+    alike: tuple[Blocks, ...]
+    ranks: RanksRecord | None
+    factors: tuple[FactorRecord, ...]
+
+
 def within(
-    store: AbstractStore, view: StudyView, group: Group, key: str, *, drawn: bool
+    store: AbstractStore,
+    view: StudyView,
+    group: Group,
+    areas: AreasRecord,
+    full: Mapping[int, float],
+    key: str,
+    *,
+    drawn: bool,
 ) -> Weighed:
     """Ranks, savings, penalties and what was asked for, of one setting.
 
@@ -64,6 +97,8 @@ def within(
         store: Holds pictures of what was asked for.
         view: The study.
         group: The setting.
+        areas: Its areas.
+        full: What the learner reaches with every label of the pool, by repetition.
         key: Put in front of ids of its figures.
         drawn: Whether to draw at all.
     """
@@ -74,28 +109,35 @@ def within(
     tables = [asked_table(asked_rows(group, len(classes)))]
     pictures: list[Picture] = []
     if found is not None:
-        tables.insert(0, shares_table(found, upper_bound(view, group)))
+        tables.insert(0, shares_table(found, full))
         if drawn:
-            pictures += _weighed(found, ranks, key)
+            style = _looks([group])
+            pictures += _weighed([found], ranks, style, key)
+            pictures += _saved(found, areas, style, key)
     if drawn:
         pictures += _asked(store, group, facts.get("train"), classes, key)
     return Weighed(ranks, tuple(pictures), tuple(t for t in tables if t is not None))
 
 
-def across(view: StudyView) -> Iterator[Section]:
-    """What the settings of a study with factors say together."""
+def across(view: StudyView) -> Across | None:
+    """What the settings of a study with factors have in common; None where there is one only."""
     groups = view.kind("active")
     if len(groups) < 2:
-        return
+        return None
     found = [each for each in map(blocks, groups) if each is not None]
-    order = tuple(dict.fromkeys(name for each in found for name in each.names))
-    pictures: list[Picture] = []
-    alike = [each for each in found if each.names == found[0].names]
-    if len(alike) > 1:
-        pictures += _weighed(alike, ranks_record(alike), "x", order)
-    for place, factor in enumerate(factors_of(groups)[:_FACTORS]):
+    alike = tuple(each for each in found if each.names == found[0].names)
+    if len(alike) < 2:
+        return Across(groups, (), None, factors_of(groups))
+    return Across(groups, alike, ranks_record(alike), factors_of(groups))
+
+
+def across_section(found: Across) -> Section:
+    """Ranks and penalties over all settings, then the factors."""
+    style = _looks(found.groups)
+    pictures = list(_weighed(found.alike, found.ranks, style, "x")) if found.alike else []
+    for place, factor in enumerate(found.factors[:_FACTORS]):
         says = factor_words(factor)
-        svg = as_svg(draw_factor(factor, order), f"x{place}f", " ".join(says))
+        svg = as_svg(draw_factor(factor, style), f"x{place}f", " ".join(says))
         how = (
             "Mean over repetitions with 95\u202f% intervals; whatever else was crossed is averaged"
             " over within each repetition. Left: what strategy and level give together; areas over"
@@ -103,20 +145,14 @@ def across(view: StudyView) -> Iterator[Section]:
             " choice at that level."
         )
         pictures.append(Picture(f"Factor: {factor.name}", (svg,), how, says, wide=True))
-    lead = f"{len(groups)} settings of the same strategies."
-    if pictures:
-        yield Section("All settings together", lead, tuple(pictures), ())
+    lead = f"{len(found.groups)} settings of the same strategies."
+    return Section("All settings together", lead, tuple(pictures), ())
 
 
-def together(view: StudyView) -> tuple[str, ...]:
-    """What all settings together allow to be said, in a few sentences; none without factors."""
-    groups = view.kind("active")
-    found = [each for each in map(blocks, groups) if each is not None]
-    if len(groups) < 2 or len(found) < 2:
-        return ()
-    ranks = ranks_record([each for each in found if each.names == found[0].names])
-    said = () if ranks is None or ranks.settings < 2 else (" ".join(rank_words(ranks)),)
-    factors = [" ".join(factor_words(each)) for each in factors_of(groups)[:_SUMMED]]
+def across_words(found: Across) -> tuple[str, ...]:
+    """What all settings together allow to be said, in a few sentences."""
+    said = () if found.ranks is None else (" ".join(rank_words(found.ranks)),)
+    factors = [" ".join(factor_words(each)) for each in found.factors[:_SUMMED]]
     return (*said, *filter(None, factors))
 
 
@@ -127,13 +163,11 @@ def power_words(record: AreasRecord) -> str:
         for row in record.compared
         if len(row.differences) > 2
     ]
-    if not spreads:
-        return ""
-    sd = float(np.median(spreads))
-    n = min(len(row.differences) for row in record.compared)
+    sd = float(np.median(spreads)) if spreads else 0.0
     if not sd > 0:
         return ""
-    alpha = 0.05 / max(1, len(record.compared))
+    n = min(len(row.differences) for row in record.compared)
+    alpha = 0.05 / len(record.compared)
     seen = 100 * smallest_effect(sd, n, alpha=alpha)
     wanted = repetitions_needed(sd, _HALF_A_POINT, alpha=alpha)
     return (
@@ -143,26 +177,24 @@ def power_words(record: AreasRecord) -> str:
     )
 
 
+def _looks(groups: Sequence[Group]) -> dict[str, Look]:
+    """Of every strategy, as in the learning curves."""
+    names = {series.label: series.name for group in groups for series in group.series}
+    return looks(list(names), list(names.values()))
+
+
 def _weighed(
-    found: Blocks | Sequence[Blocks],
-    ranks: RanksRecord | None,
-    key: str,
-    order: tuple[str, ...] = (),
+    found: Sequence[Blocks], ranks: RanksRecord | None, style: Mapping[str, Look], key: str
 ) -> Iterator[Picture]:
-    every = [found] if isinstance(found, Blocks) else list(found)
-    names = order or tuple(series.label for series in every[0].group.series)
-    base = every[0].group.baseline
     if ranks is not None and len(ranks.names) > 2:
         says = rank_words(ranks)
-        drawing = draw_ranks(ranks, names, None if base is None else base.label)
         how = (
             "Mean rank over repetitions, best on top. Shaded: within the critical difference of the"
             " best. Bars at the right join strategies that are not told apart."
         )
-        yield Picture("Ranks", (as_svg(drawing, f"{key}r", " ".join(says)),), how, says)
-    if isinstance(found, Blocks):
-        yield from _saved(found, names, key)
-    penalties = penalties_record(every)
+        svg = as_svg(draw_ranks(ranks, style), f"{key}r", " ".join(says))
+        yield Picture("Ranks", (svg,), how, says)
+    penalties = penalties_record(found)
     if penalties is not None and len(penalties.names) > 2:
         says = penalty_words(penalties)
         svg = as_svg(draw_penalties(penalties), f"{key}p", " ".join(says))
@@ -173,18 +205,21 @@ def _weighed(
         yield Picture("Who beats whom", (svg,), how, says)
 
 
-def _saved(found: Blocks, names: tuple[str, ...], key: str) -> Iterator[Picture]:
+def _saved(
+    found: Blocks, areas: AreasRecord, style: Mapping[str, Look], key: str
+) -> Iterator[Picture]:
     savings = savings_record(found)
     if savings is None:
         return
     says = saving_words(savings)
-    svg = as_svg(draw_savings(savings, names), f"{key}s", " ".join(says))
+    svg = as_svg(draw_savings(savings, style), f"{key}s", " ".join(says))
     how = (
         "At the highest accuracy that both reach: labels that random choice needs for each label"
-        " that the strategy asks for. Bars: 95\u202f% bootstrap intervals over repetitions."
+        " that the strategy asks for."
     )
-    power = power_words(areas_record(found.group))
-    yield Picture("Labels saved", (svg,), how, (*says, power))
+    if savings.known:
+        how += " Bars: 95\u202f% bootstrap intervals over repetitions."
+    yield Picture("Labels saved", (svg,), how, (*says, power_words(areas)))
 
 
 def _asked(

@@ -22,7 +22,7 @@ class Deaths:
         attempts: Deaths of one run without progress after which it is given up.
     """
 
-    def __init__(self, job: Job, attempts: int = ATTEMPTS) -> None:
+    def __init__(self, job: Job, attempts: int) -> None:
         self._job = job
         self._attempts = attempts
         self._deaths: Counter[tuple[str, int]] = Counter()

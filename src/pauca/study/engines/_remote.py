@@ -17,11 +17,12 @@ import numpy as np
 import torch
 
 import pauca
-from pauca.data import Dataset
 from pauca.errors import PaucaError, RunError, StoreError
 from pauca.store import AbstractStore, Run, RunSpec, SqliteStore
-from pauca.study.provenance import data_facts
-from pauca.study.work import Event, keeper, work_through
+from pauca.store.codec import decode
+from pauca.study.provenance import data_facts, data_sets
+from pauca.study.settings import FEATURES
+from pauca.study.work import Event, Load, keeper, work_through
 
 __all__ = ["Clerk", "Order", "RemoteStore", "Worker", "versions"]
 
@@ -244,27 +245,30 @@ class Worker:
                     todo="install it there, or put it on PYTHONPATH before `ray start`",
                 ) from None
 
-    def _loader(self) -> Any:
-        """Gives data sets; that of the study is read at once and must be the driver's.
+    def _loader(self) -> Load:
+        """Gives data sets; those of the study are read at once and must be the driver's.
 
         Raises:
-            PaucaError: it cannot be read here.
-            StoreError: it has other values here.
+            PaucaError: one cannot be read here.
+            StoreError: one has other values here.
         """
-        meta, load = self._store.meta(), keeper()
-        try:
-            dataset: Dataset = load((meta.get("studies") or [meta["study"]])[0]["data"])
-        except PaucaError as error:
-            raise error.at(f"{_here()}, which reads the data from its own PAUCA_DATA") from None
-        expected, got = meta["data"]["fingerprint"], data_facts(dataset)["fingerprint"]
-        if expected != got:
-            raise StoreError(
-                f"the data set {dataset.name!r} is another one on a machine of the cluster",
-                expected=f"fingerprint {expected}",
-                got=f"fingerprint {got}",
-                where=_here(),
-                todo="put the same data there, and check its PAUCA_DATA",
-            )
+        load = keeper()
+        for facts in data_sets(self._store.meta()):
+            section = decode(facts["section"], "section [data]")
+            section.pop(FEATURES, None)
+            try:
+                dataset = load(section)
+            except PaucaError as error:
+                raise error.at(f"{_here()}, which reads the data from its own PAUCA_DATA") from None
+            expected, got = facts["fingerprint"], data_facts(dataset)["fingerprint"]
+            if expected != got:
+                raise StoreError(
+                    f"the data set {dataset.name!r} is another one on a machine of the cluster",
+                    expected=f"fingerprint {expected}",
+                    got=f"fingerprint {got}",
+                    where=_here(),
+                    todo="put the same data there, and check its PAUCA_DATA",
+                )
         return load
 
     def _announce(self, event: Event, run_id: str, fraction: float, what: str) -> None:

@@ -6,9 +6,10 @@ from typing import ClassVar
 
 from pauca.registry import Registry
 from pauca.store import SqliteStore
+from pauca.study.checking import check_device
 from pauca.study.watch import Watch
 
-__all__ = ["AbstractEngine", "Job", "engines"]
+__all__ = ["AbstractEngine", "Job", "engines", "thread_limits"]
 
 engines: Registry["AbstractEngine"] = Registry("engine", "pauca.study.engines", "engines")
 """Every engine by name; a new file in this package that registers one is found by itself."""
@@ -41,23 +42,23 @@ class AbstractEngine(ABC):
         name: Lower case with hyphens.
         summary: One sentence on what it is.
         elastic: Whether it finds out by itself how many cells have room, where nobody says.
-        remote: Whether workers may be on other machines, so that a device is looked for there.
     """
 
     name: ClassVar[str]
     summary: ClassVar[str]
     elastic: ClassVar[bool] = False
-    remote: ClassVar[bool] = False
 
-    def check(self, device: str) -> None:  # noqa: B027 - most engines have nothing to refuse
+    def check(self, device: str) -> None:
         """Refuse what cannot work, before anything is written.
 
         Args:
-            device: Of the study.
+            device: Of the study; it has to be here, unless the engine's workers are elsewhere.
 
         Raises:
-            UsageError: something is not installed, or the engine's settings do not fit.
+            UsageError: the device is not there, something is not installed, or the engine's
+                settings do not fit.
         """
+        check_device(device)
 
     @abstractmethod
     def work(self, job: Job) -> None:
@@ -69,3 +70,9 @@ class AbstractEngine(ABC):
             RunError: workers die before they can begin.
             StoreError: the store refuses to keep more.
         """
+
+
+def thread_limits(threads: int) -> dict[str, str]:
+    """Environment of a process whose libraries may use so many threads."""
+    names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+    return dict.fromkeys(names, str(threads))

@@ -17,14 +17,12 @@ import torch
 
 from pauca.errors import PaucaError, RunError, StoreError
 from pauca.study.engines._deaths import ATTEMPTS, Deaths
-from pauca.study.engines.base import AbstractEngine, Job, engines
+from pauca.study.engines.base import AbstractEngine, Job, engines, thread_limits
 from pauca.study.work import work_through
 
 __all__ = ["Local"]
 
-_ATTEMPTS = ATTEMPTS
 _START = "from pauca.study.worker import main; main()"
-_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
 @engines.register("local")
@@ -78,14 +76,13 @@ class _Worker:
     def __init__(self, job: Job, heard: "queue.Queue[tuple[_Worker, dict[str, Any] | None]]"):
         self.owner = _owner()
         self._log = _log_file()
-        limits = dict.fromkeys(_THREADS, str(job.threads))
         paths = os.pathsep.join(path or os.getcwd() for path in sys.path)
         self.process = subprocess.Popen(
             [sys.executable, "-P", "-c", _START],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
-            env={**os.environ, **limits, "PYTHONPATH": paths},
+            env={**os.environ, **thread_limits(job.threads), "PYTHONPATH": paths},
         )
         self._tell(job)
         self._thread = threading.Thread(target=self._listen, args=(heard,), daemon=True)
@@ -152,7 +149,7 @@ class _Crew:
         self._job = job
         self._heard: queue.Queue[tuple[_Worker, dict[str, Any] | None]] = queue.Queue()
         self._workers: list[_Worker] = []
-        self._deaths = Deaths(job, _ATTEMPTS)
+        self._deaths = Deaths(job, ATTEMPTS)
         self._stillborn = 0
 
     def work(self) -> None:
@@ -194,7 +191,7 @@ class _Crew:
     def _died(self, owner: str, end: str, log: str) -> None:
         held = self._deaths.died(owner, end, log)
         self._stillborn = 0 if held else self._stillborn + 1
-        if self._stillborn >= _ATTEMPTS:
+        if self._stillborn >= ATTEMPTS:
             raise RunError("workers die before they can begin", got=end, where=log or None)
 
 

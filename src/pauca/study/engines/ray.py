@@ -17,13 +17,12 @@ from pydantic import Field
 from pauca.errors import PaucaError, RunError, UsageError
 from pauca.study.engines._deaths import ATTEMPTS, Deaths
 from pauca.study.engines._remote import Clerk, Order, Worker, versions
-from pauca.study.engines.base import AbstractEngine, Job, engines
+from pauca.study.engines.base import AbstractEngine, Job, engines, thread_limits
 from pauca.study.provenance import cores
 
 __all__ = ["Ray"]
 
 _PATIENCE = 120.0  # seconds without a word from any worker before that is said
-_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
 @engines.register("ray")
@@ -47,7 +46,6 @@ class Ray(AbstractEngine):
     name = "ray"
     summary = "workers on a Ray cluster; pip install 'pauca[ray]'"
     elastic = True
-    remote = True
 
     def __init__(
         self,
@@ -241,14 +239,13 @@ class _Crew:
             data_folder=os.environ.get("PAUCA_DATA"),
             versions=versions(),
         )
-        limits = dict.fromkeys(_THREADS, str(self._job.threads))
         handle = (
             self._ray.remote(Worker)
             .options(
                 num_cpus=self._job.threads,
                 num_gpus=self._gpus,
                 max_restarts=0,
-                runtime_env={"env_vars": limits},
+                runtime_env={"env_vars": thread_limits(self._job.threads)},
             )
             .remote(self._clerk, order)
         )
