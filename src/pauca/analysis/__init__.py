@@ -12,7 +12,14 @@ from pauca.analysis.connections import (
 from pauca.analysis.controls import Against, control_sets
 from pauca.analysis.drive import DriveMatrix, Followed, drive_matrix
 from pauca.analysis.edits import Change, Edit, hold, push, scale, silence
-from pauca.analysis.ensembles import Ensembles, SelectiveEnsembles, ks_mean, mean_ratio, selective
+from pauca.analysis.ensembles import (
+    Ensembles,
+    SelectiveEnsembles,
+    ks_mean,
+    ks_mean_members,
+    mean_ratio,
+    selective,
+)
 from pauca.analysis.few_shot import Episodes, FewShot, draw_episodes, nearest_ensemble, nearest_mean
 from pauca.analysis.groups import GroupContrast, group_contrast
 from pauca.analysis.inhibition import (
@@ -157,6 +164,7 @@ __all__ = [
     "jaccard",
     "jaccard_distances",
     "ks_mean",
+    "ks_mean_members",
     "lesion_matrix",
     "mantel",
     "marchenko_pastur_edge",

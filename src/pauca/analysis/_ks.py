@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from pauca.analysis._sort import sorted_rows
 from pauca.metrics.arrays import Floats
 
 __all__ = ["Gaps", "ks_p_values", "largest_gaps"]
@@ -100,7 +101,7 @@ def largest_gaps(x: Tensor, enough: int) -> Gaps:
     """
     u = x.shape[1]
     # [n, u] -> [u, n]
-    ascending = x.T.sort(dim=1).values.contiguous()
+    ascending = sorted_rows(x.T)
     steps, size, values = _steps(ascending)
     # float64, or the last of many millions of values would be missed
     spaced = torch.linspace(0, size - 1, THRESHOLDS, dtype=torch.float64, device=x.device)

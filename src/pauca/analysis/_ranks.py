@@ -5,6 +5,8 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from pauca.analysis._sort import ordered_rows
+
 __all__ = ["blocks_of_units", "mid_ranks"]
 
 BLOCK = 2**21
@@ -31,7 +33,7 @@ def mid_ranks(x: Tensor) -> tuple[Tensor, Tensor]:
         float64 [b].
     """
     n = x.shape[1]
-    ascending, order = x.sort(dim=1)
+    ascending, order = ordered_rows(x)
     places = torch.arange(n, device=x.device).expand_as(order)
     starts = torch.ones_like(ascending, dtype=torch.bool)
     starts[:, 1:] = ascending[:, 1:] != ascending[:, :-1]

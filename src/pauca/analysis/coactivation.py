@@ -8,6 +8,7 @@ from torch import Generator, Tensor
 
 from pauca.analysis._arrays import Array, like, matrix
 from pauca.analysis._rotation import most_skewed, polar
+from pauca.analysis._sort import sorted_rows
 from pauca.checks import check_count
 from pauca.errors import InputError
 
@@ -184,7 +185,7 @@ def _otsu(values: Tensor) -> Tensor:
 
     n_1 n_2 (m_1 - m_2)^2, the variance between the groups, is largest.
     """
-    ascending = values.sort(dim=1).values
+    ascending = sorted_rows(values)
     u = values.shape[1]
     below = torch.arange(1, u, device=values.device)
     sums = ascending.cumsum(1)

@@ -13,6 +13,7 @@ from torch import Generator, Tensor
 
 from pauca.analysis._arrays import Array, classes, like, matrix
 from pauca.analysis._ks import ks_p_values, largest_gaps
+from pauca.analysis._ks_bounds import mean_p_below
 from pauca.analysis.auc import one_vs_rest
 from pauca.analysis.selectivity import class_means
 from pauca.checks import check_nonnegative, check_share
@@ -25,6 +26,7 @@ __all__ = [
     "Pairs",
     "SelectiveEnsembles",
     "ks_mean",
+    "ks_mean_members",
     "mean_ratio",
     "selective",
 ]
@@ -94,17 +96,51 @@ def ks_mean(
 
     Reference: Tosato et al., TMLR 2025 (arXiv 2305.18353).
     """
-    x = matrix(activations)
-    y, c = classes(labels, len(x), least=1)
-    check_share(alpha, "alpha")
-    if pairs not in ("later", "all"):
-        raise InputError("unknown choice of pairs", expected="later or all", got=pairs)
+    x, y, c = _asked(activations, labels, alpha, pairs)
     mean_p = torch.full((c, x.shape[1]), torch.nan, dtype=torch.float64, device=x.device)
     for k in range(c):
         of_class = x[(y == k).to(x.device)]
         if len(of_class):
             mean_p[k] = _mean_ks_p(of_class, alpha * 1e-16, pairs)
     return _ensembles(mean_p < alpha, mean_p, activations)
+
+
+def ks_mean_members(
+    activations: Array, labels: Any, *, alpha: float = 0.05, pairs: Pairs = "later"
+) -> Array:
+    """Members alone by the published rule, bool [c, u]: those of ``ks_mean``, several times faster.
+
+    Whether a mean p is below alpha is known long before p is: bounds from few thresholds decide
+    most units, and only the others are compared step by step.
+
+    Args:
+        activations: [n, u].
+        labels: Whole numbers from 0, [n].
+        alpha: In (0, 1].
+        pairs: Which units a unit is tested against.
+
+    Raises:
+        InputError: activations or labels of the wrong form; an unknown choice of pairs.
+
+    Reference: Tosato et al., TMLR 2025 (arXiv 2305.18353).
+    """
+    x, y, c = _asked(activations, labels, alpha, pairs)
+    members = torch.zeros(c, x.shape[1], dtype=torch.bool, device=x.device)
+    for k in range(c):
+        of_class = x[(y == k).to(x.device)]
+        if len(of_class):
+            known = torch.from_numpy(ks_p_values(len(of_class), alpha * 1e-16)).to(x.device)
+            members[k] = mean_p_below(of_class, known, alpha, pairs).members
+    return like(members, activations)
+
+
+def _asked(activations: Any, labels: Any, alpha: float, pairs: str) -> tuple[Tensor, Tensor, int]:
+    x = matrix(activations)
+    y, c = classes(labels, len(x), least=1)
+    check_share(alpha, "alpha")
+    if pairs not in ("later", "all"):
+        raise InputError("unknown choice of pairs", expected="later or all", got=pairs)
+    return x, y, c
 
 
 def _mean_ks_p(x: Tensor, negligible: float, pairs: Pairs) -> Tensor:

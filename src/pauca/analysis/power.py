@@ -9,7 +9,7 @@ import torch
 from torch import Generator, Tensor
 
 from pauca.analysis.coactivation import coactivation
-from pauca.analysis.ensembles import ks_mean, mean_ratio, selective
+from pauca.analysis.ensembles import ks_mean_members, mean_ratio, selective
 from pauca.analysis.planted import Planted
 from pauca.analysis.selectivity import class_means
 from pauca.checks import check_count
@@ -85,8 +85,8 @@ def coactivation_by_class(activations: Tensor, labels: Tensor, generator: Genera
 
 
 DETECTORS: Mapping[str, SeededDetector] = {
-    "ks-mean": lambda x, y, _: ks_mean(x, y).members,
-    "ks-mean, all pairs": lambda x, y, _: ks_mean(x, y, pairs="all").members,
+    "ks-mean": lambda x, y, _: ks_mean_members(x, y),
+    "ks-mean, all pairs": lambda x, y, _: ks_mean_members(x, y, pairs="all"),
     "mean-ratio, c = 1": lambda x, y, _: mean_ratio(x, y, c=1).members,
     "mean-ratio, c = 2": lambda x, y, _: mean_ratio(x, y, c=2).members,
     "selective": lambda x, y, _: selective(x, y).members,

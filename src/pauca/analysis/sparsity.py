@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pauca.analysis._arrays import Array, like, matrix, tensor
+from pauca.analysis._sort import sorted_rows
 from pauca.errors import InputError
 
 __all__ = [
@@ -72,7 +73,7 @@ def gini(activations: Array) -> Array:
 
     Reference: Hurley and Rickard, IEEE Transactions on Information Theory 55, 2009, table I.
     """
-    x = _magnitudes(activations).sort(dim=1).values
+    x = sorted_rows(_magnitudes(activations))
     u = x.shape[1]
     weight = (u - torch.arange(1, u + 1, dtype=x.dtype, device=x.device) + 0.5) / u
     shares = x / x.sum(1, keepdim=True)

@@ -5,7 +5,7 @@ from functools import partial
 import torch.nn.functional as F
 from torch import Tensor
 
-from pauca.analysis import Detector, ks_mean, mean_ratio, selective
+from pauca.analysis import Detector, ks_mean_members, mean_ratio, selective
 
 __all__ = ["RATIO", "SELECTIVE", "detector", "find", "find_published"]
 
@@ -34,7 +34,7 @@ def find(activity: Tensor, y: Tensor, c: int) -> dict[str, Tensor]:
 
 def find_published(activity: Tensor, y: Tensor, c: int) -> Tensor:
     """Members by ``ks-mean``, bool [c, u]; arguments as in ``find``."""
-    return _padded(ks_mean(activity, y).members, c)
+    return _padded(ks_mean_members(activity, y), c)
 
 
 def detector(name: str, c: int) -> Detector:
