@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pauca.progress import AbstractDisplay, Snapshot
-from pauca.store import Run, SqliteStore
+from pauca.store import OF_THE_MACHINE, Run, SqliteStore
 from pauca.study import Result, run_study
 from tests.study.plugin import NAME, study
 
@@ -56,7 +56,7 @@ def numbers(runs: Iterable[Run]) -> dict[str, Any]:
     return {
         run.spec.id: (
             run.status,
-            [{k: v for k, v in record.items() if k != "seconds"} for record in run.rounds],
+            [{k: v for k, v in record.items() if k not in OF_THE_MACHINE} for record in run.rounds],
         )
         for run in runs
     }

@@ -14,7 +14,7 @@ from pauca.learners import make_learner
 from pauca.metrics import evaluate
 from pauca.outputs import Outputs
 from pauca.rng import Streams
-from pauca.store import MemoryStore, Run, RunSpec
+from pauca.store import OF_THE_MACHINE, MemoryStore, Run, RunSpec
 from pauca.strategies import make_strategy
 from pauca.study import plan, settings_from
 from pauca.study.pool import made_pool
@@ -36,7 +36,7 @@ def done(plain: Mapping[str, Any]) -> MemoryStore:
 
 
 def timeless(run: Run) -> list[dict[str, Any]]:
-    return [{k: v for k, v in record.items() if k != "seconds"} for record in run.rounds]
+    return [{k: v for k, v in record.items() if k not in OF_THE_MACHINE} for record in run.rounds]
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +58,7 @@ def test_records_of_an_active_run(store: MemoryStore) -> None:
         for record in run.rounds:
             assert record["steps"] == 1
             assert set(record["seconds"]) == {"train", "query", "evaluate"}
+            assert set(record["memory"]) == {"train", *(["query"] if record["asked"] else [])}
             assert {"accuracy", "balanced_accuracy", "nll", "brier", "ece", "worst_group"} <= set(
                 record["metrics"]
             )

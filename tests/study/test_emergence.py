@@ -17,7 +17,7 @@ from pauca.errors import UsageError
 from pauca.learners import LabelInput, make_learner
 from pauca.learners.untrained import untrained
 from pauca.rng import Streams, generator_from
-from pauca.store import MemoryStore, Run
+from pauca.store import OF_THE_MACHINE, MemoryStore, Run
 from pauca.study import plan, settings_from
 from pauca.study.cells.unseen import without
 from pauca.study.checking import check_study
@@ -62,7 +62,7 @@ def first() -> MemoryStore:
 
 
 def record(run: Run) -> dict[str, Any]:
-    return {k: v for k, v in run.rounds[0].items() if k != "seconds"}
+    return {k: v for k, v in run.rounds[0].items() if k not in OF_THE_MACHINE}
 
 
 def arrays(store: MemoryStore, run: Run) -> dict[str, Any]:

@@ -231,6 +231,7 @@ def change(folder: Path, round_number: int, key: str, value: Any) -> None:
         ("asked", [1], r"asked = \[1\]"),
         ("blob", b"12", "an array of 2 bytes"),
         ("seconds", {"train": 9.0}, None),
+        ("memory", {"train": {"host": 9.0}}, None),
     ],
 )
 @pytest.mark.parametrize("rounds", [-1, 3], ids=["done", "begun"])

@@ -214,13 +214,26 @@ def status(
         show_status(found, errors=errors)
 
 
-@app.command(epilog="Example: pauca report runs/demo")
+@app.command(
+    epilog="Examples: pauca report runs/demo --- pauca report runs/demo --text docs/results/demo"
+)
 @guarded
-def report(folder: Folder) -> None:
+def report(
+    folder: Folder,
+    text: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Write it as Markdown (README.md) with its figures as files into this folder "
+            "instead, to be kept under version control.",
+        ),
+    ] = None,
+) -> None:
     """Write the report of a study anew from what its folder holds; prints its path."""
-    from pauca.report import write_report
+    from pauca.report import write_report, write_text
 
-    typer.echo(str(write_report(folder).resolve()))
+    written = write_report(folder) if text is None else write_text(folder, text)
+    typer.echo(str(written.resolve()))
 
 
 app.command(

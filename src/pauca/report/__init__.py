@@ -11,7 +11,7 @@ from pauca.report.models import ModelsRecord, draw_accuracy, draw_hoyer, models_
 from pauca.report.page import build_page
 from pauca.report.view import Group, StudyView, read_study
 from pauca.report.walls import Wall, draw_wall, read_walls
-from pauca.report.write import results_frame, write_report
+from pauca.report.write import results_frame, write_report, write_text
 
 __all__ = [
     "AreasRecord",
@@ -35,4 +35,5 @@ __all__ = [
     "read_walls",
     "results_frame",
     "write_report",
+    "write_text",
 ]

@@ -24,10 +24,10 @@ COLUMNS = (
     "value",
 )
 """Columns of the table. ``series`` is the strategy (kind active) or the model (kind model);
-``metric`` is a measure's own name, or ``seconds.train``, ``steps``, ``companion_steps``,
-``hoyer.<layer>.neutral``."""
+``metric`` is a measure's own name, or ``seconds.train``, ``memory.query.host`` (MiB), ``steps``,
+``companion_steps``, ``hoyer.<layer>.neutral``."""
 
-_MEASURED = ("metrics", "hoyer", "silent", "seconds")
+_MEASURED = ("metrics", "hoyer", "silent", "seconds", "memory")
 
 
 def study_frame(view: StudyView) -> pd.DataFrame:

@@ -5,6 +5,7 @@ gives the same page, to the byte.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -14,16 +15,46 @@ from pauca.report.comparison.weigh import Across, across, across_words
 from pauca.report.emergence import Emergence, emergence
 from pauca.report.emergence.words import emergence_summary, plate_svg
 from pauca.report.models import ModelsRecord, models_record
+from pauca.report.parts import Section
 from pauca.report.sections import sections
-from pauca.report.tables import states_table
+from pauca.report.tables import Table, states_table
 from pauca.report.view import Group, StudyView, read_study
 from pauca.report.words import caution, comparison, models_summary
 from pauca.store.base import AbstractStore
 
-__all__ = ["build_page", "page_of", "summary"]
+__all__ = ["Contents", "build_page", "contents", "page_of", "summary"]
 
 _SUMMED = 3
 """At most this many groups of one kind are named in the summary."""
+
+
+@dataclass(frozen=True, eq=False)
+class Contents:
+    """All that a report says, before it is laid out.
+
+    Args:
+        view: The study, put in order.
+        state: What is not done yet, in words; empty if all is.
+        summary: The study in a few sentences.
+        emergence: What there is to say about emergence, by data set.
+        sections: Everything else.
+        settings: Every setting.
+        provenance: Versions, machine, seeds, times.
+        command: That makes the study; empty where it was not recorded.
+        states: How many runs are done.
+        failures: What failed.
+    """
+
+    view: StudyView
+    state: str
+    summary: tuple[str, ...]
+    emergence: tuple[Emergence, ...]
+    sections: tuple[Section, ...]
+    settings: Table
+    provenance: Table
+    command: str
+    states: Table
+    failures: tuple[about.Failure, ...]
 
 
 def build_page(store: AbstractStore) -> str:
@@ -33,11 +64,28 @@ def build_page(store: AbstractStore) -> str:
         StoreError: the store is damaged.
     """
     view = read_study(store)
-    return page_of(store, view, emergence(store, view))
+    return page_of(contents(store, view, emergence(store, view)))
 
 
-def page_of(store: AbstractStore, view: StudyView, found: Sequence[Emergence]) -> str:
-    """The page, from what was made of the store already.
+def page_of(found: Contents) -> str:
+    """The page, from what there is to say."""
+    environment = Environment(
+        loader=PackageLoader("pauca.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    shown = found.sections
+    return environment.get_template("report.html.j2").render(
+        **{field.name: getattr(found, field.name) for field in fields(found)},
+        svg=plate_svg,
+        zooms=any(picture.zoom for section in shown for picture in section.pictures),
+    )
+
+
+def contents(store: AbstractStore, view: StudyView, found: Sequence[Emergence]) -> Contents:
+    """All that is said of a study.
 
     Args:
         store: What it is about.
@@ -47,23 +95,13 @@ def page_of(store: AbstractStore, view: StudyView, found: Sequence[Emergence]) -
     Raises:
         StoreError: the store is damaged.
     """
-    environment = Environment(
-        loader=PackageLoader("pauca.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     together = across(view)
-    shown = tuple(sections(store, view, together))
-    return environment.get_template("report.html.j2").render(
+    return Contents(
         view=view,
         state=about.state_words(view),
         summary=(*emergence_summary(found), *summary(view, together)),
-        emergence=found,
-        svg=plate_svg,
-        sections=shown,
-        zooms=any(picture.zoom for section in shown for picture in section.pictures),
+        emergence=tuple(found),
+        sections=tuple(sections(store, view, together)),
         settings=about.settings_table(view),
         provenance=about.provenance_table(view),
         command=about.command(view),

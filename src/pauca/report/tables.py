@@ -121,6 +121,12 @@ def cost_table(group: Group) -> Table:
         Column("One repetition", "s in all"),
     ]
     rows = [_cost_cells(series, active=active) for series in group.series]
+    if any(_memory(series) for series in group.series):
+        columns.append(Column("Memory of a query", "MiB at its peak, more than before"))
+        rows = [
+            (*row, cell(estimate(_memory(series), COUNT), _mib))
+            for row, series in zip(rows, group.series, strict=True)
+        ]
     if _companions(group):
         columns.append(Column("Steps of the companion", "a round, in addition"))
         rows = [
@@ -246,6 +252,25 @@ def _cost_cells(series: Series, *, active: bool) -> tuple[Cell, ...]:
         _steps_cell(series, "steps"),
         cell(estimate(totals, COUNT), _time),
     )
+
+
+def _memory(series: Series) -> list[float]:
+    """Most that any query of a repetition needed, by repetition; none where it is not known."""
+    peaks = [
+        [number(r["memory"]["query"]["host"]) for r in run.rounds if _has_peak(r)]
+        for _, run in series.runs
+    ]
+    return [max(found) for found in peaks if found]
+
+
+def _has_peak(record: Mapping[str, Any]) -> bool:
+    memory = record.get("memory")
+    query = memory.get("query") if isinstance(memory, Mapping) else None
+    return isinstance(query, Mapping) and "host" in query
+
+
+def _mib(value: float) -> str:
+    return f"{value:,.0f}" if value >= 10 else f"{value:.1f}"
 
 
 def _seconds(record: Mapping[str, Any]) -> Mapping[str, Any]:

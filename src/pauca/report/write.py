@@ -8,11 +8,12 @@ import pandas as pd
 from pauca.errors import StoreError
 from pauca.report.emergence import FOLDER, emergence, write_figures
 from pauca.report.frame import study_frame, write_csv
-from pauca.report.page import page_of
+from pauca.report.page import contents, page_of
+from pauca.report.text import FILE, text_of
 from pauca.report.view import read_study
 from pauca.store import SqliteStore
 
-__all__ = ["results_frame", "write_report"]
+__all__ = ["results_frame", "write_report", "write_text"]
 
 _STORE = "study.db"
 
@@ -46,7 +47,7 @@ def write_report(folder: Path) -> Path:
     with SqliteStore(folder / _STORE, readonly=True) as store:
         view = read_study(store)
         found = emergence(store, view)
-        page = page_of(store, view, found)
+        page = page_of(contents(store, view, found))
         frame = study_frame(view)
     path = folder / "report.html"
     draft = path.with_suffix(".html.part")
@@ -66,3 +67,36 @@ def write_report(folder: Path) -> Path:
             f"`pauca report {folder}`; the results are safe in {_STORE}",
         ) from None
     return path
+
+
+def write_text(folder: Path, target: Path) -> Path:
+    """Write the report as Markdown into another folder, figures as files beside it; its path.
+
+    Files of these names are replaced whole, others are left as they are.
+
+    Args:
+        folder: The study's folder.
+        target: Made if it is not there.
+
+    Raises:
+        StoreError: there is no study in the folder, it is damaged, or the target may not be
+            written.
+    """
+    with SqliteStore(Path(folder) / _STORE, readonly=True) as store:
+        view = read_study(store)
+        files = text_of(contents(store, view, emergence(store, view)))
+    target = Path(target)
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        for name, text in files.items():
+            draft = target / f"{name}.part"
+            draft.write_text(text, encoding="utf-8")
+            os.replace(draft, target / name)
+    except OSError as error:
+        raise StoreError(
+            "the text of the report cannot be written",
+            got=error.strerror,
+            where=target,
+            todo="check that you may write there and that the disk has room",
+        ) from None
+    return target / FILE

@@ -4,9 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-__all__ = ["Run", "RunSpec", "Status"]
+__all__ = ["OF_THE_MACHINE", "Run", "RunSpec", "Status"]
 
 Status = Literal["pending", "running", "done", "failed"]
+
+OF_THE_MACHINE = frozenset({"seconds", "memory"})
+"""Parts of a round's record that are measured, not computed: they differ from run to run."""
 
 
 @dataclass(frozen=True)

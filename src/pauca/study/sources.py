@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pauca.errors import StoreError
-from pauca.store import Run, RunSpec, SqliteStore
+from pauca.store import OF_THE_MACHINE, Run, RunSpec, SqliteStore
 from pauca.store.codec import canonical, encode
 from pauca.store.salvage import salvaged
 from pauca.study.folder import StudyFolder
@@ -151,9 +151,9 @@ def agreed(spec: RunSpec, sources: Sequence[Source]) -> tuple[Run, Source | None
 
 
 def _check_same(one: Run, source: Source, other: Run, its: Source) -> None:
-    """The rounds that both have must agree, times excepted, and so must what they keep."""
+    """The rounds that both have must agree, and so must what they keep; not times and memory."""
     for number, (a, b) in enumerate(zip(one.rounds, other.rounds, strict=False)):
-        for key in sorted((a.keys() | b.keys()) - {"seconds"}):
+        for key in sorted((a.keys() | b.keys()) - OF_THE_MACHINE):
             if _text(a.get(key)) != _text(b.get(key)):
                 _refuse(one, number, key, (source, _text(a.get(key))), (its, _text(b.get(key))))
     shared = min(len(one.rounds), len(other.rounds))

@@ -32,7 +32,7 @@ from pauca.report.comparison.weigh import across, across_words, power_words
 from pauca.report.frame import study_frame
 from pauca.report.page import build_page
 from pauca.report.style import looks, raw_svg
-from pauca.report.view import StudyView, read_study
+from pauca.report.view import Group, StudyView, read_study
 from pauca.store import MemoryStore, RunSpec
 from tests.report.studies import Plan, active, meta, study
 
@@ -210,8 +210,32 @@ def test_a_factor_shows_its_planted_effect() -> None:
     assert margin.against[1].high < 0
     assert random.against is None
     assert margin.spans.mean < random.spans.mean
-    assert "random choice changes by" in factor_words(query)[0]
+    words = factor_words(query)
+    assert "random choice changes by" in words[0]
+    assert "above at one and below at another: margin (95" in words[-1]
     assert len(factors) == 1
+
+
+def test_what_follows_from_another_setting_is_no_factor() -> None:
+    view = read_study(crossed({20: 0.0}))
+    (group,) = view.kind("active")
+    names = {"a": 20, "b": 20, "c": 50}
+
+    def at(name: str, query: int, size: int) -> Group:
+        data = {**group.settings["data"], "name": name}
+        pool = {"size": size}
+        return replace(
+            group, settings={**group.settings, "data": data, "query": query, "pool": pool}
+        )
+
+    linked = [at(name, query, 100) for name, query in names.items()]
+    (factor,) = factors_of(linked)
+    assert factor.name == "data"
+    assert factor.levels == ("a", "b", "c")
+    assert not factor.same_items
+    assert not any("changes by" in words for words in factor_words(factor))
+    both = factors_of([at(name, query, size) for name, query in names.items() for size in (1, 2)])
+    assert [each.name for each in both] == ["data", "pool.size"]
 
 
 def test_upper_bounds_are_counted_and_their_failures_shown() -> None:

@@ -17,6 +17,7 @@ from pauca.report.words import join, signed, with_interval
 
 __all__ = ["Effect", "FactorRecord", "draw_factor", "factor_words", "factors_of"]
 
+_ITEMS = ("data.name", "data.path")
 _CLOSE = 0.35  # of the way to the next level, over which strategies are spread
 
 
@@ -47,11 +48,13 @@ class FactorRecord:
         name: Of the setting.
         levels: In order.
         effects: In the study's order of strategies.
+        same_items: Whether all levels have the same data, so that their areas can be compared.
     """
 
     name: str
     levels: tuple[str, ...]
     effects: tuple[Effect, ...]
+    same_items: bool = True
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,11 @@ class _Values:
 
 
 def factors_of(groups: Sequence[Group]) -> tuple[FactorRecord, ...]:
-    """Every setting in which these groups differ; settings that change together are one factor."""
+    """Every setting in which these groups differ.
+
+    Settings that change together are one factor; a setting that follows from another one, such as
+    the budget where every data set has its own, is none.
+    """
     if len(groups) < 2:
         return ()
     flat = [flatten(group.settings) for group in groups]
@@ -76,8 +83,17 @@ def factors_of(groups: Sequence[Group]) -> tuple[FactorRecord, ...]:
         if len(kinds) > 1:
             parts.setdefault(tuple(kinds.index(value) for value in values), []).append(key)
     names = {series.label: series.name for group in groups for series in group.series}
-    found = [_factor(names, held, flat, places, keys) for places, keys in parts.items()]
+    found = [
+        _factor(names, held, flat, places, keys)
+        for places, keys in parts.items()
+        if not any(_follows(places, other) for other in parts)
+    ]
     return tuple(each for each in found if each is not None)
+
+
+def _follows(places: tuple[int, ...], other: tuple[int, ...]) -> bool:
+    """Whether the level of another setting, which has more of them, says what the level is."""
+    return len(set(zip(places, other, strict=True))) == max(other) + 1 > max(places) + 1
 
 
 def _factor(
@@ -112,7 +128,8 @@ def _factor(
         return None
     title = key.removesuffix(".name").rpartition("active.")[2]
     shown = tuple(_shown(levels[at]) for at in order)
-    return FactorRecord(title, shown, tuple(effects))
+    same = not any(k in _ITEMS for k in keys)
+    return FactorRecord(title, shown, tuple(effects), same)
 
 
 def draw_factor(record: FactorRecord, style: Mapping[str, Look]) -> Figure:
@@ -151,6 +168,12 @@ def draw_factor(record: FactorRecord, style: Mapping[str, Look]) -> Figure:
 
 def factor_words(record: FactorRecord) -> tuple[str, ...]:
     """What the factor does to random choice, and where strategies gain or lose by it."""
+    gains = _gains(record)
+    return (*(_changes(record) if record.same_items else ()), *([gains] if gains else []))
+
+
+def _changes(record: FactorRecord) -> tuple[str, ...]:
+    """From the first level to the last."""
     first, last = record.levels[0], record.levels[-1]
     told = [e for e in record.effects if e.spans.sign]
     said = []
@@ -173,10 +196,29 @@ def factor_words(record: FactorRecord) -> tuple[str, ...]:
     return tuple(said)
 
 
+def _gains(record: FactorRecord) -> str:
+    """Which strategies are above random at every level, and for which it depends on the level."""
+    signs = {
+        effect.label: {each.sign for each in effect.against}
+        for effect in record.effects
+        if effect.against and all(each.known for each in effect.against)
+    }
+    kinds = {
+        "above random at every level": [k for k, found in signs.items() if found == {1}],
+        "below at every level": [k for k, found in signs.items() if found == {-1}],
+        "above at one and below at another": [k for k, found in signs.items() if found >= {1, -1}],
+    }
+    parts = [f"{kind}: {_some(labels)}" for kind, labels in kinds.items() if labels]
+    if not parts:
+        return ""
+    said = "; ".join(parts)
+    return f"{said[0].upper()}{said[1:]} (95\u202f% intervals, one each)."
+
+
 def _some(labels: Sequence[str]) -> str:
-    return (
-        join(labels) if len(labels) <= 4 else f"{join(labels[:3], ',')}, and {len(labels) - 3} more"
-    )
+    if len(labels) <= 4:
+        return join(labels)
+    return f"{', '.join(labels[:3])} and {len(labels) - 3} more"
 
 
 def _values(group: Group) -> _Values:

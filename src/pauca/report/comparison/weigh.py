@@ -152,8 +152,8 @@ def across_section(found: Across) -> Section:
 def across_words(found: Across) -> tuple[str, ...]:
     """What all settings together allow to be said, in a few sentences."""
     said = () if found.ranks is None else (" ".join(rank_words(found.ranks)),)
-    factors = [" ".join(factor_words(each)) for each in found.factors[:_SUMMED]]
-    return (*said, *filter(None, factors))
+    told = [(each.name, " ".join(factor_words(each))) for each in found.factors[:_SUMMED]]
+    return (*said, *(f"Factor {name}: {words}" for name, words in told if words))
 
 
 def power_words(record: AreasRecord) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from pauca.report.emergence.plate import DPI, Plate
 from pauca.report.style import styled
 
-__all__ = ["FOLDER", "write_figures"]
+__all__ = ["FOLDER", "csv_of", "write_figures"]
 
 FOLDER = "figures"
 
@@ -33,9 +33,13 @@ def write_figures(plates: Iterable[Plate], folder: Path) -> tuple[Path, ...]:
     return tuple(paths)
 
 
+def csv_of(plate: Plate) -> str:
+    """The numbers behind a figure."""
+    return plate.frame.to_csv(index=False, lineterminator="\n", na_rep="nan", float_format="%.6g")
+
+
 def _files(plate: Plate) -> dict[str, bytes]:
-    csv = plate.frame.to_csv(index=False, lineterminator="\n", na_rep="nan", float_format="%.6g")
-    return {"pdf": _pdf(plate), "svg": plate.svg.encode(), "csv": csv.encode()}
+    return {"pdf": _pdf(plate), "svg": plate.svg.encode(), "csv": csv_of(plate).encode()}
 
 
 def _pdf(plate: Plate) -> bytes:

@@ -19,6 +19,7 @@ from pauca.rng import Streams
 from pauca.session import Session
 from pauca.study.cells.base import AbstractCell, Desk, cells
 from pauca.study.evaluate import measure, npz, predictions
+from pauca.study.memory import Peak
 from pauca.study.plan import accompanied, strategy_of
 from pauca.study.pool import made_pool
 
@@ -96,9 +97,11 @@ class _Game:
             ids, labels = self._asked(settings["initial"])
             self.known.add(ids)
             record |= {"initial": ids, "initial_answers": labels}
-        times = [perf_counter()]
+        memory: dict[str, Any] = {}
+        times, peak = [perf_counter()], Peak(settings["device"])
         report = self.session.train(lambda part: self.desk.report((t + part) / self.rounds))
         times.append(perf_counter())
+        memory["train"] = peak.grown()
         record |= {
             "labels": len(self.session.labelled_ids),
             "metrics": self._metrics(t),
@@ -107,11 +110,14 @@ class _Game:
         }
         times.append(perf_counter())
         blobs = self._state(t)
+        peak = Peak(settings["device"])
         asked: list[int] = []
         answers: list[int] = []
         if t + 1 < self.rounds:
             asked, answers = self._asked(min(settings["query"], self._left))
         times.append(perf_counter())
+        if asked:
+            memory["query"] = peak.grown()
         if t == 0 and settings["repetition"] == 0 and asked:
             blobs |= self._pictures(asked[:_SHOWN], answers[:_SHOWN])
         train, evaluate, query = (b - a for a, b in pairwise(times))
@@ -120,6 +126,7 @@ class _Game:
             "answers": answers,
             "duplicates": self.known.add(asked),
             "seconds": {"train": train, "query": query, "evaluate": evaluate},
+            "memory": memory,
         }
         self.desk.keep(record, blobs)
         self.desk.report((t + 1) / self.rounds)
