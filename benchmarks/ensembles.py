@@ -32,6 +32,7 @@ import pauca
 from pauca.analysis import (
     coactivation,
     ks_mean,
+    ks_mean_members,
     mean_ratio,
     selective,
 )
@@ -140,6 +141,10 @@ def cost(name: str, x: Tensor, labels: Tensor, units: int, repeats: int, threads
     loop = statistics.median(theirs) * (WIDTH * (WIDTH - 1)) / (units * (units - 1))
     print(f"  {units} units: ratio {ratios[0]:.0f} - {ratios[-1]:.0f}, members the same: {same}")
     print(f"  loop, {WIDTH} units, estimated: {loop / 60:.1f} min, ratio {loop / took:.0f}")
+    alone_members = Timed(partial(ks_mean_members, x, labels))
+    agree = torch.equal(alone_members.result, ks_mean(x, labels).members)
+    print(f"  ks-mean, members alone: {alone_members.seconds:.2f} s of CPU", end="")
+    print(f", {alone_members.wall:.2f} s wall, the same: {agree}")
     print(f"  mean-ratio: {Timed(partial(mean_ratio, x, labels)).seconds:.2f} s of CPU")
     print(f"  selective: {Timed(partial(selective, x, labels)).seconds:.2f} s of CPU")
     together = Timed(partial(coactivation, x, generator=generator_from(0)))

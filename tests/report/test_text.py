@@ -1,6 +1,7 @@
 """The report as Markdown: whole, well formed, the same again."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -10,8 +11,10 @@ import pytest
 from pauca.cli import main
 from pauca.errors import StoreError
 from pauca.report import write_report, write_text
-from pauca.report.text import escaped
-from pauca.store import SqliteStore
+from pauca.report.page import contents
+from pauca.report.text import escaped, text_of
+from pauca.report.view import read_study
+from pauca.store import MemoryStore, SqliteStore
 from tests.report.emergence import planted
 from tests.report.studies import Plan, fill
 
@@ -103,6 +106,16 @@ def test_on_the_command_line(
     assert main(["report", str(folder), "--text", str(tmp_path / "kept")]) == 0
     assert capsys.readouterr().out.strip() == str((tmp_path / "kept" / "README.md").resolve())
     sound(tmp_path / "kept")
+
+
+def test_the_command_names_no_place_of_the_machine() -> None:
+    store = MemoryStore()
+    fill(store, Plan(repetitions=1, rounds=2))
+    found = contents(store, read_study(store), ())
+    command = "pauca run studies/a.toml --out /home/me/runs/a --set 'x = 1'"
+    text = text_of(replace(found, command=command))["README.md"]
+    assert "\npauca run studies/a.toml --out a --set 'x = 1'\n" in text
+    assert "/home" not in text
 
 
 @pytest.mark.parametrize(

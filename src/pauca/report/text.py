@@ -5,8 +5,10 @@ read a change in. The same study gives the same bytes.
 """
 
 import re
+import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import PurePath
 
 from pauca.report.emergence import Emergence, Part, Verdict
 from pauca.report.emergence.files import csv_of
@@ -37,7 +39,7 @@ def text_of(found: Contents) -> dict[str, str]:
         _section(page, section)
     page.say("## What was run")
     if found.command:
-        page.say(f"```\n{found.command}\n```")
+        page.say(f"```\n{_anywhere(found.command)}\n```")
     for table in (found.settings, found.provenance, found.states):
         page.table(table)
     for failure in found.failures:
@@ -78,6 +80,12 @@ class _Page:
         lines += [[_both(cell.text, cell.sub) for cell in row] for row in table.rows]
         self.say("\n".join(f"| {' | '.join(line)} |" for line in lines))
         self.paragraphs(table.notes)
+
+
+def _anywhere(command: str) -> str:
+    """A command without where folders lay on the machine: of a whole path its last part."""
+    words = shlex.split(command)
+    return shlex.join([PurePath(w).name if PurePath(w).is_absolute() else w for w in words])
 
 
 def escaped(text: str) -> str:
