@@ -68,6 +68,9 @@ def test_says_what_the_page_says(folder: Path, tmp_path: Path) -> None:
         if title not in ("In short", "Words used"):
             assert f"\n## {escaped(title)}\n" in text
     assert r"a \| b" in text
+    assert "## Activation walls" in text
+    assert "stand in the page" in text
+    assert not [path.name for path in path.parent.iterdir() if "wall" in path.name]
 
 
 def test_writing_again_gives_the_same_bytes_and_leaves_other_files(

@@ -22,6 +22,7 @@ class Picture:
         says: What it says, sentence by sentence.
         zoom: Whether a reader may look closer at a part of it.
         wide: Whether it takes the whole width of the page.
+        large: Whether it is made of images, too large to be kept as text.
     """
 
     title: str
@@ -30,6 +31,7 @@ class Picture:
     says: tuple[str, ...]
     zoom: bool = False
     wide: bool = False
+    large: bool = False
 
 
 @dataclass(frozen=True)

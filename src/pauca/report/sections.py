@@ -235,4 +235,4 @@ def _wall_pictures(
             for depth, one in enumerate(found)
         ]
         how = f"Repetition {found[0].repetition + 1}, {len(found[0].labels)} test items."
-        yield Picture(model, tuple(svgs), how, says)
+        yield Picture(model, tuple(svgs), how, says, large=True)

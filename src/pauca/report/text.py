@@ -105,7 +105,10 @@ def _section(page: _Page, section: Section) -> None:
     page.say(f"## {escaped(section.title)}")
     page.paragraphs([section.lead])
     for picture in section.pictures:
-        _picture(page, section.title, picture)
+        if not picture.large:
+            _picture(page, section.title, picture)
+    if any(picture.large for picture in section.pictures):
+        page.say("Its figures are made of images and stand in the page that `pauca report` makes.")
     for table in section.tables:
         page.table(table)
 
