@@ -5,8 +5,8 @@
 
 ``planted``: codes of ``--bits`` units in groups around ``--groups`` sets of active units, a tenth
 of the units each; an item drops a third of its group's on average and has about as many others at
-random, some items more and some fewer. ``mnist``: units that are active under the neutral label in a
-Forward-Forward net of three layers of 784 units (published form, 600 steps on 1,000 labels), for
+random, some items more and some fewer. ``mnist``: units that are active under the neutral label in
+a Forward-Forward net of three layers of 784 units (published form, 600 steps on 1,000 labels), for
 training images that it has not seen. 100 items are labelled.
 
 Forms: ``pauca``; ``plain``, one pass over all codes for each centre by the same population count;
