@@ -34,7 +34,7 @@ def assert_same(one: Outputs, other: Outputs) -> None:
 def test_sizes_and_what_is_there() -> None:
     outputs = full()
     assert (outputs.n, outputs.s, outputs.c) == (9, 2, 3)
-    assert outputs.has == {"probs", "members", "features", "goodness", "critic"}
+    assert outputs.has == {"probs", "members", "features", "goodness", "layers", "critic"}
     assert Outputs(ids=torch.arange(2), probs=torch.full((1, 2, 2), 0.5)).has == {"probs"}
     assert torch.allclose(outputs.mean_probs, (outputs.probs[0] + outputs.probs[1]) / 2)
 

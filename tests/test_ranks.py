@@ -5,10 +5,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import average_precision_score, roc_auc_score
 
 from pauca.errors import InputError
-from pauca.metrics import auroc, cliffs_delta
+from pauca.metrics import aupr, auroc, cliffs_delta
 
 values = st.lists(st.integers(-5, 5).map(float), min_size=1, max_size=20)
 
@@ -67,3 +67,36 @@ def test_ends_and_what_is_undefined() -> None:
             cliffs_delta(*wrong)
     with pytest.raises(InputError, match="level"):
         auroc([1.0, 2], [0.0], level=1.0)
+
+
+@settings(deadline=None, max_examples=60)
+@given(a=values, b=values)
+def test_average_precision_is_scikit_learns_and_a_sum_over_thresholds(
+    a: list[float], b: list[float]
+) -> None:
+    found = aupr(a, b)
+    truth = [1] * len(a) + [0] * len(b)
+    assert found.mean == pytest.approx(average_precision_score(truth, a + b))
+    area, before = 0.0, 0.0
+    for threshold in sorted({*a, *b}, reverse=True):
+        hits, misses = sum(x >= threshold for x in a), sum(x >= threshold for x in b)
+        area += hits / (hits + misses) * (hits / len(a) - before)
+        before = hits / len(a)
+    assert found.mean == pytest.approx(area)
+    assert 0 <= found.low <= found.mean <= found.high <= 1
+    assert found.n == len(a) + len(b)
+
+
+def test_the_interval_of_average_precision_is_symmetric_in_the_logit() -> None:
+    found = aupr([3.0, 1.0, 0.0], [2.0, -1.0], level=0.9)
+    area = (1 + 2 / 3 + 3 / 4) / 3
+    half = 1.6448536269514722 / math.sqrt(3 * area * (1 - area))
+    middle = math.log(area / (1 - area))
+    assert found.mean == pytest.approx(area)
+    assert found.low == pytest.approx(1 / (1 + math.exp(half - middle)))
+    assert found.high == pytest.approx(1 / (1 + math.exp(-half - middle)))
+    sure = aupr([2.0], [1.0, 0.0])
+    assert (sure.mean, sure.low, sure.high, sure.method) == (1.0, 1.0, 1.0, "logit")
+    for higher, lower in (([], [1.0]), ([1.0], []), ([math.nan], [1.0])):
+        with pytest.raises(InputError):
+            aupr(higher, lower)

@@ -257,6 +257,7 @@ METRICS = [
     f"pauca.metrics.{name}"
     for name in (
         "predictions",
+        "calibration",
         "curves",
         "savings",
         "shares",

@@ -21,7 +21,7 @@ from pauca.errors import InputError
 
 __all__ = ["Outputs", "widened"]
 
-_RESERVED = frozenset({"ids", "probs", "features", "goodness", "labels", "members"})
+_RESERVED = frozenset({"ids", "probs", "features", "goodness", "labels", "layers", "members"})
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,6 +128,8 @@ class Outputs:
         """What is here, in the words of a strategy's ``needs``."""
         found = {"probs", *self.extras}
         found |= {"members"} if self.s > 1 else set()
+        several = self.goodness is not None and self.goodness.shape[2] > 1
+        found |= {"layers"} if several else set()
         found |= {name for name in ("features", "goodness") if getattr(self, name) is not None}
         return frozenset(found)
 

@@ -6,9 +6,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pauca.analysis import class_overlap, energy, novelty_auroc, overlap_novelty
+from pauca.analysis import class_overlap, energy, novelty_aupr, novelty_auroc, overlap_novelty
 from pauca.errors import InputError
-from pauca.metrics import auroc
+from pauca.metrics import aupr, auroc
 from pauca.rng import generator_from
 
 
@@ -77,3 +77,13 @@ def test_auroc_of_each_score() -> None:
             novelty_auroc({"good": good}, wrong)
     with pytest.raises(InputError, match="NaN"):
         novelty_auroc({"good": good * math.nan}, unseen)
+
+
+def test_aupr_of_each_score() -> None:
+    unseen = torch.arange(60) >= 40
+    good = unseen + 0.5 * torch.randn(60, generator=generator_from(0))
+    found = novelty_aupr({"good": good, "flat": torch.zeros(60).numpy()}, unseen)
+    assert found["good"] == aupr(good[unseen].double(), good[~unseen].double())
+    assert found["flat"].mean == pytest.approx(1 / 3)
+    with pytest.raises(InputError):
+        novelty_aupr({"good": good}, unseen & False)

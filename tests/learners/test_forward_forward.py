@@ -61,6 +61,7 @@ def ids_of(x: Tensor) -> Tensor:
 
 
 ALL = frozenset({"probs", "features", "goodness"})
+GIVEN = ALL | {"layers", "members", "theta"}
 
 
 @both
@@ -78,7 +79,7 @@ def test_learns_grey_and_colour_images_and_tables(name: str, shape: tuple[int, .
 def test_outputs_hold_what_is_needed_with_the_right_shapes(name: str) -> None:
     learner, (x, _) = trained(name), some()
     out = learner.outputs(x, ids_of(x) + 7, needs=ALL)
-    assert learner.gives == ALL
+    assert learner.gives == GIVEN
     assert out.probs.shape == (1, 120, C)
     assert out.goodness is not None
     assert out.goodness.shape == (120, C, 2)
@@ -373,8 +374,8 @@ def test_misuse_is_refused(name: str) -> None:
             learner.fit(items, labels, generator=generator_from(0))
     assert not learner.fitted
     learner.fit(x, y, generator=generator_from(0))
-    with pytest.raises(CapabilityError, match="members"):
-        learner.outputs(x, ids_of(x), needs=frozenset({"members"}))
+    with pytest.raises(CapabilityError, match="predicted_loss"):
+        learner.outputs(x, ids_of(x), needs=frozenset({"predicted_loss"}))
 
 
 @both

@@ -9,7 +9,7 @@ from pauca.testing.fakes import FakeLearner, fake_outputs, tiny_image_dataset, t
 def test_fake_outputs_have_the_sizes_asked_for() -> None:
     outputs = fake_outputs(7, 3, 5, 4, 2, 1, labelled=True, extras=("critic",), first=100)
     assert (outputs.n, outputs.c, outputs.s) == (7, 3, 4)
-    assert outputs.has == {"probs", "members", "features", "goodness", "critic"}
+    assert outputs.has == {"probs", "members", "features", "goodness", "layers", "critic"}
     assert outputs.features is not None
     assert outputs.goodness is not None
     assert outputs.labels is not None

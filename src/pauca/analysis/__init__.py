@@ -32,7 +32,13 @@ from pauca.analysis.inhibition import (
 )
 from pauca.analysis.lesions import Dominance, LesionMatrix, dominance, lesion_matrix
 from pauca.analysis.matching import Match, match_units, matched_jaccard
-from pauca.analysis.novelty import class_overlap, energy, novelty_auroc, overlap_novelty
+from pauca.analysis.novelty import (
+    class_overlap,
+    energy,
+    novelty_aupr,
+    novelty_auroc,
+    overlap_novelty,
+)
 from pauca.analysis.nulls import (
     Null,
     activity_matched_sets,
@@ -176,6 +182,7 @@ __all__ = [
     "mutual_information",
     "nearest_ensemble",
     "nearest_mean",
+    "novelty_aupr",
     "novelty_auroc",
     "null_distribution",
     "one_vs_rest",

@@ -4,14 +4,15 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from pauca.analysis._arrays import Array, like, matrix, tensor
 from pauca.analysis._members import fitting_sets
 from pauca.checks import check_positive, check_size
 from pauca.errors import InputError
-from pauca.metrics import Interval, auroc
+from pauca.metrics import Interval, aupr, auroc
 
-__all__ = ["class_overlap", "energy", "novelty_auroc", "overlap_novelty"]
+__all__ = ["class_overlap", "energy", "novelty_aupr", "novelty_auroc", "overlap_novelty"]
 
 
 def class_overlap(activations: Array, members: Any, *, threshold: float = 0.0) -> Array:
@@ -77,6 +78,19 @@ def novelty_auroc(scores: Mapping[str, Any], unseen: Any) -> dict[str, Interval]
     Raises:
         InputError: sizes that differ, NaN, or items of one kind alone.
     """
+    return {name: auroc(*both) for name, both in _apart(scores, unseen).items()}
+
+
+def novelty_aupr(scores: Mapping[str, Any], unseen: Any) -> dict[str, Interval]:
+    """How pure the most novel items are: the share of unseen ones by chance, 1 without a mistake.
+
+    Arguments as in ``novelty_auroc``.
+    """
+    return {name: aupr(*both) for name, both in _apart(scores, unseen).items()}
+
+
+def _apart(scores: Mapping[str, Any], unseen: Any) -> dict[str, tuple[Tensor, Tensor]]:
+    """Each score of the unseen items and of the seen ones, float64."""
     novel = tensor(unseen).detach().cpu()
     if novel.dtype != torch.bool or novel.ndim != 1:
         raise InputError(
@@ -87,5 +101,5 @@ def novelty_auroc(scores: Mapping[str, Any], unseen: Any) -> dict[str, Interval]
     found = {}
     for name, score in scores.items():
         values = check_size(tensor(score).detach().cpu(), len(novel), f"scores[{name!r}]")
-        found[name] = auroc(values[novel].double(), values[~novel].double())
+        found[name] = values[novel].double(), values[~novel].double()
     return found

@@ -7,6 +7,12 @@ of a batch, r rows (labels shown to each item), c classes, d numbers read, u uni
 """
 
 from pauca.forward.adversary import moved
+from pauca.forward.calibration import (
+    Calibration,
+    calibrate,
+    equal_error_threshold,
+    fit_temperature,
+)
 from pauca.forward.edited import edited, goodness_under
 from pauca.forward.goodness import (
     L1,
@@ -92,6 +98,7 @@ __all__ = [
     "AllWrong",
     "Append",
     "BatchNorm",
+    "Calibration",
     "ChannelWise",
     "Conv2dLayer",
     "CrossEntropy",
@@ -135,7 +142,10 @@ __all__ = [
     "Trained",
     "Training",
     "agreement",
+    "calibrate",
     "edited",
+    "equal_error_threshold",
+    "fit_temperature",
     "goodness_under",
     "goodnesses",
     "label_codes",

@@ -72,6 +72,10 @@ class AbstractGoodnessReadout(AbstractReadout):
                 got=self.skip,
             )
 
+    def heard(self, depth: int) -> int:
+        """How many of so many layers are heard."""
+        return depth - self.skip
+
     @abstractmethod
     def scores(self, goodness: Tensor) -> Tensor:
         """Score of each label, float [n, c, l] -> [n, c]; the highest is the prediction."""
@@ -79,6 +83,14 @@ class AbstractGoodnessReadout(AbstractReadout):
     @abstractmethod
     def probs(self, goodness: Tensor) -> Tensor:
         """Probability of each label, float [n, c, l] -> [n, c], in the order of the scores."""
+
+    @abstractmethod
+    def logits(self, goodness: Tensor) -> Tensor:
+        """Logarithms of ``probs`` up to a constant of the item, finite, [n, c, l] -> [n, c]."""
+
+    @abstractmethod
+    def layer_logits(self, goodness: Tensor) -> Tensor:
+        """Each heard layer's own logits, [n, c, l] -> [n, c, l - skip]."""
 
 
 @readouts.register("softmax-sum")
@@ -101,6 +113,14 @@ class SoftmaxSum(AbstractGoodnessReadout):
     def probs(self, goodness: Tensor) -> Tensor:
         """The scores over the number of layers."""
         return self.scores(goodness) / (goodness.shape[-1] - self.skip)
+
+    def logits(self, goodness: Tensor) -> Tensor:
+        """The logarithm of the scores."""
+        return self.layer_logits(goodness).log_softmax(1).logsumexp(-1)
+
+    def layer_logits(self, goodness: Tensor) -> Tensor:
+        """G_kl."""
+        return goodness[..., self.skip :]
 
 
 @readouts.register("sum")
@@ -130,7 +150,15 @@ class PlainSum(AbstractGoodnessReadout):
 
     def probs(self, goodness: Tensor) -> Tensor:
         """softmax_k (scale * sum_l G_kl)."""
-        return self.scores(goodness).mul(self.scale).softmax(-1)
+        return self.logits(goodness).softmax(-1)
+
+    def logits(self, goodness: Tensor) -> Tensor:
+        """Scale * sum_l G_kl."""
+        return self.scores(goodness).mul(self.scale)
+
+    def layer_logits(self, goodness: Tensor) -> Tensor:
+        """Scale * G_kl."""
+        return goodness[..., self.skip :] * self.scale
 
 
 @readouts.register("probe")

@@ -70,6 +70,7 @@ class ForwardForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[
         pixels: ``task`` for normalised channels, ``unit`` for grey levels in [0, 1], ``centred``
             for these less the mean training image.
         shortlist: As the learner's.
+        calibration: ``cross-fit`` or ``held-out``: probabilities as sure as they are right.
         speed: As the learner's: short cuts, none of which changes what is learned.
         device: Where to compute.
         random_state: Seed, a NumPy generator, or None for numpy's own.
@@ -103,6 +104,7 @@ class ForwardForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[
         shift: int | None = None,
         pixels: str | None = None,
         shortlist: int | None = None,
+        calibration: Any = None,
         speed: Any = None,
         device: str = "cpu",
         random_state: Any = None,

@@ -21,10 +21,13 @@ from pauca.forward import (
     schedules,
 )
 from pauca.learners._recipes import recipe_of
+from pauca.learners.calibrations import AbstractCalibration, calibrations
 from pauca.registry import Registry
 
 __all__ = [
+    "HARDER",
     "Choice",
+    "calibration_from",
     "check_same",
     "check_shift",
     "complete",
@@ -46,7 +49,8 @@ _AXES: Mapping[str, Registry[Any]] = MappingProxyType(
         "readout": readouts,
     }
 )
-_HARDER = ("dropout", "item_dropout", "adversarial")
+HARDER = ("dropout", "item_dropout", "adversarial")
+"""Settings that make learning harder: parts, in [0, 1)."""
 _PLAN = ("rate", "batch", "decay", "warmup", "weight_decay", "average", "peer")
 
 
@@ -85,6 +89,8 @@ def complete(
         whole[axis] = _named(registry, whole[axis])
     if whole["label"] != "auto":
         whole["label"] = _named(label_codes, whole["label"])
+    if whole["calibration"] is not None:
+        whole["calibration"] = _named(calibrations, whole["calibration"])
     whole["widths"] = tuple(w if isinstance(w, int) else _named(layers, w) for w in whole["widths"])
     count = _made(schedules, whole["schedule"]).count(len(whole["widths"]))
     if not whole["widths"] or (whole["steps"] is not None and whole["steps"] < count):
@@ -104,7 +110,7 @@ def plan_from(whole: Mapping[str, Any]) -> Plan:
     Raises:
         InputError: a number out of range, of what makes learning harder too.
     """
-    for name in _HARDER:
+    for name in HARDER:
         check_fraction(whole[name], name, open_end=True)
     return Plan(whole["epochs"], whole["steps"], **{name: whole[name] for name in _PLAN})
 
@@ -122,6 +128,16 @@ def speed_from(whole: Mapping[str, Any]) -> Speed:
             "unknown short cut of a training", expected=", ".join(known), got=", ".join(unknown)
         )
     return Speed(**given)
+
+
+def calibration_from(whole: Mapping[str, Any]) -> AbstractCalibration | None:
+    """How goodness is calibrated, from complete settings.
+
+    Raises:
+        InputError: a number out of range.
+    """
+    chosen = whole["calibration"]
+    return None if chosen is None else _made(calibrations, chosen)
 
 
 def recipe_from(whole: Mapping[str, Any], *, image: bool) -> Recipe:
@@ -165,7 +181,7 @@ def check_same(state: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
         InputError: another choice, named.
     """
     then = state.get("settings")
-    for key in (*_AXES, "label", "widths", "pixels"):
+    for key in (*_AXES, "label", "widths", "pixels", "calibration"):
         if then is None or then.get(key) != settings[key]:
             raise InputError(
                 "this state belongs to another net",

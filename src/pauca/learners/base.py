@@ -74,7 +74,7 @@ class FitReport:
     Args:
         steps: Optimiser steps taken by the learner itself.
         examples: Training examples used, with repetition.
-        companion_steps: Optimiser steps that a companion took besides.
+        companion_steps: Optimiser steps that a companion, or a calibration, took besides.
         history: One record a stage (an epoch, a layer's epoch): numbers by name.
     """
 
@@ -126,7 +126,10 @@ class AbstractLearner(ABC):
     @property
     @abstractmethod
     def gives(self) -> frozenset[str]:
-        """What ``outputs`` can hold: ``probs`` always; ``features``, ``members``, ``goodness``."""
+        """What ``outputs`` can hold: ``probs`` always; ``features``, ``members``, ``goodness``...
+
+        ``layers`` says that goodness is that of more than one layer; extra columns by name.
+        """
 
     @property
     @abstractmethod

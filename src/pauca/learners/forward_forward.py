@@ -1,32 +1,32 @@
 """Forward-Forward learning and backpropagation on the same goodness."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, Literal, cast
 
-import torch
 from pydantic import Field
 from torch import Generator, Tensor
 
 from pauca import rng
-from pauca.checks import check_labels, check_size
+from pauca.checks import check_size
 from pauca.data.augment import RandomCrop
 from pauca.data.dataset import Task
-from pauca.errors import InputError
 from pauca.forward import (
-    AbstractGoodnessReadout,
     AbstractLabelCode,
+    Calibration,
     ForwardNet,
     Items,
-    LinearProbe,
     ProbeReadout,
     Training,
-    shortlist_goodness,
 )
+from pauca.learners._answers import Answers
 from pauca.learners._encoding import Encoding
+from pauca.learners._folds import Given, part_of, told_apart
 from pauca.learners._forward_settings import (
+    HARDER,
     Choice,
+    calibration_from,
     check_same,
     check_shift,
     complete,
@@ -35,6 +35,7 @@ from pauca.learners._forward_settings import (
     speed_from,
 )
 from pauca.learners._long import run_long
+from pauca.learners._model import ForwardModel
 from pauca.learners.base import (
     AbstractLearner,
     Checkpoint,
@@ -43,7 +44,6 @@ from pauca.learners.base import (
     Progress,
     Told,
     learners,
-    weights_of,
 )
 from pauca.outputs import Outputs
 
@@ -62,9 +62,11 @@ class AbstractForward(AbstractLearner):
     have it appended, as long as .3 of the median training item. Either way the values are constants
     of the trained model.
 
-    Probabilities are the readout's. Features are the activities of all layers side by side, d = sum
-    of widths, under the neutral label (every label's place a c-th of the way on). A trained layer
-    may stay silent when no label is right: its features are then zeros.
+    Probabilities are the readout's, calibrated where that is asked for; members are the layers that
+    the readout hears, each by itself. Features are the activities of all layers side by side, d =
+    sum of widths, under the neutral label (every label's place a c-th of the way on). A trained
+    layer may stay silent when no label is right: its features are then zeros. Column ``theta`` is
+    the threshold on goodness summed over layers, where the loss or a calibration has one.
 
     Every setting that is left out is the recipe's. An axis is chosen by name, or by name with
     settings: ``{"name": "hard", "beta": 2.0}``.
@@ -100,6 +102,10 @@ class AbstractForward(AbstractLearner):
             ``centred`` for these less the mean training image.
         shortlist: Deeper layers answer to this many labels of the first layer alone; others share
             the lowest answer among them. None for all: the exact rule.
+        calibration: ``cross-fit``, with further trainings that leave out a part each, or
+            ``held-out``, a part of the labels that is not learned: temperatures of the decision and
+            of each layer, fitted on labelled items that were not learned. None for goodness as it
+            is.
         speed: Which short cuts the training takes, none of which changes what is learned:
             ``closed_form``, ``factorise``, ``keep``, ``precision`` (see pauca.forward.Speed).
         task: What is learned.
@@ -145,6 +151,7 @@ class AbstractForward(AbstractLearner):
         shift: int | None = None,
         pixels: Literal["task", "unit", "centred"] | None = None,
         shortlist: Count | None = None,
+        calibration: Choice | None = None,
         speed: dict[str, Any] | None = None,
         task: Task,
         device: str = "cpu",
@@ -159,10 +166,11 @@ class AbstractForward(AbstractLearner):
         self.plan, self.speed = plan_from(whole), speed_from(whole)
         check_shift(whole["shift"], image=len(task.shape) == 3)
         self.encoding = Encoding(task, whole["pixels"], self.device)
+        self.calibrating = calibration_from(whole)
+        self.answers = Answers(self.recipe, calibrated=self.calibrating is not None)
         # an item that cannot carry its label is refused now, not after hours
         self.encoding.code(self.recipe, 1.0)
-        self._net: ForwardNet | None = None
-        self._probe: LinearProbe | None = None
+        self._model: ForwardModel | None = None
 
     @classmethod
     def complete(cls, settings: dict[str, Any]) -> dict[str, Any]:
@@ -176,25 +184,33 @@ class AbstractForward(AbstractLearner):
 
     @property
     def gives(self) -> frozenset[str]:
-        """Probabilities, features, and the goodness of every label where labels are learned."""
-        return frozenset({"probs", "features"}) | (
-            {"goodness"} if self.recipe.negatives.labelled else frozenset()
-        )
+        """Probabilities, features, and what goodness says where labels are learned."""
+        return frozenset({"probs", "features"}) | self.answers.gives
 
     @property
     def fitted(self) -> bool:
         """Whether there is a trained net."""
-        return self._net is not None
+        return self._model is not None
 
     @property
-    def net(self) -> ForwardNet:
-        """The trained net.
+    def model(self) -> ForwardModel:
+        """What training left.
 
         Raises:
             InputError: not trained yet.
         """
         self.check_fitted()
-        return cast(ForwardNet, self._net)
+        return cast(ForwardModel, self._model)
+
+    @property
+    def net(self) -> ForwardNet:
+        """The trained net; raises as ``model``."""
+        return self.model.net
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """What goodness is divided by; None without calibration, or with nothing to fit it on."""
+        return self.answers.calibration
 
     def fit(
         self,
@@ -230,38 +246,70 @@ class AbstractForward(AbstractLearner):
             InputError: as ``fit``; the checkpoint belongs to another training.
             RunError: the training diverged.
         """
+        return self._learn(x, y, generator, checkpoint=checkpoint, told=told, progress=progress)
+
+    def fit_more(
+        self,
+        x: Tensor,
+        y: Tensor,
+        more: tuple[Tensor, Tensor],
+        *,
+        generator: Generator,
+        share: float = 1.0,
+        progress: Progress | None = None,
+        unlabelled: Tensor | None = None,
+    ) -> FitReport:
+        """As ``fit``, with further items; what a calibration is fitted on comes from x alone."""
+        return self._learn(x, y, generator, more=(more, share), progress=progress)
+
+    def _learn(
+        self,
+        x: Tensor,
+        y: Tensor,
+        generator: Generator,
+        *,
+        more: Given = (None, 1.0),
+        checkpoint: Checkpoint | None = None,
+        told: Told | None = None,
+        progress: Progress | None = None,
+    ) -> FitReport:
         self.check_fit(x, y)
-        weights, stream = rng.split(generator, "weights", "training")
+        weights, stream, other = rng.split(generator, "weights", "training", "calibration")
+        apart = None if self.calibrating is None else self.calibrating.apart(y, other)
+        own = (x, y) if apart is None else (x[apart.own], y[apart.own])
+        training = self._training(*self.with_more(*own, *more), weights, stream)
+        trained = run_long(training, self._plain(), checkpoint, told, part_of(progress, apart))
+        model, steps, found = self._model_of(training.net), 0, None
+        model.fit_probe(training.items)
+        if apart is not None:
+            judged, steps = told_apart(self, apart, x, y, more, other, progress)
+            found = self.answers.fit([*judged, (model.goodness(x[apart.held]), y[apart.held])])
+        self._model, self.answers.calibration = model, found
+        return FitReport(trained.steps, trained.examples, steps, trained.history)
+
+    def _training(self, x: Tensor, y: Tensor, weights: Generator, stream: Generator) -> Training:
         whole = self.settings
         shift = RandomCrop(whole["shift"]).draw if whole["shift"] else None
         items = Items(x.to(self.device), y.to(self.device), self.encoding, shift, self.task.shape)
         self.encoding.learn(items.x)
         code = self.encoding.code(self.recipe, self.encoding.appended(items.x))
-        net = self._build(code, weights)
-        training = Training(
-            net,
+        return Training(
+            self._build(code, weights),
             items,
             schedule=self.recipe.schedule,
             loss=self.recipe.loss,
             negatives=self.recipe.negatives,
             plan=self.plan,
             generator=stream,
-            dropout=whole["dropout"],
-            item_dropout=whole["item_dropout"],
-            adversarial=whole["adversarial"],
             speed=self.speed,
+            **{name: whole[name] for name in HARDER},
         )
-        trained = run_long(training, self._plain(), checkpoint, told, progress)
-        self._net, self._probe = net, self._fitted_probe(net, items)
-        return FitReport(trained.steps, trained.examples, history=trained.history)
 
-    def _fitted_probe(self, net: ForwardNet, items: Items) -> LinearProbe | None:
-        readout = self.recipe.readout
-        if not isinstance(readout, ProbeReadout):
-            return None
-        probe = readout.probe(sum(net.widths), self.task.c).to(self.device)
-        probe.fit(self._features(net, items.x), items.y)
-        return probe
+    def _model_of(self, net: ForwardNet) -> ForwardModel:
+        readout, probe = self.recipe.readout, None
+        if isinstance(readout, ProbeReadout):
+            probe = readout.probe(sum(net.widths), self.task.c).to(self.device)
+        return ForwardModel(net, self.encoding, probe, self.settings["shortlist"], self.device)
 
     def outputs(
         self,
@@ -275,43 +323,23 @@ class AbstractForward(AbstractLearner):
         self.check_gives(needs)
         self.check_items(x)
         check_size(ids, len(x), "ids")
-        net, features, goodness = self.net, None, None
-        if "features" in needs or self._probe is not None:
-            features = self._features(net, x)
-        if "goodness" in needs or self._probe is None:
-            blocks = _blocks(x, net.block(net.code.classes))
-            goodness = torch.cat([self._goodness(net, self.encoding(block)) for block in blocks])
+        model, features, goodness = self.model, None, None
+        if "features" in needs or model.probe is not None:
+            features = model.features(x)
+        if needs & self.answers.gives or model.probe is None:
+            goodness = model.goodness(x)
+        if model.probe is not None:
+            probs = model.probed(cast(Tensor, features))
+        else:
+            probs = self.answers.probs(cast(Tensor, goodness), members="members" in needs)
+        columns = {"theta": self.answers.theta} if "theta" in needs else {}
         return Outputs(
             ids=ids,
-            probs=self._probs(goodness, features).unsqueeze(0),
+            probs=probs,
             features=features if "features" in needs else None,
-            goodness=goodness if "goodness" in needs else None,
+            goodness=goodness if needs & {"goodness", "layers"} else None,
+            extras={name: column(cast(Tensor, goodness)) for name, column in columns.items()},
         )
-
-    def _goodness(self, net: ForwardNet, x: Tensor) -> Tensor:
-        """Of every label, float [b, c, l]."""
-        best = self.settings["shortlist"]
-        return net.label_goodness(x) if best is None else shortlist_goodness(net, x, best)
-
-    @torch.no_grad()
-    def _probs(self, goodness: Tensor | None, features: Tensor | None) -> Tensor:
-        """By the readout, float [n, c]."""
-        if self._probe is not None:
-            logits: Tensor = self._probe(cast(Tensor, features))
-            return logits.softmax(-1)
-        readout = cast(AbstractGoodnessReadout, self.recipe.readout)
-        return readout.probs(cast(Tensor, goodness))
-
-    def _features(self, net: ForwardNet, x: Tensor) -> Tensor:
-        """Activity of all layers side by side while the neutral label is shown, float [n, d]."""
-        rows = torch.full((len(x),), net.code.neutral, device=self.device)
-        return torch.cat(self._activities(net, x, rows), dim=1)
-
-    @torch.no_grad()
-    def _activities(self, net: ForwardNet, x: Tensor, rows: Tensor) -> list[Tensor]:
-        pairs = zip(_blocks(x, net.block()), _blocks(rows, net.block()), strict=True)
-        blocks = [net(self.encoding(block), shown) for block, shown in pairs]
-        return [torch.cat(parts) for parts in zip(*blocks, strict=True)]
 
     def activations(self, x: Tensor, *, label: LabelInput = "neutral") -> dict[str, Tensor]:
         """Activity of every layer: {"layer1": float [n, u], ...}, input side first.
@@ -325,15 +353,14 @@ class AbstractForward(AbstractLearner):
             InputError: not trained yet; labels outside the task, or not one for each item.
         """
         self.check_items(x)
-        found = self._activities(self.net, x, self.rows(label, len(x)))
+        found = self.model.activities(x, self.rows(label, len(x)))
         return {f"layer{at}": h for at, h in enumerate(found, start=1)}
 
     def state(self) -> dict[str, Any]:
-        """Settings, weights of every layer, the label's constants, and the probe if there."""
-        found: dict[str, Any] = {"settings": self._plain(), "net": weights_of(self.net)}
-        if self.encoding.centre is not None:
-            found["centre"] = self.encoding.centre.cpu()
-        return found if self._probe is None else {**found, "probe": weights_of(self._probe)}
+        """Settings, weights, the label's constants, and the probe and the calibration if there."""
+        found = {"settings": self._plain(), **self.model.state()}
+        calibration = self.calibration
+        return found if calibration is None else {**found, "calibration": calibration.plain()}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Put back what ``state`` gave.
@@ -342,24 +369,11 @@ class AbstractForward(AbstractLearner):
             InputError: it comes from a net of another form, or learned by other choices.
         """
         check_same(state, self._plain())
-        net = self._build(self.encoding.code(self.recipe, 1.0), rng.generator_from(0))
-        readout, probe = self.recipe.readout, None
-        if isinstance(readout, ProbeReadout):
-            probe = readout.probe(sum(net.widths), self.task.c).requires_grad_(False)
-        try:
-            net.load_state_dict(state["net"])
-            if probe is not None:
-                probe.load_state_dict(state["probe"])
-        except (KeyError, RuntimeError) as error:
-            raise InputError(
-                "this state belongs to another net",
-                expected=f"layers of {', '.join(map(str, self.widths))} units for this task",
-                got=str(error).replace("\n", " "),
-                todo="make the learner with the settings it was trained with",
-            ) from None
-        self._net, self._probe = net, None if probe is None else probe.to(self.device)
-        centre = state.get("centre")
-        self.encoding.centre = None if centre is None else centre.to(self.device)
+        code = self.encoding.code(self.recipe, 1.0)
+        model = self._model_of(self._build(code, rng.generator_from(0)))
+        model.load_state(state)
+        self._model = model
+        self.answers.load(state.get("calibration"))
 
     def _plain(self) -> dict[str, Any]:
         """The settings as plain values, lists for tuples."""
@@ -372,22 +386,7 @@ class AbstractForward(AbstractLearner):
 
     def rows(self, label: LabelInput, n: int) -> Tensor:
         """Rows of the label code that show a label to n items, int64 [n]."""
-        code = self.net.code
-        if isinstance(label, Tensor):
-            check_size(check_labels(label, code.classes, "label"), n, "label")
-            return label.to(self.device)
-        rows = {"neutral": code.neutral, "absent": code.absent}
-        if label not in rows:
-            raise InputError(
-                "unknown label to show", expected="int64 [n], 'neutral' or 'absent'", got=label
-            )
-        return torch.full((n,), rows[label], device=self.device)
-
-
-def _blocks(x: Tensor, size: int) -> Iterator[Tensor]:
-    """Slices of ``x``, at least one even where it is empty."""
-    for start in range(0, max(1, len(x)), size):
-        yield x[start : start + size]
+        return self.model.rows(label, n)
 
 
 @learners.register("forward-forward")

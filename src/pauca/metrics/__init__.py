@@ -6,6 +6,12 @@ plain Python numbers or a frozen record.
 
 from pauca.metrics.asked import class_entropy, duplicate_rate, jaccard
 from pauca.metrics.bootstrap import bootstrap_interval
+from pauca.metrics.calibration import (
+    Reliability,
+    ReliabilityBin,
+    reliability_curve,
+    wilson_interval,
+)
 from pauca.metrics.comparisons import Comparison, Comparisons, compare_all
 from pauca.metrics.corrections import benjamini_hochberg, holm
 from pauca.metrics.curves import area_under_budget_curve, labels_to_reach
@@ -24,7 +30,7 @@ from pauca.metrics.predictions import (
     worst_group_accuracy,
 )
 from pauca.metrics.rank_tests import Friedman, Nemenyi, cliques, friedman, nemenyi
-from pauca.metrics.ranks import auroc, cliffs_delta
+from pauca.metrics.ranks import aupr, auroc, cliffs_delta
 from pauca.metrics.savings import LabelSaving, Saving, label_saving
 from pauca.metrics.shares import ShareReached, labels_for_share
 from pauca.metrics.signed_ranks import SignedRanks, least_p, wilcoxon
@@ -37,11 +43,14 @@ __all__ = [
     "LabelSaving",
     "Nemenyi",
     "Penalties",
+    "Reliability",
+    "ReliabilityBin",
     "Saving",
     "ShareReached",
     "SignedRanks",
     "accuracy",
     "area_under_budget_curve",
+    "aupr",
     "auroc",
     "balanced_accuracy",
     "benjamini_hochberg",
@@ -69,8 +78,10 @@ __all__ = [
     "paired_difference",
     "paired_power",
     "penalty_matrix",
+    "reliability_curve",
     "repetitions_needed",
     "smallest_effect",
     "wilcoxon",
+    "wilson_interval",
     "worst_group_accuracy",
 ]

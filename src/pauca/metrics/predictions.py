@@ -4,8 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from pauca.checks import check_count, check_positive
+from pauca.checks import check_positive
 from pauca.metrics.arrays import Floats, Ints, as_ints, as_probabilities, check_same
+from pauca.metrics.calibration import Bins, bins_of
 
 __all__ = [
     "accuracy",
@@ -96,21 +97,28 @@ def brier(labels: Any, probs: Any) -> float:
     return float((p**2).sum(1).mean())
 
 
-def ece(labels: Any, probs: Any, *, bins: int = 15) -> float:
+def ece(labels: Any, probs: Any, *, bins: int = 15, by: Bins = "width") -> float:
     """Expected calibration error in [0, 1]; lower is better.
 
-    Items are put into ``bins`` bins of equal width by their greatest probability, bin b holding
-    (b/bins, (b+1)/bins]; the result is the mean of |accuracy - mean confidence| over bins, weighted
-    by their share of items. The likeliest class of a tie is the first one.
+    Items are put into ``bins`` bins by their greatest probability; the result is the mean of
+    |accuracy - mean confidence| over bins, weighted by their share of items. The likeliest class of
+    a tie is the first one.
 
-    Reference: Guo, Pleiss, Sun and Weinberger, ICML 2017, eq. 3.
+    Args:
+        labels: True classes, whole numbers [n].
+        probs: float [n, c], rows sum to 1.
+        bins: How many.
+        by: ``width``: bin b holds (b/bins, (b+1)/bins]. ``mass``: equally many items in each,
+            but that items equally sure share one.
+
+    Reference: Guo, Pleiss, Sun and Weinberger, ICML 2017, eq. 3; Nguyen and O'Connor, EMNLP 2015
+        (equal mass).
     """
-    check_count(bins, "bins", least=1)
     y, p = _likelihoods(labels, probs)
     confidence = p.max(1)
     gap = (p.argmax(1) == y) - confidence
-    at = np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)
-    return float(np.abs(np.bincount(at, weights=gap, minlength=bins)).sum() / len(y))
+    at = bins_of(confidence, bins, by)
+    return float(np.abs(np.bincount(at, weights=gap)).sum() / len(y))
 
 
 def evaluate(labels: Any, probs: Any, groups: Any = None) -> dict[str, float]:

@@ -8,7 +8,7 @@ import numpy as np
 from pauca.metrics.arrays import Floats, as_values, check_level
 from pauca.metrics.intervals import Interval
 
-__all__ = ["auroc", "cliffs_delta"]
+__all__ = ["aupr", "auroc", "cliffs_delta"]
 
 
 def auroc(higher: Any, lower: Any, level: float = 0.95) -> Interval:
@@ -42,6 +42,43 @@ def auroc(higher: Any, lower: Any, level: float = 0.95) -> Interval:
     variance = of_a.var(ddof=1) / len(a) + of_b.var(ddof=1) / len(b)
     half = float(ndtri((1 + level) / 2)) * math.sqrt(variance)
     return Interval(area, max(0.0, area - half), min(1.0, area + half), total, level, "DeLong")
+
+
+def aupr(higher: Any, lower: Any, level: float = 0.95) -> Interval:
+    """Area under the precision-recall curve, as average precision, in (0, 1].
+
+    The sum over thresholds of precision times the recall that the threshold adds; equal scores pass
+    a threshold together. Chance gives the share of ``higher`` among all, so areas of groups of
+    other sizes cannot be compared. The interval is symmetric in the logit, with the variance of a
+    binomial share of the m items; it has no width where the area is 1.
+
+    Args:
+        higher: Scores of the group that should have the higher ones, [m].
+        lower: Scores of the other group, [n].
+        level: Confidence level in (0, 1).
+
+    Raises:
+        InputError: an empty group, NaN, or a level outside (0, 1).
+
+    Reference: Davis and Goadrich, ICML 2006; Boyd, Eng and Page, ECML PKDD 2013 (logit
+        interval).
+    """
+    a, b = as_values(higher, "higher"), as_values(lower, "lower")
+    check_level(level)
+    scores, counts = np.unique(a, return_counts=True)
+    # at or above each of these scores: of the group, of the other one
+    hits = np.cumsum(counts[::-1])[::-1]
+    misses = len(b) - np.searchsorted(np.sort(b), scores, "left")
+    area = float((counts * hits / (hits + misses)).sum() / len(a))
+    total = len(a) + len(b)
+    if area >= 1:
+        return Interval(1.0, 1.0, 1.0, total, level, "logit")
+    # scipy is imported here because only intervals need it
+    from scipy.special import expit, logit, ndtri
+
+    half = float(ndtri((1 + level) / 2)) / math.sqrt(len(a) * area * (1 - area))
+    low, high = (float(expit(logit(area) + side * half)) for side in (-1, 1))
+    return Interval(area, low, high, total, level, "logit")
 
 
 def cliffs_delta(a: Any, b: Any) -> float:

@@ -39,7 +39,8 @@ class AbstractStrategy(ABC):
         name: Lower case with hyphens.
         family: uncertainty, disagreement, geometry, ...
         needs: What Outputs must hold: ``probs`` (always there), ``members``, ``features``,
-            ``goodness``, or the name of an extra column. With none, no learner is asked.
+            ``goodness``, ``layers`` (goodness of several), or the name of an extra column. With
+            none, no learner is asked.
         reads_labelled: Whether ``choose`` reads the labelled items (they are only computed if so).
         companion: Name of the training companion that gives what is needed, or None.
         cost: Time of one choice in n, c, d, k, s, as a formula.
@@ -224,4 +225,8 @@ def _advice(missing: frozenset[str]) -> str:
         return "give the net dropout (net = 'convnet' has it) or use an ensemble of learners"
     if "goodness" in missing:
         return "use a Forward-Forward learner (forward-forward or bp-ff)"
+    if "layers" in missing:
+        return "give the Forward-Forward learner more than one layer: widths = [500, 500], say"
+    if "theta" in missing:
+        return "set theta, or use the learner's loss 'threshold' or its calibration"
     return "choose a learner that gives it, or attach the companion that does"

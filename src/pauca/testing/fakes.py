@@ -100,6 +100,7 @@ class FakeLearner(AbstractLearner):
         """Probs and features; members, goodness and extra columns as constructed."""
         more = {"members"} if self.members > 1 else set()
         more |= {"goodness"} if self.layers else set()
+        more |= {"layers"} if self.layers > 1 else set()
         return frozenset({"probs", "features", *more, *self.extras})
 
     @property
@@ -157,7 +158,9 @@ class FakeLearner(AbstractLearner):
             ids=ids.to(self.device),
             probs=scores.softmax(-1),
             features=items if "features" in needs else None,
-            goodness=1 / (1 + squares[..., None] * layer) if "goodness" in needs else None,
+            goodness=1 / (1 + squares[..., None] * layer)
+            if needs & {"goodness", "layers"}
+            else None,
             extras={name: squares.amin(1) for name in self.extras if name in needs},
         )
 

@@ -20,7 +20,7 @@ from pauca.testing.variants import digest, double, poisoned, repeated, without
 __all__ = ["STRATEGY_CHECKS", "check_other_process", "check_strategy"]
 
 _N, _C, _D, _S, _L = 40, 4, 6, 5, 3
-_COLUMNS = {"probs", "features", "members", "goodness"}
+_COLUMNS = {"probs", "features", "members", "goodness", "layers"}
 
 
 def check_strategy(
@@ -151,7 +151,7 @@ def check_labelled(strategy: AbstractStrategy, device: str = "cpu") -> None:
 
 def check_nan(strategy: AbstractStrategy, device: str = "cpu") -> None:
     """NaN in anything it needs is refused before it is asked."""
-    for name in {"probs", *strategy.needs} - {"members"}:
+    for name in {"probs", *strategy.needs} - {"members", "layers"}:
         with _refused(InputError, strategy, f"NaN in {name}"):
             _select(strategy, poisoned(_pool(strategy, device), name), 3)
 
@@ -247,7 +247,7 @@ def _outputs(
         c,
         _D if "features" in needs else 0,
         _S if "members" in needs else 1,
-        _L if "goodness" in needs else 0,
+        _L if needs & {"goodness", "layers"} else 0,
         seed,
         labelled=labelled,
         extras=sorted(needs - _COLUMNS),

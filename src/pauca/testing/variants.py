@@ -12,9 +12,11 @@ __all__ = ["digest", "double", "poisoned", "repeated", "without"]
 
 
 def without(pool: Outputs, need: str) -> Outputs:
-    """The same Outputs without one thing that a strategy may need; one member instead of many."""
+    """The same Outputs without one thing that it may need; one member or layer of many."""
     if need == "members":
         return replace(pool, probs=pool.probs[:1])
+    if need == "layers" and pool.goodness is not None:
+        return replace(pool, goodness=pool.goodness[..., :1])
     if need in pool.extras:
         return replace(pool, extras={k: v for k, v in pool.extras.items() if k != need})
     return Outputs(
