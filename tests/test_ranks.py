@@ -5,10 +5,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import average_precision_score, roc_auc_score
 
 from pauca.errors import InputError
-from pauca.metrics import auroc, cliffs_delta
+from pauca.metrics import auroc, average_precision, cliffs_delta, false_acceptance
 
 values = st.lists(st.integers(-5, 5).map(float), min_size=1, max_size=20)
 
@@ -67,3 +67,34 @@ def test_ends_and_what_is_undefined() -> None:
             cliffs_delta(*wrong)
     with pytest.raises(InputError, match="level"):
         auroc([1.0, 2], [0.0], level=1.0)
+
+
+@settings(deadline=None, max_examples=60)
+@given(a=values, b=values)
+def test_average_precision_is_that_of_scikit_learn(a: list[float], b: list[float]) -> None:
+    truth = [1] * len(a) + [0] * len(b)
+    expected = average_precision_score(truth, a + b)
+    assert average_precision(a, b) == pytest.approx(expected)
+    # no more than the order counts
+    assert average_precision(np.exp(a), torch.from_numpy(np.exp(b))) == pytest.approx(expected)
+
+
+@settings(deadline=None, max_examples=60)
+@given(a=values, b=values, keep=st.sampled_from([0.05, 0.5, 0.8, 0.95, 1.0]))
+def test_false_acceptance_by_trying_every_threshold(
+    a: list[float], b: list[float], keep: float
+) -> None:
+    passing = [t for t in sorted(b) if sum(y <= t for y in b) >= keep * len(b) - 1e-9]
+    expected = sum(x <= passing[0] for x in a) / len(a)
+    assert false_acceptance(a, b, keep=keep) == pytest.approx(expected)
+
+
+def test_what_novelty_measures_refuse() -> None:
+    assert average_precision([2.0, 3.0], [1.0]) == 1
+    assert false_acceptance([2.0, 3.0], [1.0]) == 0
+    for wrong in (lambda: average_precision([], [1.0]), lambda: false_acceptance([1.0], [])):
+        with pytest.raises(InputError):
+            wrong()
+    for keep in (0.0, 1.5):
+        with pytest.raises(InputError, match="keep"):
+            false_acceptance([1.0], [1.0], keep=keep)

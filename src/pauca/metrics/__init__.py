@@ -11,6 +11,7 @@ from pauca.metrics.corrections import benjamini_hochberg, holm
 from pauca.metrics.curves import area_under_budget_curve, labels_to_reach
 from pauca.metrics.intervals import Interval, mean_interval, paired_difference
 from pauca.metrics.overlaps import overlap_matrix
+from pauca.metrics.partitions import adjusted_rand, kappa
 from pauca.metrics.penalties import Penalties, penalty_matrix
 from pauca.metrics.power import paired_power, repetitions_needed, smallest_effect
 from pauca.metrics.predictions import (
@@ -24,10 +25,20 @@ from pauca.metrics.predictions import (
     worst_group_accuracy,
 )
 from pauca.metrics.rank_tests import Friedman, Nemenyi, cliques, friedman, nemenyi
-from pauca.metrics.ranks import auroc, cliffs_delta
+from pauca.metrics.ranks import auroc, average_precision, cliffs_delta, false_acceptance
 from pauca.metrics.savings import LabelSaving, Saving, label_saving
 from pauca.metrics.shares import ShareReached, labels_for_share
 from pauca.metrics.signed_ranks import SignedRanks, least_p, wilcoxon
+from pauca.metrics.stop_rules import (
+    Stop,
+    judge_stop,
+    stop_by_classification_change,
+    stop_by_confidence,
+    stop_by_ensemble_stability,
+    stop_by_max_uncertainty,
+    stop_by_overall_uncertainty,
+    stop_by_stable_predictions,
+)
 
 __all__ = [
     "Comparison",
@@ -40,9 +51,12 @@ __all__ = [
     "Saving",
     "ShareReached",
     "SignedRanks",
+    "Stop",
     "accuracy",
+    "adjusted_rand",
     "area_under_budget_curve",
     "auroc",
+    "average_precision",
     "balanced_accuracy",
     "benjamini_hochberg",
     "bootstrap_interval",
@@ -54,9 +68,12 @@ __all__ = [
     "duplicate_rate",
     "ece",
     "evaluate",
+    "false_acceptance",
     "friedman",
     "holm",
     "jaccard",
+    "judge_stop",
+    "kappa",
     "label_saving",
     "labels_for_share",
     "labels_to_reach",
@@ -71,6 +88,12 @@ __all__ = [
     "penalty_matrix",
     "repetitions_needed",
     "smallest_effect",
+    "stop_by_classification_change",
+    "stop_by_confidence",
+    "stop_by_ensemble_stability",
+    "stop_by_max_uncertainty",
+    "stop_by_overall_uncertainty",
+    "stop_by_stable_predictions",
     "wilcoxon",
     "worst_group_accuracy",
 ]
