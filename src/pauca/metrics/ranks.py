@@ -58,8 +58,8 @@ def average_precision(higher: Any, lower: Any) -> float:
     Raises:
         InputError: an empty group, or NaN.
 
-    Reference: Davis and Goadrich, ICML 2006 (why not by trapezoids); Manning, Raghavan and Schuetze,
-        Introduction to Information Retrieval, 2008, section 8.4.
+    Reference: Davis and Goadrich, ICML 2006 (why not by trapezoids); Manning, Raghavan and
+        Schuetze, Introduction to Information Retrieval, 2008, section 8.4.
     """
     a, b = as_values(higher, "higher"), as_values(lower, "lower")
     steps, gained = np.unique(a, return_counts=True)
