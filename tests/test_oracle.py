@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from pauca.errors import InputError
-from pauca.oracle import AbstractOracle, VaultOracle
+from pauca.oracle import UNKNOWN, AbstractOracle, VaultOracle
 
 LABELS = torch.tensor([3, 1, 4, 1, 5, 9, 2, 6])
 
@@ -76,3 +76,19 @@ def test_a_vault_is_neither_pickled_nor_copied() -> None:
 def test_bad_labels_are_refused(bad: Tensor) -> None:
     with pytest.raises(InputError):
         VaultOracle(bad)
+
+
+def test_an_open_vault_answers_by_place_among_the_known_and_none_of_these() -> None:
+    oracle = VaultOracle(LABELS, known=(1, 3, 8))
+    found = oracle.answer(ids(*range(8))).tolist()
+    # 8 is known though no item has it; 4, 5, 9, 2 and 6 are not
+    assert found == [1, 0, UNKNOWN, 0, *[UNKNOWN] * 4]
+    assert oracle.spent == 8  # an unknown item costs as much
+    assert VaultOracle(LABELS, known=range(10)).answer(ids(5, 0)).tolist() == [9, 3]
+    assert "known" not in repr(oracle)
+
+
+@pytest.mark.parametrize("known", [(), (1, 1), (-1, 2)])
+def test_known_classes_that_are_none_are_refused(known: tuple[int, ...]) -> None:
+    with pytest.raises(InputError):
+        VaultOracle(LABELS, known=known)

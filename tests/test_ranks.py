@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from pauca.errors import InputError
-from pauca.metrics import aupr, auroc, cliffs_delta
+from pauca.metrics import aupr, auroc, cliffs_delta, false_acceptance
 
 values = st.lists(st.integers(-5, 5).map(float), min_size=1, max_size=20)
 
@@ -100,3 +100,22 @@ def test_the_interval_of_average_precision_is_symmetric_in_the_logit() -> None:
     for higher, lower in (([], [1.0]), ([1.0], []), ([math.nan], [1.0])):
         with pytest.raises(InputError):
             aupr(higher, lower)
+
+
+@settings(deadline=None, max_examples=60)
+@given(a=values, b=values, keep=st.sampled_from([0.05, 0.5, 0.8, 0.95, 1.0]))
+def test_false_acceptance_by_trying_every_threshold(
+    a: list[float], b: list[float], keep: float
+) -> None:
+    passing = [t for t in sorted(b) if sum(y <= t for y in b) >= keep * len(b) - 1e-9]
+    expected = sum(x <= passing[0] for x in a) / len(a)
+    assert false_acceptance(a, b, keep=keep) == pytest.approx(expected)
+
+
+def test_what_false_acceptance_refuses() -> None:
+    assert false_acceptance([2.0, 3.0], [1.0]) == 0
+    with pytest.raises(InputError):
+        false_acceptance([1.0], [])
+    for keep in (0.0, 1.5):
+        with pytest.raises(InputError, match="keep"):
+            false_acceptance([1.0], [1.0], keep=keep)

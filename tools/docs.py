@@ -272,6 +272,8 @@ METRICS = [
         "power",
         "corrections",
         "ranks",
+        "partitions",
+        "stop_rules",
     )
 ]
 """Order of docs/metrics.md; a module that is not named here is an error."""

@@ -1,7 +1,7 @@
 """Who knows the labels: a vault for simulation; a person answers through the session itself."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 import torch
@@ -10,7 +10,10 @@ from torch import Tensor
 from pauca.checks import check_ids, check_labels
 from pauca.errors import InputError
 
-__all__ = ["AbstractOracle", "VaultOracle"]
+__all__ = ["UNKNOWN", "AbstractOracle", "VaultOracle"]
+
+UNKNOWN = -1
+"""The answer "none of the known classes"."""
 
 
 class AbstractOracle(ABC):
@@ -26,7 +29,7 @@ class AbstractOracle(ABC):
             ids: int64 [k], distinct, of the pool.
 
         Returns:
-            int64 [k].
+            int64 [k]; ``UNKNOWN`` for an item of none of the classes that were asked about.
 
         Raises:
             InputError: an id that the oracle does not know, or one named twice in a call.
@@ -47,9 +50,12 @@ class VaultOracle(AbstractOracle):
 
     Args:
         labels: int64 [n], label of item i at row i; copied, so that later changes have no effect.
+        known: In an open pool, the labels that are classes of the task, in the order of their
+            numbers there: an item with ``known[k]`` is answered with k, any other with ``UNKNOWN``,
+            which costs as much. None where every label is a class.
 
     Raises:
-        InputError: not int64 [n], or a negative label.
+        InputError: not int64 [n], or a negative label; a known class named twice, or none.
     """
 
     __slots__ = ("_known", "_n", "_open")
@@ -58,9 +64,11 @@ class VaultOracle(AbstractOracle):
     _open: Callable[[Tensor], Tensor]
     _known: dict[int, None]
 
-    def __init__(self, labels: Tensor) -> None:
+    def __init__(self, labels: Tensor, known: Sequence[int] | None = None) -> None:
         check_labels(labels, _classes(labels), "the oracle's labels")
         hidden = labels.detach().cpu().clone()
+        if known is not None:
+            hidden = _renumbered(hidden, known)
         self._n = len(hidden)
         self._open = lambda ids: hidden[ids]
         self._known = {}
@@ -99,6 +107,17 @@ class VaultOracle(AbstractOracle):
             "a vault is neither copied nor pickled",
             todo="make the oracle where it is used, from the data set",
         )
+
+
+def _renumbered(labels: Tensor, known: Sequence[int]) -> Tensor:
+    """Each label's place among the known ones, or ``UNKNOWN``."""
+    classes = check_ids(torch.tensor(list(known), dtype=torch.int64), "the known classes")
+    if not len(classes):
+        raise InputError("no class is known", expected="at least one", got="none")
+    most = max(int(labels.max()) if len(labels) else 0, int(classes.max()))
+    places = torch.full((most + 1,), UNKNOWN, dtype=torch.int64)
+    places[classes] = torch.arange(len(classes))
+    return places[labels]
 
 
 def _classes(labels: Tensor) -> int:

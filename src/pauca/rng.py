@@ -19,7 +19,9 @@ from pauca.errors import InputError
 
 __all__ = ["StreamName", "Streams", "generator_from", "isolated", "split"]
 
-StreamName = Literal["split", "initial", "model", "strategy", "noise", "outputs", "analysis"]
+StreamName = Literal[
+    "split", "initial", "model", "strategy", "noise", "outputs", "analysis", "unknown", "watch"
+]
 _NAMES: tuple[str, ...] = get_args(StreamName)
 
 

@@ -1,12 +1,31 @@
 import math
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.metrics import average_precision_score, roc_auc_score
+from sklearn.neighbors import NearestCentroid, NearestNeighbors
+from torch import Tensor
 
-from pauca.analysis import class_overlap, energy, novelty_aupr, novelty_auroc, overlap_novelty
+from pauca.analysis import (
+    class_mean_distance,
+    class_overlap,
+    energy,
+    few_labels,
+    goodness_novelty,
+    label_thresholds,
+    labels_above,
+    low_confidence,
+    neighbour_distance,
+    novelty_aupr,
+    novelty_auroc,
+    novelty_measures,
+    overlap_novelty,
+)
 from pauca.errors import InputError
 from pauca.metrics import aupr, auroc
 from pauca.rng import generator_from
@@ -87,3 +106,117 @@ def test_aupr_of_each_score() -> None:
     assert found["flat"].mean == pytest.approx(1 / 3)
     with pytest.raises(InputError):
         novelty_aupr({"good": good}, unseen & False)
+
+
+@settings(deadline=None, max_examples=30)
+@given(seed=st.integers(0, 1000), dtype=st.sampled_from([torch.float32, torch.float64]))
+def test_scores_of_goodness_and_probabilities_by_plain_loops(seed: int, dtype: torch.dtype) -> None:
+    g = generator_from(seed)
+    goodness = 4 * torch.rand(7, 3, 2, generator=g, dtype=dtype)
+    theta = [1.5, 2.5]
+    counts = labels_above(goodness, theta)
+    probs = goodness.sum(2).softmax(1)
+    for i in range(7):
+        rows = goodness[i].tolist()
+        assert float(goodness_novelty(goodness)[i]) == pytest.approx(-max(map(sum, rows)))
+        by_layer = [sum(row[layer] > theta[layer] for row in rows) for layer in range(2)]
+        assert counts[i].tolist() == by_layer
+        assert float(few_labels(goodness, theta)[i]) == pytest.approx(-sum(by_layer) / 2)
+        assert float(low_confidence(probs)[i]) == pytest.approx(1 - max(probs[i].tolist()))
+    assert torch.equal(labels_above(goodness, 2.0), labels_above(goodness, [2.0, 2.0]))
+    assert isinstance(few_labels(goodness.numpy(), 2.0), np.ndarray)
+    # names of labels do not count
+    order = torch.randperm(3, generator=g)
+    by_goodness: tuple[Callable[[Tensor], Tensor], ...] = (
+        goodness_novelty,
+        lambda x: few_labels(x, theta),
+    )
+    for score in by_goodness:
+        torch.testing.assert_close(score(goodness[:, order]), score(goodness))
+
+
+@settings(deadline=None, max_examples=40)
+@given(seed=st.integers(0, 1000), n=st.integers(1, 40), keep=st.sampled_from([0.5, 0.9, 0.95, 1.0]))
+def test_the_right_label_passes_its_threshold_as_often_as_said(
+    seed: int, n: int, keep: float
+) -> None:
+    g = generator_from(seed)
+    goodness = torch.randint(0, 5, (n, 3, 2), generator=g).double()
+    labels = torch.randint(3, (n,), generator=g)
+    theta = label_thresholds(goodness, labels, keep=keep)
+    own = goodness[torch.arange(n), labels]
+    assert bool(((own > theta).sum(0) >= keep * n - 1e-9).all())
+    # and with any higher one it would pass too seldom
+    assert bool(((own > theta + 1e-9).sum(0) < keep * n + 1e-9).all())
+
+
+@settings(deadline=None, max_examples=25)
+@given(seed=st.integers(0, 1000), k=st.integers(1, 12), normalise=st.booleans())
+def test_distances_are_those_of_scikit_learn(seed: int, k: int, normalise: bool) -> None:
+    g = generator_from(seed)
+    x, known = (3 + torch.randn(size, 6, generator=g) for size in (9, 10))
+    labels = torch.randint(4, (10,), generator=g)
+    rows, held = (normalised(each) if normalise else each.numpy() for each in (x, known))
+    near = NearestNeighbors(n_neighbors=min(k, 10)).fit(held)
+    found = neighbour_distance(x, known, k=k, normalise=normalise)
+    np.testing.assert_allclose(found, near.kneighbors(rows)[0][:, -1], atol=2e-3)
+    centres = NearestCentroid().fit(known.numpy(), labels.numpy()).centroids_
+    apart = np.linalg.norm(x.numpy()[:, None] - centres, axis=2).min(1)
+    np.testing.assert_allclose(class_mean_distance(x, known, labels), apart, rtol=1e-4, atol=1e-4)
+    exact = neighbour_distance(x.double(), known.double(), k=k, normalise=normalise)
+    torch.testing.assert_close(found, exact.float(), atol=2e-3, rtol=1e-3)
+
+
+def test_a_labelled_item_is_at_no_distance_and_rotation_changes_nothing() -> None:
+    g = generator_from(3)
+    known = torch.randn(20, 5, generator=g, dtype=torch.float64)
+    labels = torch.arange(20) % 4
+    assert float(neighbour_distance(known, known, k=1).max()) < 1e-6
+    turn = torch.linalg.qr(torch.randn(5, 5, generator=g, dtype=torch.float64)).Q
+    x = torch.randn(8, 5, generator=g, dtype=torch.float64)
+    distances: tuple[Callable[[Tensor, Tensor], Tensor], ...] = (
+        lambda a, b: class_mean_distance(a, b, labels),
+        lambda a, b: neighbour_distance(a, b, normalise=False),
+        neighbour_distance,
+    )
+    for score in distances:
+        torch.testing.assert_close(score(x @ turn, known @ turn), score(x, known))
+
+
+def test_measures_of_novelty_against_scikit_learn() -> None:
+    g = generator_from(5)
+    unseen = torch.arange(90) >= 60
+    scores = {"good": unseen + torch.randn(90, generator=g), "flat": torch.zeros(90)}
+    found = novelty_measures(scores, unseen)
+    assert found["good"]["auroc"] == pytest.approx(roc_auc_score(unseen, scores["good"]))
+    assert found["good"]["aupr"] == pytest.approx(average_precision_score(unseen, scores["good"]))
+    border = scores["good"][~unseen].sort().values[56]  # 57 of 60 lie at it or below
+    caught = (scores["good"][unseen] <= border).double().mean()
+    assert found["good"]["fpr95"] == pytest.approx(float(caught))
+    assert found["flat"] == {"auroc": 0.5, "aupr": pytest.approx(1 / 3), "fpr95": 1.0}
+
+
+def test_scores_refuse_what_does_not_fit() -> None:
+    goodness, features = torch.ones(4, 3, 2), torch.ones(4, 5)
+    labels = torch.tensor([0, 1, 2, 0])
+    for wrong in (
+        lambda: goodness_novelty(goodness[0]),
+        lambda: goodness_novelty(goodness * math.nan),
+        lambda: labels_above(goodness, [1.0, 2.0, 3.0]),
+        lambda: label_thresholds(goodness, labels + 1),
+        lambda: label_thresholds(goodness, labels[:2]),
+        lambda: label_thresholds(goodness, labels, keep=0),
+        lambda: low_confidence(features),
+        lambda: class_mean_distance(features, features[:, :4], labels),
+        lambda: class_mean_distance(features, features, labels[:2]),
+        lambda: neighbour_distance(features, features[:0]),
+        lambda: neighbour_distance(features, features, k=0),
+        lambda: novelty_measures({"one": torch.zeros(3)}, torch.ones(3, dtype=torch.bool)),
+    ):
+        with pytest.raises(InputError):
+            wrong()
+
+
+def normalised(x: torch.Tensor) -> np.ndarray[Any, Any]:
+    rows: np.ndarray[Any, Any] = (x / x.norm(dim=1, keepdim=True)).numpy()
+    return rows

@@ -8,7 +8,7 @@ from torch import Generator, Tensor
 
 from pauca.data.dataset import Task
 from pauca.errors import CapabilityError, InputError, RunError, UnknownNameError, UsageError
-from pauca.learners import learners, make_learner
+from pauca.learners import LOGITS, learners, make_learner
 from pauca.learners.backprop import Backprop
 from pauca.nets import AbstractNet, make_net
 from pauca.rng import generator_from, split
@@ -357,3 +357,19 @@ def test_a_state_is_a_copy() -> None:
     for value in state["net"].values():
         value.zero_()
     assert _hash(learner.net) == before
+
+
+def test_logits_are_what_the_softmax_reads() -> None:
+    learner = _fit(_learner())
+    told = learner.outputs(_X, _IDS, needs=frozenset({"probs", LOGITS}))
+    with torch.no_grad():
+        plain = learner.net(_DATA.task.evaluate(_X, None))
+    torch.testing.assert_close(told.extras[LOGITS], plain)
+    torch.testing.assert_close(told.extras[LOGITS].softmax(1), told.mean_probs)
+    assert LOGITS not in learner.outputs(_X, _IDS).extras
+    both = learner.outputs(_X, _IDS, needs=_MEMBERS | {LOGITS}, generator=generator_from(1))
+    # the logarithm of a member's probabilities is its logits less a constant of the item
+    logs = both.probs.log()
+    mean = (logs - logs.mean(2, keepdim=True)).mean(0)
+    found = both.extras[LOGITS] - both.extras[LOGITS].mean(1, keepdim=True)
+    torch.testing.assert_close(found, mean, atol=1e-4, rtol=1e-4)

@@ -9,7 +9,7 @@ from torch import Generator, Tensor, nn
 
 from pauca.data.dataset import Dataset
 from pauca.errors import CapabilityError, InputError, UnknownNameError, UsageError
-from pauca.learners import learners, make_learner
+from pauca.learners import LOGITS, learners, make_learner
 from pauca.learners._softmax import softmax_regression
 from pauca.learners.companions import attach
 from pauca.learners.objective import AbstractObjective, Training
@@ -120,6 +120,17 @@ def test_where_there_is_no_other_class_no_plane_is_near() -> None:
     assert bool(told.extras["adversarial_deepfool"].isinf().all())
     assert bool(told.extras["adversarial_bim"].isinf().all())
     assert torch.equal(told.probs, torch.ones(1, 40, 1))
+
+
+@pytest.mark.parametrize("settings", [{}, _MLP], ids=["logistic", "mlp"])
+def test_logits_are_what_the_softmax_reads(settings: dict[str, Any]) -> None:
+    learner = trained(**settings)
+    needs = frozenset({"probs", LOGITS})
+    told = learner.outputs(_TABLE.train.x, torch.arange(40), needs=needs)
+    with torch.no_grad():
+        plain = learner.net(_TABLE.task.evaluate(_TABLE.train.x, None))
+    torch.testing.assert_close(told.extras[LOGITS], plain)
+    torch.testing.assert_close(told.extras[LOGITS].softmax(1), told.mean_probs)
 
 
 def test_features_of_mlp_are_its_hidden_layer() -> None:

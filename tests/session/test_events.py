@@ -5,7 +5,7 @@ import pytest
 
 from pauca.errors import DataError, InputError
 from pauca.session import State, fold
-from pauca.session.events import Asked, Event, Skipped, Told, Undone, from_json, to_json
+from pauca.session.events import Asked, Event, Rejected, Skipped, Told, Undone, from_json, to_json
 from pauca.session.ledger import Ledger
 from pauca.session.state import last_change
 
@@ -19,7 +19,7 @@ EVENTS: list[Event] = [
 ]
 
 
-@pytest.mark.parametrize("event", EVENTS)
+@pytest.mark.parametrize("event", [*EVENTS, Rejected(ids=(2, 9), unasked=(9,))])
 def test_events_survive_json(event: Event) -> None:
     text = json.dumps(to_json(event))
     assert from_json(json.loads(text), "here") == event
@@ -54,6 +54,57 @@ def test_the_state_by_hand() -> None:
     assert states[4].pending == (1,)
     assert states[5] == states[3]
     assert states[6] == State(pending=(3, 1, 2), initial=1, round=1)
+
+
+def test_a_rejected_item_is_answered_and_comes_back_with_a_class_or_an_undo() -> None:
+    events: list[Event] = [
+        *EVENTS[:3],
+        Rejected(ids=(1, 7), unasked=(7,)),
+        Told(ids=(7,), labels=(1,), unasked=(7,)),
+        Undone(event=4),
+        Undone(event=3),
+    ]
+    ledger = Ledger(8, 2)
+    for event in events:
+        ledger.append(event)
+    states = [fold(events[:count]) for count in range(len(events) + 1)]
+    assert ledger.state == states[-1]
+    assert states[3] == State(labelled={3: 0, 5: 1}, pending=(1, 2), initial=1, round=1)
+    assert states[4] == State(
+        labelled={3: 0, 5: 1},
+        pending=(2,),
+        initial=1,
+        round=1,
+        labels_round=1,
+        rejected=frozenset({1, 7}),
+    )
+    assert states[5].labelled == {3: 0, 5: 1, 7: 1}
+    assert states[5].rejected == {1}
+    assert states[6] == states[4]
+    assert states[7] == states[3]
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        Asked(ids=(1,), round=1, initial=False),
+        Skipped(ids=(1,)),
+        Rejected(ids=(1,), unasked=(1,)),
+        Rejected(ids=(3,), unasked=(3,)),
+        Rejected(ids=(2,), unasked=(2,)),
+        Rejected(ids=(6,), unasked=()),
+        Rejected(ids=(8,), unasked=(8,)),
+        Rejected(ids=(), unasked=()),
+    ],
+)
+def test_what_cannot_follow_a_rejection_is_refused(event: Event) -> None:
+    ledger = Ledger(8, 2)
+    for earlier in (*EVENTS[:3], Rejected(ids=(1,), unasked=())):
+        ledger.append(earlier)
+    state = ledger.state
+    with pytest.raises(InputError):
+        ledger.append(event)
+    assert ledger.state == state
 
 
 def test_stepping_is_folding() -> None:

@@ -2,13 +2,14 @@ import pytest
 import torch
 
 from pauca.errors import InputError
-from pauca.oracle import VaultOracle
+from pauca.oracle import UNKNOWN, VaultOracle
 from pauca.rng import Streams
 from pauca.session import Session, run
 from pauca.strategies import make_strategy
 from pauca.testing.fakes import FakeLearner, tiny_table_dataset
 
 DATA = tiny_table_dataset(60)
+LABELS = DATA.train.y
 
 
 def make(events: tuple[dict[str, object], ...] = ()) -> tuple[Session, VaultOracle]:
@@ -71,3 +72,37 @@ def test_bad_sizes_are_refused_at_once(k: int, budget: int, initial: int | None)
     with pytest.raises(InputError):
         run(session, oracle, k=k, budget=budget, initial=initial)
     assert session.events == ()
+
+
+def test_unknown_items_cost_budget_leave_the_pool_and_are_not_learned_from() -> None:
+    session, _ = make()
+    assert LABELS is not None
+    turns = list(run(session, VaultOracle(LABELS, known=(2, 0)), k=6, budget=24))
+    assert [turn.spent for turn in turns] == [6, 12, 18, 24]
+    asked = torch.cat([turn.ids for turn in turns])
+    answers = torch.cat([turn.labels for turn in turns])
+    assert len(torch.unique(asked)) == 24
+    truth = LABELS[asked]
+    assert answers.tolist() == [{2: 0, 0: 1, 1: UNKNOWN}[int(y)] for y in truth]
+    assert session.rejected.tolist() == sorted(asked[truth == 1].tolist())
+    assert session.labelled_ids.tolist() == sorted(asked[truth != 1].tolist())
+    assert session.train().examples == int((truth != 1).sum())
+    assert not set(session.remaining.tolist()) & set(asked.tolist())
+    rebuilt, _ = make(session.events)
+    assert rebuilt.state == session.state
+    assert rebuilt.ask(5).tolist() == session.ask(5).tolist()
+
+
+def test_a_query_of_unknown_items_alone_trains_anew_and_goes_on() -> None:
+    session, _ = make()
+    assert LABELS is not None
+    first = session.ask(6)
+    session.answer(first, LABELS[first])
+    fits = session.train()
+    second = session.ask(6)
+    session.answer(second, torch.full((6,), UNKNOWN))
+    assert session.train() is not fits  # as any other round
+    assert session.train().examples == fits.examples
+    session.undo()
+    assert set(session.pending.tolist()) == set(second.tolist())
+    assert session.rejected.tolist() == []

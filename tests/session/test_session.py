@@ -53,7 +53,7 @@ def test_a_session_from_start_to_empty_pool() -> None:
     assert LABELS is not None
     assert torch.equal(session.labels, LABELS)
     assert session.round == 2
-    with pytest.raises(InputError, match=r"nothing is left.*60 labelled, 0 pending and 0 skipped"):
+    with pytest.raises(InputError, match=r"nothing is left.*60 labelled, 0 rejected, 0 pending"):
         session.ask(1)
 
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from pauca.errors import InputError
+from pauca.oracle import UNKNOWN
 from pauca.rng import Streams
 from pauca.session import Session
 from pauca.strategies import make_strategy
@@ -35,14 +36,16 @@ class Users(RuleBasedStateMachine):
         self.labelled: dict[int, int] = {}
         self.pending: set[int] = set()
         self.skipped: set[int] = set()
-        self.past: list[tuple[dict[int, int], set[int], set[int], set[int]]] = []
+        self.rejected: set[int] = set()
+        self.past: list[tuple[dict[int, int], set[int], set[int], set[int], set[int]]] = []
         self.asked_since: set[int] = set()
 
     def free(self) -> set[int]:
-        return set(range(N)) - set(self.labelled) - self.pending - self.skipped
+        return set(range(N)) - set(self.labelled) - self.pending - self.skipped - self.rejected
 
     def remember(self) -> None:
-        self.past.append((dict(self.labelled), set(self.pending), set(self.skipped), set()))
+        held = (dict(self.labelled), set(self.pending), set(self.skipped), set(self.rejected))
+        self.past.append((*held, set()))
 
     @rule(k=st.integers(1, N + 1))
     def ask(self, k: int) -> None:
@@ -56,7 +59,7 @@ class Users(RuleBasedStateMachine):
         assert set(ids) <= free
         self.pending |= set(ids)
         # what was asked for stays pending when an earlier tell or skip is undone
-        for _, _, _, later in self.past:
+        for *_, later in self.past:
             later |= set(ids)
 
     @rule(data=st.data())
@@ -77,6 +80,7 @@ class Users(RuleBasedStateMachine):
         self.labelled |= dict(zip(ids, labels, strict=True))
         self.pending -= set(ids)
         self.skipped -= set(ids)
+        self.rejected -= set(ids)
 
     @precondition(lambda self: self.pending)
     @rule(data=st.data())
@@ -88,9 +92,45 @@ class Users(RuleBasedStateMachine):
         self.labelled |= dict(zip(ids, labels, strict=True))
         self.pending -= set(ids)
 
+    @rule(ids=st.lists(st.integers(-1, N), max_size=3))
+    def reject(self, ids: list[int]) -> None:
+        gone = set(self.labelled) | self.rejected
+        right = 0 < len(ids) == len(set(ids)) and all(0 <= i < N and i not in gone for i in ids)
+        if not right:
+            with pytest.raises(InputError):
+                self.session.reject(ids)
+            return
+        self.remember()
+        self.session.reject(ids)
+        self.rejected |= set(ids)
+        self.pending -= set(ids)
+        self.skipped -= set(ids)
+
+    @precondition(lambda self: self.pending)
+    @rule(data=st.data())
+    def answer_some_as_unknown(self, data: st.DataObject) -> None:
+        ids = data.draw(st.lists(st.sampled_from(sorted(self.pending)), min_size=1, unique=True))
+        said = data.draw(st.lists(st.integers(-1, C), min_size=len(ids), max_size=len(ids)))
+        if C in said:  # nothing is taken of an answer that is wrong in part
+            with pytest.raises(InputError):
+                self.session.answer(ids, said)
+            return
+        known = {i: y for i, y in zip(ids, said, strict=True) if y != UNKNOWN}
+        others = set(ids) - set(known)
+        if known:
+            self.remember()
+            self.labelled |= known
+            self.pending -= set(known)
+        if others:
+            self.remember()
+            self.rejected |= others
+            self.pending -= others
+        self.session.answer(ids, said)
+
     @rule(i=st.integers(-1, N))
     def skip(self, i: int) -> None:
-        if not 0 <= i < N or i in self.labelled or i in self.skipped:
+        gone = set(self.labelled) | self.skipped | self.rejected
+        if not 0 <= i < N or i in gone:
             with pytest.raises(InputError):
                 self.session.skip([i])
             return
@@ -106,7 +146,7 @@ class Users(RuleBasedStateMachine):
                 self.session.undo()
             return
         self.session.undo()
-        self.labelled, self.pending, self.skipped, later = self.past.pop()
+        self.labelled, self.pending, self.skipped, self.rejected, later = self.past.pop()
         self.pending |= later
 
     @rule()
@@ -126,6 +166,8 @@ class Users(RuleBasedStateMachine):
         )
         assert set(session.pending.tolist()) == self.pending
         assert set(session.skipped.tolist()) == self.skipped
+        assert set(session.rejected.tolist()) == self.rejected
+        assert session.spent == len(self.labelled) + len(self.rejected)
         assert set(session.remaining.tolist()) == self.free()
 
 

@@ -10,6 +10,13 @@ from pauca.analysis.connections import (
     weight_blocks,
 )
 from pauca.analysis.controls import Against, control_sets
+from pauca.analysis.discovery import (
+    Discovery,
+    Proposal,
+    discover,
+    divide,
+    silhouette,
+)
 from pauca.analysis.drive import DriveMatrix, Followed, drive_matrix
 from pauca.analysis.edits import Change, Edit, hold, push, scale, silence
 from pauca.analysis.ensembles import (
@@ -33,10 +40,18 @@ from pauca.analysis.inhibition import (
 from pauca.analysis.lesions import Dominance, LesionMatrix, dominance, lesion_matrix
 from pauca.analysis.matching import Match, match_units, matched_jaccard
 from pauca.analysis.novelty import (
+    class_mean_distance,
     class_overlap,
     energy,
+    few_labels,
+    goodness_novelty,
+    label_thresholds,
+    labels_above,
+    low_confidence,
+    neighbour_distance,
     novelty_aupr,
     novelty_auroc,
+    novelty_measures,
     overlap_novelty,
 )
 from pauca.analysis.nulls import (
@@ -106,6 +121,7 @@ __all__ = [
     "DefinedMean",
     "Dendrogram",
     "Detector",
+    "Discovery",
     "Dominance",
     "DriveMatrix",
     "Drives",
@@ -126,6 +142,7 @@ __all__ = [
     "Overlap",
     "Planted",
     "PowerRecord",
+    "Proposal",
     "PruningPoint",
     "Removal",
     "SeedStability",
@@ -143,6 +160,7 @@ __all__ = [
     "chance_jaccard",
     "choose_samples",
     "class_drives",
+    "class_mean_distance",
     "class_means",
     "class_overlap",
     "class_selectivity",
@@ -154,14 +172,18 @@ __all__ = [
     "d_prime",
     "dead_units",
     "dendrogram",
+    "discover",
+    "divide",
     "dominance",
     "draw_episodes",
     "drive_matrix",
     "energy",
+    "few_labels",
     "formation",
     "formations",
     "fraction_active",
     "gini",
+    "goodness_novelty",
     "group_contrast",
     "hold",
     "hoyer",
@@ -171,7 +193,10 @@ __all__ = [
     "jaccard_distances",
     "ks_mean",
     "ks_mean_members",
+    "label_thresholds",
+    "labels_above",
     "lesion_matrix",
+    "low_confidence",
     "mantel",
     "marchenko_pastur_edge",
     "match_units",
@@ -182,8 +207,10 @@ __all__ = [
     "mutual_information",
     "nearest_ensemble",
     "nearest_mean",
+    "neighbour_distance",
     "novelty_aupr",
     "novelty_auroc",
+    "novelty_measures",
     "null_distribution",
     "one_vs_rest",
     "order_units",
@@ -207,6 +234,7 @@ __all__ = [
     "shuffle_units",
     "silence",
     "silent_samples",
+    "silhouette",
     "split_half",
     "total_shared",
     "treves_rolls_lifetime",

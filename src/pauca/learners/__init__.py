@@ -1,6 +1,7 @@
 """Learners: train on labelled items, and say what they think of others."""
 
 from pauca.learners.base import (
+    LOGITS,
     AbstractLearner,
     Checkpoint,
     FitReport,
@@ -10,6 +11,7 @@ from pauca.learners.base import (
 )
 
 __all__ = [
+    "LOGITS",
     "AbstractLearner",
     "Checkpoint",
     "FitReport",

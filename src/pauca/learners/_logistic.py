@@ -11,7 +11,7 @@ from pauca.data.dataset import Task
 from pauca.errors import InputError
 from pauca.learners._softmax import softmax_regression
 from pauca.learners.attack import Attack
-from pauca.learners.base import AbstractLearner, FitReport, LabelInput, Progress
+from pauca.learners.base import LOGITS, AbstractLearner, FitReport, LabelInput, Progress
 from pauca.nets import AbstractNet
 from pauca.outputs import Outputs
 
@@ -57,7 +57,7 @@ class Logistic(AbstractLearner):
     @property
     def gives(self) -> frozenset[str]:
         """Probabilities, the rows as features, boundary distances."""
-        return frozenset({"probs", "features", *Attack.columns})
+        return frozenset({"probs", LOGITS, "features", *Attack.columns})
 
     @property
     def fitted(self) -> bool:
@@ -121,6 +121,8 @@ class Logistic(AbstractLearner):
                 extras[_DEEPFOOL] = _distances(
                     logits.clone(), self.net.get_parameter("head.weight").detach()
                 )
+            if LOGITS in needs:
+                extras[LOGITS] = logits.clone()
             return Outputs(
                 extras=extras,
                 ids=ids.to(self.device),

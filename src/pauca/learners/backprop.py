@@ -15,7 +15,7 @@ from pauca.checks import check_size
 from pauca.data.dataset import Task
 from pauca.errors import InputError
 from pauca.learners.attack import Attack
-from pauca.learners.base import FitReport, LabelInput, Progress, learners, weights_of
+from pauca.learners.base import LOGITS, FitReport, LabelInput, Progress, learners, weights_of
 from pauca.learners.objective import AbstractGradientLearner, AbstractObjective, Training, join
 from pauca.learners.training import (
     Objective,
@@ -160,9 +160,9 @@ class Backprop(AbstractGradientLearner):
 
     @property
     def gives(self) -> frozenset[str]:
-        """Probabilities, features, boundary distances; members with dropout and passes > 1."""
+        """Probabilities, logits, features, boundary distances; members with dropout, passes > 1."""
         members = {"members"} if self._stochastic and self.passes > 1 else set[str]()
-        return frozenset({"probs", "features", *Attack.columns, *members})
+        return frozenset({"probs", LOGITS, "features", *Attack.columns, *members})
 
     @property
     def fitted(self) -> bool:
@@ -283,6 +283,8 @@ class Backprop(AbstractGradientLearner):
 
         Members are ``passes`` fixed sets of dropout masks, drawn from the generator's present state
         without advancing it: blocks that are given the same generator meet the same members.
+        ``logits`` are what the softmax reads, [n, c]; their mean over members, where these are
+        asked for.
 
         Raises:
             CapabilityError: ``needs`` is not within ``gives``.
@@ -296,10 +298,14 @@ class Backprop(AbstractGradientLearner):
             told = [self._tell(part, masks, "features" in needs) for part in self._parts(x)]
         logits, features = zip(*told, strict=True)
         with torch.inference_mode(mode=False):  # plain tensors, that any later step may use
+            extras = self.attack.distances(self.net, self._parts(x), needs)
+            whole = torch.cat(logits, dim=1).float()
+            if LOGITS in needs:
+                extras[LOGITS] = whole.mean(0)
             return Outputs(
-                extras=self.attack.distances(self.net, self._parts(x), needs),
+                extras=extras,
                 ids=ids.to(self.device),
-                probs=torch.cat(logits, dim=1).float().log_softmax(-1).exp(),
+                probs=whole.log_softmax(-1).exp(),
                 features=torch.cat(features).clone() if "features" in needs else None,
             )
 

@@ -17,6 +17,7 @@ from pauca.outputs import Outputs
 from pauca.registry import Registry
 
 __all__ = [
+    "LOGITS",
     "AbstractLearner",
     "Checkpoint",
     "FitReport",
@@ -43,6 +44,9 @@ learners: Registry["AbstractLearner"] = Registry(
     complete=_complete,
 )
 """Every learner by name; a new file in pauca/learners/ that registers one is found by itself."""
+
+LOGITS = "logits"
+"""Extra column of a learner whose probabilities are a softmax: what that softmax reads, [n, c]."""
 
 LabelInput = Tensor | Literal["neutral", "absent"]
 """Which label a label-reading net is shown: int64 [n], or ``neutral`` (1/c each), or ``absent``."""

@@ -180,7 +180,7 @@ class Probe(AbstractGradientLearner):
 
     @property
     def gives(self) -> frozenset[str]:
-        """Probabilities, features, boundary distances; members with dropout and passes > 1."""
+        """Probabilities, logits, features, boundary distances; members with dropout, passes > 1."""
         return self._inner.gives
 
     @property

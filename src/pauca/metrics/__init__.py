@@ -17,6 +17,7 @@ from pauca.metrics.corrections import benjamini_hochberg, holm
 from pauca.metrics.curves import area_under_budget_curve, labels_to_reach
 from pauca.metrics.intervals import Interval, mean_interval, paired_difference
 from pauca.metrics.overlaps import overlap_matrix
+from pauca.metrics.partitions import adjusted_rand, kappa
 from pauca.metrics.penalties import Penalties, penalty_matrix
 from pauca.metrics.power import paired_power, repetitions_needed, smallest_effect
 from pauca.metrics.predictions import (
@@ -30,10 +31,20 @@ from pauca.metrics.predictions import (
     worst_group_accuracy,
 )
 from pauca.metrics.rank_tests import Friedman, Nemenyi, cliques, friedman, nemenyi
-from pauca.metrics.ranks import aupr, auroc, cliffs_delta
+from pauca.metrics.ranks import aupr, auroc, cliffs_delta, false_acceptance
 from pauca.metrics.savings import LabelSaving, Saving, label_saving
 from pauca.metrics.shares import ShareReached, labels_for_share
 from pauca.metrics.signed_ranks import SignedRanks, least_p, wilcoxon
+from pauca.metrics.stop_rules import (
+    Stop,
+    judge_stop,
+    stop_by_classification_change,
+    stop_by_confidence,
+    stop_by_ensemble_stability,
+    stop_by_max_uncertainty,
+    stop_by_overall_uncertainty,
+    stop_by_stable_predictions,
+)
 
 __all__ = [
     "Comparison",
@@ -48,7 +59,9 @@ __all__ = [
     "Saving",
     "ShareReached",
     "SignedRanks",
+    "Stop",
     "accuracy",
+    "adjusted_rand",
     "area_under_budget_curve",
     "aupr",
     "auroc",
@@ -63,9 +76,12 @@ __all__ = [
     "duplicate_rate",
     "ece",
     "evaluate",
+    "false_acceptance",
     "friedman",
     "holm",
     "jaccard",
+    "judge_stop",
+    "kappa",
     "label_saving",
     "labels_for_share",
     "labels_to_reach",
@@ -81,6 +97,12 @@ __all__ = [
     "reliability_curve",
     "repetitions_needed",
     "smallest_effect",
+    "stop_by_classification_change",
+    "stop_by_confidence",
+    "stop_by_ensemble_stability",
+    "stop_by_max_uncertainty",
+    "stop_by_overall_uncertainty",
+    "stop_by_stable_predictions",
     "wilcoxon",
     "wilson_interval",
     "worst_group_accuracy",

@@ -5,10 +5,11 @@ from typing import Any
 
 import numpy as np
 
+from pauca.checks import check_share
 from pauca.metrics.arrays import Floats, as_values, check_level
 from pauca.metrics.intervals import Interval
 
-__all__ = ["aupr", "auroc", "cliffs_delta"]
+__all__ = ["aupr", "auroc", "cliffs_delta", "false_acceptance"]
 
 
 def auroc(higher: Any, lower: Any, level: float = 0.95) -> Interval:
@@ -79,6 +80,26 @@ def aupr(higher: Any, lower: Any, level: float = 0.95) -> Interval:
     half = float(ndtri((1 + level) / 2)) / math.sqrt(len(a) * area * (1 - area))
     low, high = (float(expit(logit(area) + side * half)) for side in (-1, 1))
     return Interval(area, low, high, total, level, "logit")
+
+
+def false_acceptance(higher: Any, lower: Any, *, keep: float = 0.95) -> float:
+    """Share of ``higher`` let through by the threshold that lets through ``keep`` of ``lower``.
+
+    The threshold is the least value of ``lower`` at or below which at least that share of it lies;
+    what equals it passes. In [0, 1]; lower is better; known as FPR95 where novelty is scored.
+
+    Args:
+        higher: Scores of what should be held back, [m].
+        lower: Scores of what should pass, [n].
+        keep: In (0, 1].
+
+    Raises:
+        InputError: an empty group, NaN, or a share outside (0, 1].
+    """
+    a, b = as_values(higher, "higher"), as_values(lower, "lower")
+    check_share(keep, "keep")
+    threshold = np.sort(b)[math.ceil(keep * len(b) - 1e-9) - 1]
+    return float((a <= threshold).mean())
 
 
 def cliffs_delta(a: Any, b: Any) -> float:

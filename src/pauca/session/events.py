@@ -6,7 +6,7 @@ from typing import Any
 
 from pauca.errors import DataError
 
-__all__ = ["Asked", "Event", "Skipped", "Told", "Undone", "from_json", "to_json"]
+__all__ = ["Asked", "Event", "Rejected", "Skipped", "Told", "Undone", "from_json", "to_json"]
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,21 @@ class Skipped:
 
 
 @dataclass(frozen=True)
+class Rejected:
+    """Items were said to be of none of the known classes.
+
+    Args:
+        ids: Which.
+        unasked: Those among them that were not asked for.
+    """
+
+    ids: tuple[int, ...]
+    unasked: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class Undone:
-    """The last tell or skip was taken back.
+    """The last tell, rejection or skip was taken back.
 
     Args:
         event: Its place among the events, from 0.
@@ -61,11 +74,12 @@ class Undone:
     event: int
 
 
-Event = Asked | Told | Skipped | Undone
+Event = Asked | Told | Rejected | Skipped | Undone
 
 _KINDS: dict[str, type[Event]] = {
     "asked": Asked,
     "told": Told,
+    "rejected": Rejected,
     "skipped": Skipped,
     "undone": Undone,
 }

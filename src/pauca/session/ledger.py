@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from pauca.errors import InputError
-from pauca.session.events import Asked, Event, Skipped, Told, Undone
+from pauca.session.events import Asked, Event, Rejected, Skipped, Told, Undone
 from pauca.session.state import Book, State, last_change
 
 __all__ = ["Ledger"]
@@ -40,10 +40,10 @@ class Ledger:
         """Let the event enter, or refuse it and stay as it was.
 
         Raises:
-            InputError: an id outside the pool or named twice, an item labelled already, a label
-                outside the task, sizes that differ, nothing to undo.
+            InputError: an id outside the pool or named twice, an item labelled or rejected already,
+                a label outside the task, sizes that differ, nothing to undo.
         """
-        self._check(event)
+        self.check(event)
         self._log.append(event)
         self._state = None
         if isinstance(event, Undone):
@@ -55,7 +55,12 @@ class Ledger:
         """Those among these items that are not pending."""
         return tuple(i for i in ids if i not in self._book.pending)
 
-    def _check(self, event: Event) -> None:
+    def check(self, event: Event) -> None:
+        """Refuse an event that cannot come next; nothing changes.
+
+        Raises:
+            InputError: as ``append``.
+        """
         if isinstance(event, Undone):
             self._check_undone(event)
             return
@@ -66,6 +71,8 @@ class Ledger:
             self._check_asked(event)
         if isinstance(event, Skipped):
             self._check_skipped(event)
+        if isinstance(event, Rejected):
+            self._check_rejected(event)
 
     def _check_items(self, ids: Sequence[int]) -> None:
         if not ids:
@@ -104,8 +111,8 @@ class Ledger:
 
     def _check_asked(self, event: Asked) -> None:
         for i in event.ids:
-            if i in self._book.pending or i in self._book.skipped:
-                raise InputError(f"item {i} is pending or skipped already")
+            if i in self._book.pending or i in self._book.skipped or i in self._book.rejected:
+                raise InputError(f"item {i} is pending, skipped or rejected already")
         if event.round != self._book.round:
             raise InputError("a round is out of order", expected=self._book.round, got=event.round)
 
@@ -113,14 +120,30 @@ class Ledger:
         for i in event.ids:
             if i in self._book.skipped:
                 raise InputError(f"item {i} is skipped already")
+            self._check_not_rejected(i)
+
+    def _check_rejected(self, event: Rejected) -> None:
+        for i in event.ids:
+            self._check_not_rejected(i)
+        if event.unasked != self.unasked(event.ids):
+            raise InputError("what was not asked for is not so recorded", got=event.unasked)
+
+    def _check_not_rejected(self, i: int) -> None:
+        if i in self._book.rejected:
+            raise InputError(
+                f"item {i} is rejected already",
+                todo="undo the rejection, or tell its class: that takes it back too",
+            )
 
     def _check_undone(self, event: Undone) -> None:
         place = last_change(self._log)
         if place is None:
             raise InputError(
-                "there is nothing to undo", expected="a tell or a skip before", got="none"
+                "there is nothing to undo",
+                expected="a tell, a rejection or a skip before",
+                got="none",
             )
         if event.event != place:
             raise InputError(
-                "only the last tell or skip is undone", expected=place, got=event.event
+                "only the last tell, rejection or skip is undone", expected=place, got=event.event
             )

@@ -19,8 +19,8 @@ class Answered:
     Args:
         round: Number of the round that is now under way.
         ids: What was asked for, int64 [k].
-        labels: What was answered, int64 [k].
-        spent: Labelled items so far.
+        labels: What was answered, int64 [k]; ``UNKNOWN`` where no known class fits.
+        spent: Answers so far: items labelled or rejected.
     """
 
     round: int
@@ -41,7 +41,7 @@ def run(
         session: Where to ask.
         oracle: Who answers.
         k: Items a round, >= 1; the last round may be smaller.
-        budget: Labelled items to end with.
+        budget: Answers to end with.
         initial: Items of the first round, while nothing is labelled; ``k`` if None.
     """
     check_count(k, "k", least=1)
@@ -53,14 +53,12 @@ def run(
 def _turns(
     session: Session, oracle: AbstractOracle, k: int, budget: int, first: int
 ) -> Iterator[Answered]:
-    while (spent := len(session.state.labelled)) < budget:
+    while (spent := session.spent) < budget:
         ids = session.pending[: budget - spent]
         if not len(ids):
             if not len(session.remaining):
                 return
-            ids = session.ask(min(k if spent else first, budget - spent))
+            ids = session.ask(min(k if session.state.labelled else first, budget - spent))
         labels = oracle.answer(ids)
-        session.tell(ids, labels)
-        yield Answered(
-            round=session.round, ids=ids, labels=labels, spent=len(session.state.labelled)
-        )
+        session.answer(ids, labels)
+        yield Answered(round=session.round, ids=ids, labels=labels, spent=session.spent)

@@ -11,9 +11,10 @@ from torch import Tensor
 from pauca.checks import check_count
 from pauca.errors import InputError
 from pauca.learners.base import AbstractLearner, FitReport, Progress
+from pauca.oracle import UNKNOWN
 from pauca.outputs import Outputs
 from pauca.rng import Streams
-from pauca.session.events import Asked, Skipped, Told, Undone, from_json, to_json
+from pauca.session.events import Asked, Rejected, Skipped, Told, Undone, from_json, to_json
 from pauca.session.ledger import Ledger
 from pauca.session.reading import Reader
 from pauca.session.state import State, last_change
@@ -35,7 +36,7 @@ class Session:
     The items are numbered by their row in the pool, from 0.
 
     A training sees the labelled items in the order of their ids, so that it matters what was
-    labelled, not when. Its random stream is named by the round in which the labels last changed,
+    labelled, not when. Its random stream is named by the round of the last answer,
     that of a choice by the round under way.
 
     Args:
@@ -124,11 +125,21 @@ class Session:
         return _ints(sorted(self.state.skipped))
 
     @property
+    def rejected(self) -> Tensor:
+        """Items said to be of none of the known classes, in increasing order, int64."""
+        return _ints(sorted(self.state.rejected))
+
+    @property
+    def spent(self) -> int:
+        """Answers paid for: items labelled or rejected."""
+        return len(self.state.labelled) + len(self.state.rejected)
+
+    @property
     def remaining(self) -> Tensor:
-        """Items that can be asked for: not labelled, pending or skipped; increasing, int64."""
+        """Items that can be asked for: not labelled, rejected, pending or skipped; increasing."""
         free = torch.ones(self.n, dtype=torch.bool)
         state = self.state
-        free[_ints([*state.labelled, *state.pending, *state.skipped])] = False
+        free[_ints([*state.labelled, *state.rejected, *state.pending, *state.skipped])] = False
         return free.nonzero()[:, 0]
 
     def ask(self, k: int) -> Tensor:
@@ -179,7 +190,7 @@ class Session:
 
         Args:
             ids: int64 [k >= 1], distinct, of the pool, not labelled yet. Items that were not asked
-                for are recorded as such; a skipped item is no longer skipped.
+                for are recorded as such; a skipped or rejected item is so no longer.
             labels: int64 [k], classes of the task.
 
         Raises:
@@ -189,11 +200,51 @@ class Session:
         told = Told(ids=items, labels=_whole(labels, "labels"), unasked=self._ledger.unasked(items))
         self._ledger.append(told)
 
+    def reject(self, ids: Tensor | Sequence[int]) -> None:
+        """Say that items are of none of the known classes.
+
+        They leave the pool, count as answered, and are kept in ``rejected``; no training reads
+        them, not as unlabelled items either.
+
+        Args:
+            ids: int64 [k >= 1], distinct, of the pool, neither labelled nor rejected.
+
+        Raises:
+            InputError: anything else.
+        """
+        items = _whole(ids, "ids")
+        self._ledger.append(Rejected(ids=items, unasked=self._ledger.unasked(items)))
+
+    def answer(self, ids: Tensor | Sequence[int], answers: Tensor | Sequence[int]) -> None:
+        """Take an oracle's answers: tell the classes, reject what is ``UNKNOWN``.
+
+        Where both occur these are two events, first the classes; nothing changes unless everything
+        is right.
+
+        Args:
+            ids: As in ``tell``.
+            answers: int64 [k], classes of the task or ``UNKNOWN``.
+
+        Raises:
+            InputError: as ``tell`` and ``reject``.
+        """
+        items, said = _whole(ids, "ids"), _whole(answers, "answers")
+        if len(items) != len(said) or len(set(items)) != len(items):
+            self.tell(items, said)  # which refuses it in the right words
+        fits = [(i, y) for i, y in zip(items, said, strict=True) if y != UNKNOWN]
+        others = tuple(i for i, y in zip(items, said, strict=True) if y == UNKNOWN)
+        if others:
+            self._ledger.check(Rejected(ids=others, unasked=self._ledger.unasked(others)))
+        if fits or not others:
+            self.tell([i for i, _ in fits], [y for _, y in fits])
+        if others:
+            self.reject(others)
+
     def skip(self, ids: Tensor | Sequence[int]) -> None:
         """Set items aside: they are not asked for again, unless the skip is undone.
 
         Args:
-            ids: int64 [k >= 1], distinct, of the pool, neither labelled nor skipped.
+            ids: int64 [k >= 1], distinct, of the pool, neither labelled, rejected nor skipped.
 
         Raises:
             InputError: anything else.
@@ -201,7 +252,7 @@ class Session:
         self._ledger.append(Skipped(ids=_whole(ids, "ids")))
 
     def undo(self) -> dict[str, Any]:
-        """Take back the last tell or skip; what had been asked for is pending again.
+        """Take back the last tell, rejection or skip; what had been asked for is pending again.
 
         Returns:
             The event that was taken back.
@@ -245,7 +296,7 @@ class Session:
         unlabelled = None
         if self.learner.reads_unlabelled:
             free = torch.ones(self.n, dtype=torch.bool)
-            free[_ints(ids)] = False
+            free[_ints([*ids, *state.rejected])] = False
             unlabelled = self.x[free]
         report = self.learner.fit(
             self.x[_ints(ids)],
@@ -308,9 +359,9 @@ class Session:
         state = self.state
         return InputError(
             "nothing is left to ask for",
-            expected="an item that is not labelled, pending or skipped",
-            got=f"{len(state.labelled)} labelled, {len(state.pending)} pending and "
-            f"{len(state.skipped)} skipped of {self.n}",
+            expected="an item that is not labelled, rejected, pending or skipped",
+            got=f"{len(state.labelled)} labelled, {len(state.rejected)} rejected, "
+            f"{len(state.pending)} pending and {len(state.skipped)} skipped of {self.n}",
             todo="answer what is pending, undo a skip, or end the session",
         )
 

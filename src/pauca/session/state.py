@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from pauca.session.events import Asked, Event, Skipped, Told, Undone
+from pauca.session.events import Asked, Event, Rejected, Skipped, Told, Undone
 
 __all__ = ["Book", "State", "fold", "last_change", "standing"]
 
@@ -15,12 +15,13 @@ class State:
 
     Args:
         labelled: Class of each labelled item.
-        pending: Items asked for and neither labelled nor skipped since, in the order of asking.
+        pending: Items asked for and not answered since, in the order of asking.
         skipped: Items set aside.
         round: How often the strategy has chosen: the number of the round under way.
         initial: How often the initial strategy has chosen.
-        labels_round: The round in which the labels last changed: it names the random stream that
-            a training on these labels draws from, whenever it takes place.
+        labels_round: The round of the last answer, a rejection too: it names the random stream
+            that a training on these labels draws from, whenever it takes place.
+        rejected: Items said to be of none of the known classes.
     """
 
     labelled: Mapping[int, int] = field(default_factory=lambda: MappingProxyType({}))
@@ -29,6 +30,7 @@ class State:
     round: int = 0
     initial: int = 0
     labels_round: int = 0
+    rejected: frozenset[int] = frozenset()
 
 
 def fold(events: Iterable[Event]) -> State:
@@ -36,7 +38,7 @@ def fold(events: Iterable[Event]) -> State:
     return Book.of(events).state()
 
 
-def standing(log: Sequence[Event]) -> list[tuple[int, Asked | Told | Skipped]]:
+def standing(log: Sequence[Event]) -> list[tuple[int, Asked | Told | Rejected | Skipped]]:
     """What happened and was not undone, each with its place in the log."""
     undone = {event.event for event in log if isinstance(event, Undone)}
     return [
@@ -47,7 +49,7 @@ def standing(log: Sequence[Event]) -> list[tuple[int, Asked | Told | Skipped]]:
 
 
 def last_change(log: Sequence[Event]) -> int | None:
-    """Place of the last tell or skip that was not undone, or None."""
+    """Place of the last tell, rejection or skip that was not undone, or None."""
     changes = (place for place, event in standing(log) if not isinstance(event, Asked))
     return max(changes, default=None)
 
@@ -63,6 +65,7 @@ class Book:
         round: As in ``State``.
         initial: As in ``State``.
         labels_round: As in ``State``.
+        rejected: As in ``State``.
     """
 
     labelled: dict[int, int] = field(default_factory=dict)
@@ -71,6 +74,7 @@ class Book:
     round: int = 0
     initial: int = 0
     labels_round: int = 0
+    rejected: set[int] = field(default_factory=set)
 
     @classmethod
     def of(cls, events: Iterable[Event]) -> "Book":
@@ -89,9 +93,10 @@ class Book:
             round=self.round,
             initial=self.initial,
             labels_round=self.labels_round,
+            rejected=frozenset(self.rejected),
         )
 
-    def write(self, event: Asked | Told | Skipped) -> None:
+    def write(self, event: Asked | Told | Rejected | Skipped) -> None:
         """What the event changes."""
         if isinstance(event, Asked):
             self.pending.update(dict.fromkeys(event.ids))
@@ -103,6 +108,10 @@ class Book:
         if isinstance(event, Skipped):
             self.skipped.update(event.ids)
             return
-        self.labelled.update(zip(event.ids, event.labels, strict=True))
         self.skipped.difference_update(event.ids)
         self.labels_round = self.round
+        if isinstance(event, Rejected):
+            self.rejected.update(event.ids)
+            return
+        self.rejected.difference_update(event.ids)
+        self.labelled.update(zip(event.ids, event.labels, strict=True))

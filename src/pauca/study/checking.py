@@ -10,6 +10,7 @@ from pauca.data import Dataset, Split, Task
 from pauca.errors import DataError, PaucaError, UsageError
 from pauca.rng import Streams
 from pauca.session import BEFORE_LABELS
+from pauca.study.openset import known_classes, restricted_task
 from pauca.study.plan import accompanied, learner_of, strategy_of
 from pauca.study.pool import made_pool
 from pauca.study.settings import Active, Emergence, Pool, StudySettings
@@ -30,7 +31,7 @@ def check_study(settings: StudySettings, dataset: Dataset) -> None:
     """
     _check_data(settings, dataset)
     if settings.active is not None:
-        _check_active(settings.active, dataset)
+        _check_active(settings, settings.active, dataset)
     for choice in _all_learners(settings):
         with _on(choice, dataset):
             learner_of(choice, dataset.task, _HERE)
@@ -115,14 +116,39 @@ def _told(pool: Pool) -> str:
     )
 
 
-def _check_active(active: Active, dataset: Dataset) -> None:
+def _check_active(settings: StudySettings, active: Active, dataset: Dataset) -> None:
+    task = _known_task(settings, active, dataset.task)
     for choice in active.strategies:
         with _on(choice, dataset):
             strategy = strategy_of(choice)
-            learner = accompanied(active.learner, strategy, dataset, _HERE)
+            learner = accompanied(active.learner, strategy, task, _HERE)
             strategy.check_needs(learner.gives, f"learner {learner.name!r}")
     with _on(active.initial_strategy, dataset):
         strategy_of(active.initial_strategy).check_needs(BEFORE_LABELS, "a pool without labels")
+
+
+def _known_task(settings: StudySettings, active: Active, task: Task) -> Task:
+    """The task that strategies and learner meet.
+
+    Raises:
+        UsageError: an unknown class that the data set does not have, or too few that are known.
+    """
+    unknown, place = active.pool.unknown, "section [active.pool], key 'unknown'"
+    if unknown is None:
+        return task
+    named = [] if isinstance(unknown, int) else [class_number(k, task, place) for k in unknown]
+    if len(set(named)) < len(named):
+        raise UsageError("a class is named twice", got=repr(unknown), where=place)
+    number = unknown if isinstance(unknown, int) else len(named)
+    if task.c - number < 2:
+        raise UsageError(
+            "too few classes are known",
+            expected=f"at most {task.c - 2} unknown of {task.c}, so that two can be told apart",
+            got=number,
+            where=place,
+        )
+    known = known_classes(task, active.pool, Streams(settings.seed))
+    return task if known is None else restricted_task(task, known)
 
 
 @contextmanager

@@ -74,6 +74,7 @@ def _spec(kind: str, settings: Mapping[str, Any]) -> RunSpec:
 def _active(active: Active | None) -> Iterator[tuple[int, dict[str, Any]]]:
     if active is None:
         return
+    more = {key: value for key, value in active.model_dump().items() if key in active.later}
     for repetition in range(active.repetitions):
         for strategy in active.strategies:
             yield (
@@ -86,6 +87,7 @@ def _active(active: Active | None) -> Iterator[tuple[int, dict[str, Any]]]:
                     "query": active.query,
                     "budget": active.budget,
                     "pool": active.pool.model_dump(),
+                    **more,
                 },
             )
 
@@ -153,10 +155,10 @@ def strategy_of(choice: Mapping[str, Any]) -> AbstractStrategy:
 
 
 def accompanied(
-    choice: Mapping[str, Any], strategy: AbstractStrategy, dataset: Dataset, device: str
+    choice: Mapping[str, Any], strategy: AbstractStrategy, task: Task, device: str
 ) -> AbstractLearner:
     """A new learner, with the companion that the strategy wants."""
-    learner = learner_of(choice, dataset.task, device)
+    learner = learner_of(choice, task, device)
     return attach(strategy.companion, learner, strategy.companion_settings)
 
 

@@ -228,6 +228,13 @@ def _check_sense(settings: StudySettings, where: str) -> None:
             todo="take one of them out" if "name" in settings.data else 'say, name = "digits"',
         )
     active = settings.active
+    if active is not None and active.discovery is not None and active.pool.unknown is None:
+        raise UsageError(
+            "there is nothing to discover: every class is known, so no item is ever rejected",
+            expected="classes that are unknown",
+            where=f"{where}, section [active.discovery]",
+            todo="set `unknown` in [active.pool], or leave the section out",
+        )
     if active is not None and active.budget < active.initial:
         raise UsageError(
             "the budget is smaller than the initial set",

@@ -1,14 +1,22 @@
 """What a study is: frozen settings whose keys, types and ranges are checked."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+)
 
 __all__ = [
     "FEATURES",
     "UNTRAINED",
     "Active",
+    "Discovery",
     "Emergence",
     "Models",
     "Pool",
@@ -38,10 +46,36 @@ Chosen = Annotated[Any, AfterValidator(_chosen)]
 """A dictionary: ``name``, and the settings of what it names."""
 
 
+def _classes(value: Any) -> int | list[int | str] | None:
+    """How many classes, or which."""
+    if value is None or (type(value) is int and value >= 1):
+        return value
+    listed = value if isinstance(value, list | tuple) else []
+    fits = all(isinstance(k, str) or (type(k) is int and k >= 0) for k in listed)
+    if not listed or not fits or len(set(listed)) < len(listed):
+        raise ValueError("how many classes (>= 1), or a list of different ones by name or number")
+    return list(listed)
+
+
 class _Frozen(BaseModel):
-    """Never changes, knows its keys, converts nothing."""
+    """Never changes, knows its keys, converts nothing.
+
+    Class attributes:
+        later: Settings that came after studies had been run: at their defaults they are not written
+            down, so that those studies and their cells keep their names.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    later: ClassVar[frozenset[str]] = frozenset()
+
+    @model_serializer(mode="wrap")
+    def _lean(self, whole: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        fields = type(self).model_fields
+        return {
+            key: value
+            for key, value in whole(self).items()
+            if key not in self.later or getattr(self, key) != fields[key].default
+        }
 
 
 class Pool(_Frozen):
@@ -56,12 +90,34 @@ class Pool(_Frozen):
         redundancy: Share of the items that are replaced by copies of others, in [0, 1).
         noise: Probability of a wrong answer, one of the other classes at random, in [0, 1). It is
             the item's: whoever asks, and however often, is told the same.
+        unknown: Classes that the task does not have though the pool holds them, listed by name or
+            number, or so many drawn in every repetition. Asked about one, the oracle answers "none
+            of the known", which costs a label like any answer; a wrong answer may be one of them.
     """
 
+    later = frozenset({"unknown"})
+
+    unknown: Annotated[Any, AfterValidator(_classes)] = None
     size: Count | None = None
     imbalance: Annotated[float, Field(ge=1, allow_inf_nan=False)] = 1.0
     redundancy: Annotated[float, Field(ge=0, lt=1)] = 0.0
     noise: Annotated[float, Field(ge=0, lt=1)] = 0.0
+
+
+class Discovery(_Frozen):
+    """New categories proposed from what was rejected, once the budget is spent.
+
+    Args:
+        least: Rejected items from which groups are looked for.
+        method: How they are grouped: ``agglomerative`` or ``k-means``.
+        most: Groups at most.
+        exemplars: Items of a group that a person looks at to name it or to turn it down.
+    """
+
+    least: Annotated[int, Field(ge=2)] = 20
+    method: Literal["agglomerative", "k-means"] = "agglomerative"
+    most: Count = 8
+    exemplars: Count = 5
 
 
 class Active(_Frozen):
@@ -79,7 +135,13 @@ class Active(_Frozen):
         pool: What is done to the training items.
         upper_bound: Whether the learner is trained on all labels of the pool too, with as many
             optimiser steps as its settings say.
+        stop_set: So many items of the pool at random, on which rules of when to stop read what the
+            learner says each round; 0 for none.
+        follow: Whether sparsity and ensembles are measured each round, on test items.
+        discovery: New categories among rejected items; none if left out.
     """
+
+    later = frozenset({"stop_set", "follow", "discovery"})
 
     repetitions: Count = 5
     strategies: Annotated[list[Chosen], Field(min_length=1)]
@@ -90,6 +152,9 @@ class Active(_Frozen):
     learner: Chosen
     pool: Pool = Pool()
     upper_bound: bool = False
+    stop_set: Annotated[int, Field(ge=0, le=1000)] = 0
+    follow: bool = False
+    discovery: Discovery | None = None
 
 
 class Models(_Frozen):

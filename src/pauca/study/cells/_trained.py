@@ -87,6 +87,10 @@ class AbstractTrained(AbstractCell):
         """The items used of a split, all of them; streams are given for the training split."""
         return split
 
+    def tested(self, dataset: Dataset, settings: Mapping[str, Any]) -> Split:
+        """What it is measured on, before ``part``: the test split."""
+        return tested(dataset.test, dataset.name)
+
     @abstractmethod
     def look(self, desk: Desk, trained: Trained) -> Looked:
         """Everything but the predictions."""
@@ -103,7 +107,7 @@ class AbstractTrained(AbstractCell):
         began = perf_counter()
         report = self._train(desk, learner, train, streams)
         ended = perf_counter()
-        test = self.part(tested(dataset.test, dataset.name), settings, None)
+        test = self.part(self.tested(dataset, settings), settings, None)
         probs = predictions(learner, test, streams.generator("analysis", 0))
         looked = self.look(desk, Trained(learner, dataset, train, test, probs, streams))
         record = {

@@ -11,15 +11,19 @@ from typing import Any
 import numpy as np
 import torch
 
-from pauca.data import Dataset, Split
+from pauca.data import Dataset
 from pauca.errors import DataError
 from pauca.learners import AbstractLearner
-from pauca.oracle import VaultOracle
+from pauca.oracle import UNKNOWN, VaultOracle
 from pauca.rng import Streams
 from pauca.session import Session
 from pauca.study.cells.base import AbstractCell, Desk, cells
+from pauca.study.discoveries import Rejected, discovered
 from pauca.study.evaluate import measure, npz, predictions
+from pauca.study.following import Snapshot, Watch
 from pauca.study.memory import Peak
+from pauca.study.novelties import novelty
+from pauca.study.openset import opened, so_far
 from pauca.study.plan import accompanied, strategy_of
 from pauca.study.pool import made_pool
 
@@ -34,7 +38,8 @@ class Active(AbstractCell):
     """Round t: train on all labels so far, measure on the test split, ask, be answered.
 
     The first round trains on the initial set, the last one asks for nothing. The test split is read
-    here alone, and nothing that is learned or asked depends on it.
+    here alone, and nothing that is learned or asked depends on it. Of an open pool the learner
+    knows some classes only; an item of another one, once asked for, costs a label and is rejected.
     """
 
     kind = "active"
@@ -67,27 +72,47 @@ class _Game:
         self.desk, self.rounds = desk, rounds
         self.dataset: Dataset = desk.dataset()
         self.streams = Streams(settings["study_seed"], settings["repetition"])
-        pool = made_pool(self.dataset.train, self.dataset.task.c, settings["pool"], self.streams)
-        strategy = strategy_of(settings["strategy"])
-        self.learner: AbstractLearner = accompanied(
-            settings["learner"], strategy, self.dataset, settings["device"]
-        )
+        self.world = opened(self.dataset, settings["pool"], self.streams)
+        pool = self.world.pool
+        if pool.y is None:
+            raise DataError("the pool has no labels to answer with", where=self.dataset.name)
         kept = desk.run.rounds
-        if kept and self.learner.carries_state:
-            self.learner.load_state(_unpacked(desk.blob(_state_name(len(kept) - 1))))
-        self.session = Session(
-            pool.x,
-            self.learner,
+        self.session = self._session(kept)
+        self.learner: AbstractLearner = self.session.learner
+        self.oracle = VaultOracle(pool.y, self.world.known)
+        self.seen = _Seen(pool.x)
+        self.seen.add([*self.session.labelled_ids.tolist(), *self.session.rejected.tolist()])
+        self.watch = Watch(
+            self.world, settings.get("stop_set", 0), settings.get("follow", False), self.streams
+        )
+        self.before = self._looked_before(kept)
+
+    def _session(self, kept: Sequence[Mapping[str, Any]]) -> Session:
+        """As it stood after these rounds, with the state that a learner goes on from."""
+        settings = self.desk.settings
+        strategy = strategy_of(settings["strategy"])
+        learner = accompanied(settings["learner"], strategy, self.world.task, settings["device"])
+        if kept and learner.carries_state:
+            learner.load_state(_unpacked(self.desk.blob(_state_name(len(kept) - 1))))
+        return Session(
+            self.world.pool.x,
+            learner,
             strategy,
             streams=self.streams,
             events=_events(kept),
             initial_strategy=strategy_of(settings["initial_strategy"]),
         )
-        if pool.y is None:
-            raise DataError("the pool has no labels to answer with", where=self.dataset.name)
-        self.oracle = VaultOracle(pool.y)
-        self.known = _Known(pool.x)
-        self.known.add(self.session.labelled_ids.tolist())
+
+    def _looked_before(self, kept: Sequence[Mapping[str, Any]]) -> Snapshot | None:
+        """The last model that was kept, trained once more where its weights were not."""
+        if not kept or not self.watch.looks:
+            return None
+        if self.learner.carries_state:
+            return self.watch.look(self.learner, len(kept) - 1)
+        last = {**kept[-1], "asked": [], "answers": []}
+        past = self._session([*kept[:-1], last])
+        past.train()
+        return self.watch.look(past.learner, len(kept) - 1)
 
     def play(self, t: int) -> None:
         """One round, kept at its end."""
@@ -95,18 +120,23 @@ class _Game:
         record: dict[str, Any] = {"round": t}
         if t == 0:
             ids, labels = self._asked(settings["initial"])
-            self.known.add(ids)
+            self.seen.add(ids)
             record |= {"initial": ids, "initial_answers": labels}
+            self._check_initial()
+            if self.world.known is not None:
+                record["known"] = list(self.world.known)
         memory: dict[str, Any] = {}
         times, peak = [perf_counter()], Peak(settings["device"])
         report = self.session.train(lambda part: self.desk.report((t + part) / self.rounds))
         times.append(perf_counter())
         memory["train"] = peak.grown()
         record |= {
-            "labels": len(self.session.labelled_ids),
+            "labels": self.session.spent,
             "metrics": self._metrics(t),
             "steps": report.steps,
             "companion_steps": report.companion_steps,
+            **self._watched(t),
+            **self._open(t),
         }
         times.append(perf_counter())
         blobs = self._state(t)
@@ -124,7 +154,7 @@ class _Game:
         record |= {
             "asked": asked,
             "answers": answers,
-            "duplicates": self.known.add(asked),
+            "duplicates": self.seen.add(asked),
             "seconds": {"train": train, "query": query, "evaluate": evaluate},
             "memory": memory,
         }
@@ -134,13 +164,68 @@ class _Game:
     @property
     def _left(self) -> int:
         """Labels that may still be spent."""
-        return int(self.desk.settings["budget"]) - len(self.session.labelled_ids)
+        return int(self.desk.settings["budget"]) - self.session.spent
 
     def _asked(self, k: int) -> tuple[list[int], list[int]]:
         ids = self.session.ask(k)
         labels = self.oracle.answer(ids)
-        self.session.tell(ids, labels)
+        self.session.answer(ids, labels)
         return ids.tolist(), labels.tolist()
+
+    def _check_initial(self) -> None:
+        if not self.session.state.labelled:
+            raise DataError(
+                "no item of the initial set is of a known class",
+                expected="at least one to learn from",
+                got=f"{self.session.spent} of unknown classes",
+                todo="raise `initial`, or leave more classes known",
+            )
+
+    def _watched(self, t: int) -> dict[str, Any]:
+        """What rules of when to stop read, and ensembles, where these are asked for."""
+        if not self.watch.looks:
+            return {}
+        now, before = self.watch.look(self.learner, t), self.before
+        self.before = now
+        answered = torch.cat([self.session.labelled_ids, self.session.rejected])
+        return self.watch.record(now, before, answered, same_units=self.learner.carries_state)
+
+    def _open(self, t: int) -> dict[str, Any]:
+        """What was asked of an open pool, and whether the learner notices what it does not know."""
+        world, session = self.world, self.session
+        if world.known is None:
+            return {}
+        learned = (world.pool.x[session.labelled_ids], session.labels)
+        found = {
+            **so_far(len(session.labels), len(session.rejected), world.pool, world.known),
+            "novelty": novelty(
+                self.learner,
+                learned,
+                world.test,
+                world.strange,
+                self.streams.generator("watch", 3),
+                self.streams.generator("watch", 4, t),
+            ),
+        }
+        record: dict[str, Any] = {"openset": found}
+        if "discovery" in self.desk.settings and t + 1 == self.rounds:
+            record["discovery"] = self._discovery(learned, t)
+        return record
+
+    def _discovery(self, learned: tuple[torch.Tensor, torch.Tensor], t: int) -> dict[str, Any]:
+        ids, pool = self.session.rejected, self.world.pool
+        assert pool.y is not None
+        return discovered(
+            self.learner,
+            Rejected(ids, pool.x[ids], pool.y[ids]),
+            learned,
+            self.dataset,
+            self.world,
+            self.desk.settings,
+            # one start for both trainings: they differ in the names alone
+            [self.streams.generator("model", t, 1) for _ in range(2)]
+            + [self.streams.generator("watch", 5)],
+        )
 
     def _pictures(self, ids: Sequence[int], answers: Sequence[int]) -> dict[str, bytes]:
         """The items themselves, where they are images, or features of images."""
@@ -150,11 +235,13 @@ class _Game:
             return {}
         pool = made_pool(source.train, source.task.c, settings["pool"], self.streams)
         items = pool.x[torch.tensor(ids)].numpy()
-        return {"picks.npz": npz({"items": items, "answers": np.array(answers)})}
+        known = self.world.known
+        named = [y if known is None or y == UNKNOWN else known[y] for y in answers]
+        return {"picks.npz": npz({"items": items, "answers": np.array(named)})}
 
     def _metrics(self, t: int) -> dict[str, float]:
-        test = _test(self.dataset)
-        return measure(test, predictions(self.learner, test, self.streams.generator("analysis", t)))
+        test, generator = self.world.test, self.streams.generator("analysis", t)
+        return measure(test, predictions(self.learner, test, generator))
 
     def _state(self, t: int) -> dict[str, bytes]:
         """What a learner that goes on from its last training needs after a kill."""
@@ -165,8 +252,8 @@ class _Game:
         return {_state_name(t): file.getvalue()}
 
 
-class _Known:
-    """Items that were labelled, to notice those that come again."""
+class _Seen:
+    """Items that were answered, to notice those that come again."""
 
     def __init__(self, x: torch.Tensor) -> None:
         self._x = x
@@ -180,12 +267,6 @@ class _Known:
             known += item in self._seen
             self._seen.add(item)
         return known / len(ids) if ids else None
-
-
-def _test(dataset: Dataset) -> Split:
-    if dataset.test is None:
-        raise DataError("the data set has no test split", where=dataset.name)
-    return dataset.test
 
 
 def _state_name(t: int) -> str:
@@ -210,4 +291,10 @@ def _turn(
     ids: Sequence[int], labels: Sequence[int], t: int, *, initial: bool
 ) -> Iterator[dict[str, Any]]:
     yield {"kind": "asked", "ids": list(ids), "round": t, "initial": initial}
-    yield {"kind": "told", "ids": list(ids), "labels": list(labels), "unasked": []}
+    told = [i for i, y in zip(ids, labels, strict=True) if y != UNKNOWN]
+    if told:
+        classes = [y for y in labels if y != UNKNOWN]
+        yield {"kind": "told", "ids": told, "labels": classes, "unasked": []}
+    rejected = [i for i, y in zip(ids, labels, strict=True) if y == UNKNOWN]
+    if rejected:
+        yield {"kind": "rejected", "ids": rejected, "unasked": []}

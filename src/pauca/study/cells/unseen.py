@@ -1,16 +1,14 @@
 """The cell of kind ``unseen``: a learner that never saw one category, and is shown it."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
-
-import torch
 
 from pauca.data import Dataset, Split, Task
 from pauca.rng import Streams
 from pauca.study.cells._trained import AbstractTrained, Looked, Trained, labels_of, tested
 from pauca.study.cells.base import Desk, cells
 from pauca.study.emergence.unseen import look_at
+from pauca.study.openset import restricted, restricted_task
 
 __all__ = ["Unseen", "without"]
 
@@ -32,10 +30,9 @@ class Unseen(AbstractTrained):
 
     def part(self, split: Split, settings: Mapping[str, Any], streams: Streams | None) -> Split:
         """The items of the other classes, renumbered."""
-        y, left_out = labels_of(split, settings["data"].get("name", "")), settings["left_out"]
-        kept = split.take((y != left_out).nonzero().squeeze(1))
-        labels = y[y != left_out]
-        return replace(kept, y=labels - (labels > left_out).to(torch.int64))
+        y = labels_of(split, settings["data"].get("name", ""))
+        c = max(int(y.max()), settings["left_out"]) + 1
+        return restricted(split, [k for k in range(c) if k != settings["left_out"]])
 
     def look(self, desk: Desk, trained: Trained) -> Looked:
         """Whether the category left out has an ensemble, and whether it is noticed."""
@@ -54,5 +51,4 @@ class Unseen(AbstractTrained):
 
 def without(task: Task, left_out: int) -> Task:
     """The task of the other classes, renumbered in their order."""
-    names = tuple(name for k, name in enumerate(task.classes) if k != left_out)
-    return replace(task, classes=names)
+    return restricted_task(task, [k for k in range(task.c) if k != left_out])
