@@ -92,9 +92,10 @@ def test_false_acceptance_by_trying_every_threshold(
 def test_what_novelty_measures_refuse() -> None:
     assert average_precision([2.0, 3.0], [1.0]) == 1
     assert false_acceptance([2.0, 3.0], [1.0]) == 0
-    for wrong in (lambda: average_precision([], [1.0]), lambda: false_acceptance([1.0], [])):
-        with pytest.raises(InputError):
-            wrong()
+    for measure in (average_precision, false_acceptance):
+        for a, b in (([], [1.0]), ([1.0], [])):
+            with pytest.raises(InputError):
+                measure(a, b)
     for keep in (0.0, 1.5):
         with pytest.raises(InputError, match="keep"):
             false_acceptance([1.0], [1.0], keep=keep)

@@ -116,13 +116,14 @@ def test_what_a_stop_costs_and_spares() -> None:
 def test_what_is_out_of_range_is_refused() -> None:
     with pytest.raises(InputError, match="infinite"):
         stop_by_confidence([math.inf])
-    for wrong in (
+    wrongs: list[Callable[[], object]] = [
         lambda: stop_by_confidence([], drops=0),
         lambda: stop_by_stable_predictions([], threshold=1.5),
         lambda: stop_by_ensemble_stability([], window=0),
         lambda: stop_by_max_uncertainty([], threshold=-1),
         lambda: stop_by_classification_change([], share=2),
         lambda: stop_by_classification_change([], rounds=0),
-    ):
+    ]
+    for wrong in wrongs:
         with pytest.raises(InputError):
             wrong()

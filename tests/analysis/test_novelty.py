@@ -1,4 +1,5 @@
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, roc_auc_score
 from sklearn.neighbors import NearestCentroid, NearestNeighbors
+from torch import Tensor
 
 from pauca.analysis import (
     class_mean_distance,
@@ -114,7 +116,8 @@ def test_scores_of_goodness_and_probabilities_by_plain_loops(seed: int, dtype: t
     assert isinstance(few_labels(goodness.numpy(), 2.0), np.ndarray)
     # names of labels do not count
     order = torch.randperm(3, generator=g)
-    for score in (goodness_novelty, lambda x: few_labels(x, theta)):
+    same: list[Callable[[Tensor], Tensor]] = [goodness_novelty, lambda x: few_labels(x, theta)]
+    for score in same:
         torch.testing.assert_close(score(goodness[:, order]), score(goodness))
 
 
@@ -157,11 +160,12 @@ def test_a_labelled_item_is_at_no_distance_and_rotation_changes_nothing() -> Non
     assert float(neighbour_distance(known, known, k=1).max()) < 1e-6
     turn = torch.linalg.qr(torch.randn(5, 5, generator=g, dtype=torch.float64)).Q
     x = torch.randn(8, 5, generator=g, dtype=torch.float64)
-    for score in (
+    same: list[Callable[[Tensor, Tensor], Tensor]] = [
         lambda a, b: class_mean_distance(a, b, labels),
         lambda a, b: neighbour_distance(a, b, normalise=False),
         neighbour_distance,
-    ):
+    ]
+    for score in same:
         torch.testing.assert_close(score(x @ turn, known @ turn), score(x, known))
 
 
@@ -199,5 +203,5 @@ def test_scores_refuse_what_does_not_fit() -> None:
             wrong()
 
 
-def normalised(x: torch.Tensor) -> np.ndarray[Any, Any]:
+def normalised(x: torch.Tensor) -> Any:
     return (x / x.norm(dim=1, keepdim=True)).numpy()

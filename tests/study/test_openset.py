@@ -30,7 +30,8 @@ from tests.study.test_cells import done, replayed, timeless
 
 WARM = {"name": "fake", "warm": True}
 SMALL: dict[str, Any] = {"net": "mlp", "net_params": {"widths": [16]}, "steps": 60}
-EVERYTHING = {
+Kept = list[tuple[Run, Mapping[str, bytes]]]
+EVERYTHING: dict[str, Any] = {
     "active__pool": {"unknown": 1},
     "active__stop_set": 25,
     "active__follow": True,
@@ -65,6 +66,7 @@ def test_a_restricted_split_holds_the_known_items_renumbered() -> None:
     assert torch.equal(found.x, dataset.train.x[rows])
     assert found.y is not None
     assert found.y.tolist() == [(1, 4).index(int(dataset.train.y[i])) for i in rows]
+    assert found.groups is not None
     assert torch.equal(found.groups, dataset.train.groups[rows])
     assert restricted_task(dataset.task, (1, 4)).classes == ("bar 1", "bar 4")
     with pytest.raises(DataError, match="no labels"):
@@ -85,7 +87,7 @@ def test_a_world_has_every_test_item_once() -> None:
     assert dataset.test.y is not None
     assert world.known == (1, 2, 4)
     assert world.strange.y is not None
-    assert sorted(world.strange.y.unique().tolist()) == [0, 3]
+    assert sorted(set(world.strange.y.tolist())) == [0, 3]
     assert len(world.test) + len(world.strange) == len(dataset.test)
     assert torch.equal(world.pool.x, dataset.train.x)  # unknown items are in the pool
     closed = opened(dataset, {}, Streams(0))
@@ -94,21 +96,21 @@ def test_a_world_has_every_test_item_once() -> None:
 
 
 @pytest.fixture(scope="module", params=[{"name": "fake"}, WARM], ids=["cold", "warm"])
-def runs(request: pytest.FixtureRequest) -> list[tuple[Run, Mapping[str, bytes]]]:
+def runs(request: pytest.FixtureRequest) -> Kept:
     store = done(study(**EVERYTHING, active__learner=request.param, active__upper_bound=True))
-    found = []
+    found: Kept = []
     for run in store.runs():
         blobs = {name: store.blob(run.spec.id, name) for name in store.blobs(run.spec.id)}
         found.append((run, blobs))
     return found
 
 
-def active(runs: list[tuple[Run, Mapping[str, bytes]]]) -> list[Run]:
+def active(runs: Kept) -> list[Run]:
     return [run for run, _ in runs if run.spec.kind == "active"]
 
 
 def test_the_budget_counts_unknown_items_and_answers_are_right(
-    runs: list[tuple[Run, Mapping[str, bytes]]],
+    runs: Kept,
 ) -> None:
     y = tiny_image_dataset().train.y
     assert y is not None
@@ -132,7 +134,7 @@ def test_the_budget_counts_unknown_items_and_answers_are_right(
 
 
 def test_metrics_and_novelty_are_those_of_a_learner_trained_by_hand(
-    runs: list[tuple[Run, Mapping[str, bytes]]],
+    runs: Kept,
 ) -> None:
     dataset = tiny_image_dataset()
     run = active(runs)[1]
@@ -164,7 +166,7 @@ def test_metrics_and_novelty_are_those_of_a_learner_trained_by_hand(
 
 
 def test_the_upper_bound_learns_all_that_is_known(
-    runs: list[tuple[Run, Mapping[str, bytes]]],
+    runs: Kept,
 ) -> None:
     dataset = tiny_image_dataset()
     bounds = [run for run, _ in runs if run.spec.kind == "bound"]
@@ -183,15 +185,13 @@ def test_the_upper_bound_learns_all_that_is_known(
 
 
 @pytest.mark.parametrize("rounds", [0, 1, 2, 3])
-def test_a_cell_that_was_cut_off_keeps_the_same(
-    runs: list[tuple[Run, Mapping[str, bytes]]], rounds: int
-) -> None:
+def test_a_cell_that_was_cut_off_keeps_the_same(runs: Kept, rounds: int) -> None:
     for run, blobs in runs[:2]:
         assert timeless(replayed(run, blobs, rounds)) == timeless(run)
 
 
 def test_pictures_of_an_open_pool_have_the_names_of_the_data_set(
-    runs: list[tuple[Run, Mapping[str, bytes]]],
+    runs: Kept,
 ) -> None:
     y = tiny_image_dataset().train.y
     assert y is not None
@@ -203,7 +203,7 @@ def test_pictures_of_an_open_pool_have_the_names_of_the_data_set(
 
 
 def test_discovery_stands_in_the_last_round_alone(
-    runs: list[tuple[Run, Mapping[str, bytes]]],
+    runs: Kept,
 ) -> None:
     for run in active(runs):
         assert ["discovery" in record for record in run.rounds] == [False, False, False, True]
@@ -225,7 +225,7 @@ def test_discovery_against_a_training_by_hand() -> None:
     strange = [i for i in range(60, 140) if int(world.pool.y[i]) not in known]
     ids = torch.tensor(strange)
     rejected = Rejected(ids, world.pool.x[ids], world.pool.y[ids])
-    settings = {
+    settings: dict[str, Any] = {
         "discovery": {"least": 5, "method": "k-means", "most": 4, "exemplars": 3},
         "learner": {"name": "backprop", **SMALL},
         "device": "cpu",
