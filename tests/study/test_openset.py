@@ -30,7 +30,8 @@ from tests.study.test_cells import done, replayed, timeless
 
 WARM = {"name": "fake", "warm": True}
 SMALL: dict[str, Any] = {"net": "mlp", "net_params": {"widths": [16]}, "steps": 60}
-EVERYTHING = {
+Kept = list[tuple[Run, Mapping[str, bytes]]]
+EVERYTHING: dict[str, Any] = {
     "active__pool": {"unknown": 1},
     "active__stop_set": 25,
     "active__follow": True,
@@ -95,7 +96,7 @@ def test_a_world_has_every_test_item_once() -> None:
 
 
 @pytest.fixture(scope="module", params=[{"name": "fake"}, WARM], ids=["cold", "warm"])
-def runs(request: pytest.FixtureRequest) -> list[tuple[Run, Mapping[str, bytes]]]:
+def runs(request: pytest.FixtureRequest) -> Kept:
     store = done(study(**EVERYTHING, active__learner=request.param, active__upper_bound=True))
     found: list[tuple[Run, Mapping[str, bytes]]] = []
     for run in store.runs():
@@ -104,12 +105,12 @@ def runs(request: pytest.FixtureRequest) -> list[tuple[Run, Mapping[str, bytes]]
     return found
 
 
-def active(runs: list[tuple[Run, Mapping[str, bytes]]]) -> list[Run]:
+def active(runs: Kept) -> list[Run]:
     return [run for run, _ in runs if run.spec.kind == "active"]
 
 
 def test_the_budget_counts_unknown_items_and_answers_are_right(
-    runs: list[tuple[Run, Mapping[str, bytes]]],
+    runs: Kept,
 ) -> None:
     y = tiny_image_dataset().train.y
     assert y is not None
@@ -133,7 +134,7 @@ def test_the_budget_counts_unknown_items_and_answers_are_right(
 
 
 def test_metrics_and_novelty_are_those_of_a_learner_trained_by_hand(
-    runs: list[tuple[Run, Mapping[str, bytes]]],
+    runs: Kept,
 ) -> None:
     dataset = tiny_image_dataset()
     run = active(runs)[1]
@@ -165,7 +166,7 @@ def test_metrics_and_novelty_are_those_of_a_learner_trained_by_hand(
 
 
 def test_the_upper_bound_learns_all_that_is_known(
-    runs: list[tuple[Run, Mapping[str, bytes]]],
+    runs: Kept,
 ) -> None:
     dataset = tiny_image_dataset()
     bounds = [run for run, _ in runs if run.spec.kind == "bound"]
@@ -184,15 +185,13 @@ def test_the_upper_bound_learns_all_that_is_known(
 
 
 @pytest.mark.parametrize("rounds", [0, 1, 2, 3])
-def test_a_cell_that_was_cut_off_keeps_the_same(
-    runs: list[tuple[Run, Mapping[str, bytes]]], rounds: int
-) -> None:
+def test_a_cell_that_was_cut_off_keeps_the_same(runs: Kept, rounds: int) -> None:
     for run, blobs in runs[:2]:
         assert timeless(replayed(run, blobs, rounds)) == timeless(run)
 
 
 def test_pictures_of_an_open_pool_have_the_names_of_the_data_set(
-    runs: list[tuple[Run, Mapping[str, bytes]]],
+    runs: Kept,
 ) -> None:
     y = tiny_image_dataset().train.y
     assert y is not None
@@ -204,7 +203,7 @@ def test_pictures_of_an_open_pool_have_the_names_of_the_data_set(
 
 
 def test_discovery_stands_in_the_last_round_alone(
-    runs: list[tuple[Run, Mapping[str, bytes]]],
+    runs: Kept,
 ) -> None:
     for run in active(runs):
         assert ["discovery" in record for record in run.rounds] == [False, False, False, True]

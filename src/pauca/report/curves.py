@@ -1,7 +1,8 @@
 """Learning curves: a measure against labels spent, with its interval over repetitions."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -59,14 +60,24 @@ class CurvesRecord:
 
 
 def points(series: Series, metric: str = "accuracy") -> dict[int, dict[int, float]]:
-    """{repetition: {labels spent: value}} of every round that is there."""
+    """{repetition: {labels spent: value}} of every round that is there.
+
+    Args:
+        series: Of a group of kind active.
+        metric: Name of a measure of the predictions, or the way to another number of a record, such
+            as ``follow/layer1/hoyer``.
+    """
+    way = metric.split("/") if "/" in metric else ["metrics", metric]
     return {
-        repetition: {
-            int(record["labels"]): number((record.get("metrics") or {}).get(metric))
-            for record in run.rounds
-        }
+        repetition: {int(record["labels"]): _value(record, way) for record in run.rounds}
         for repetition, run in series.runs
     }
+
+
+def _value(record: Any, way: Sequence[str]) -> float:
+    for step in way:
+        record = record.get(step) if isinstance(record, Mapping) else None
+    return number(record)
 
 
 def curves_record(group: Group, metric: str = "accuracy") -> CurvesRecord:

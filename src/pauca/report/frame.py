@@ -25,9 +25,11 @@ COLUMNS = (
 )
 """Columns of the table. ``series`` is the strategy (kind active) or the model (kind model);
 ``metric`` is a measure's own name, or ``seconds.train``, ``memory.query.host`` (MiB), ``steps``,
-``companion_steps``, ``hoyer.<layer>.neutral``."""
+``companion_steps``, ``hoyer.<layer>.neutral``, ``openset.precision``,
+``openset.novelty.<score>.auroc``, ``stopping.kappa``, ``follow.<layer>.selective.size``,
+``discovery.adjusted_rand``."""
 
-_MEASURED = ("metrics", "hoyer", "silent", "seconds", "memory")
+_MEASURED = ("metrics", "hoyer", "silent", "openset", "stopping", "follow", "seconds", "memory")
 
 
 def study_frame(view: StudyView) -> pd.DataFrame:
@@ -60,6 +62,10 @@ def measures(record: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
         if isinstance(values, Mapping) and values:
             prefix = "" if part == "metrics" else part
             yield from flatten(values, prefix).items()
+    discovery = record.get("discovery")
+    if isinstance(discovery, Mapping):
+        told = {key: value for key, value in discovery.items() if key != "proposals"}
+        yield from flatten(told, "discovery").items()
     for name in ("steps", "companion_steps"):
         if name in record:
             yield name, record[name]

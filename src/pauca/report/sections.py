@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from markupsafe import Markup
 
 from pauca.report.areas import AreasRecord, areas_record, draw_areas
+from pauca.report.comparison.arriving import arriving_tables, followed_pictures
 from pauca.report.comparison.blocks import upper_bound
 from pauca.report.comparison.weigh import Across, across_section, within
 from pauca.report.courses import Course, courses, draw_goodness, draw_told
@@ -63,14 +64,16 @@ def _active(
     tables = (
         areas_table(areas, weighed.ranks),
         *weighed.tables,
+        *arriving_tables(group),
         cost_table(group),
         measures_table(group),
     )
     pictures = tuple(_active_pictures(group, areas, full, key)) if drawn else ()
+    followed = tuple(followed_pictures(group, key)) if drawn else ()
     return Section(
         f"Strategies compared: {group.title}",
         _active_lead(group),
-        (*pictures, *weighed.pictures),
+        (*pictures, *weighed.pictures, *followed),
         tuple(table for table in tables if table is not None),
     )
 

@@ -78,7 +78,8 @@ def scores(
         found["energy"] = energy(told.extras[LOGITS])
     if told.features is not None and known.features is not None:
         found["class-mean"] = class_mean_distance(told.features, known.features, y)
-        found["neighbour"] = neighbour_distance(told.features, known.features)
+        # the nearest one: with few labels of a class a further neighbour is of another class
+        found["neighbour"] = neighbour_distance(told.features, known.features, k=1)
     if len(torch.unique(y)) > 1:
         found |= _by_units(learner.activations(x), learner.activations(seen), y, learner.task.c)
     return {name: score.cpu() for name, score in found.items()}

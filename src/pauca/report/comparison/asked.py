@@ -36,6 +36,7 @@ __all__ = [
 
 PICKS = "picks.npz"
 """Name under which a run keeps pictures of what it asked for first."""
+_NONE = "none"
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,8 @@ class AskedRow:
 
     Args:
         label: Of the strategy.
-        balance: Entropy of the classes asked for over that of equal shares, in [0, 1].
+        balance: Entropy of the classes asked for over that of equal shares, in [0, 1]; of an open
+            pool, of the known ones.
         duplicates: Share of what was asked that equals an item labelled before, in [0, 1].
     """
 
@@ -164,7 +166,7 @@ class Picks:
     Args:
         label: Of the strategy.
         items: uint8 [k, channels, h, w].
-        answers: Their labels, [k].
+        answers: Their labels, [k]; below 0 for one that is of no known class.
         repetition: Which one.
     """
 
@@ -207,7 +209,8 @@ def draw_picks(picks: Sequence[Picks], classes: Sequence[str]) -> Figure:
                 sheet[top : top + high, left : left + wide] = _colours(item)
                 if named:
                     at = (left + wide / 2, top - 0.06 * high)
-                    axes.text(*at, plain(classes[answer]), ha="center", va="bottom", fontsize=7)
+                    name = classes[answer] if answer >= 0 else _NONE
+                    axes.text(*at, plain(name), ha="center", va="bottom", fontsize=7)
         axes.imshow(sheet, interpolation="nearest")
         places = [(row + 1) * step[0] - high / 2 for row in range(len(picks))]
         axes.set_yticks(places, [short(each.label, 24) for each in picks])
@@ -230,7 +233,9 @@ def _asked(run: Run) -> list[int]:
 
 
 def _balance(run: Run, classes: int) -> float:
-    answers = [int(y) for record in run.rounds for y in record.get("answers") or ()]
+    answers = [int(y) for record in run.rounds for y in record.get("answers") or () if y >= 0]
+    known = run.rounds[0].get("known") if run.rounds else None
+    classes = classes if known is None else len(known)
     if not answers or classes < 2:
         return math.nan
     return class_entropy(answers, classes) / math.log(classes)

@@ -140,6 +140,8 @@ class _Game:
         }
         times.append(perf_counter())
         blobs = self._state(t)
+        record |= self._discovery(t)
+        times.append(perf_counter())
         peak = Peak(settings["device"])
         asked: list[int] = []
         answers: list[int] = []
@@ -150,12 +152,15 @@ class _Game:
             memory["query"] = peak.grown()
         if t == 0 and settings["repetition"] == 0 and asked:
             blobs |= self._pictures(asked[:_SHOWN], answers[:_SHOWN])
-        train, evaluate, query = (b - a for a, b in pairwise(times))
+        train, evaluate, discovery, query = (b - a for a, b in pairwise(times))
+        seconds = {"train": train, "query": query, "evaluate": evaluate}
+        if "discovery" in record:
+            seconds["discovery"] = discovery
         record |= {
             "asked": asked,
             "answers": answers,
             "duplicates": self.seen.add(asked),
-            "seconds": {"train": train, "query": query, "evaluate": evaluate},
+            "seconds": seconds,
             "memory": memory,
         }
         self.desk.keep(record, blobs)
@@ -207,15 +212,16 @@ class _Game:
                 self.streams.generator("watch", 4, t),
             ),
         }
-        record: dict[str, Any] = {"openset": found}
-        if "discovery" in self.desk.settings and t + 1 == self.rounds:
-            record["discovery"] = self._discovery(learned, t)
-        return record
+        return {"openset": found}
 
-    def _discovery(self, learned: tuple[torch.Tensor, torch.Tensor], t: int) -> dict[str, Any]:
-        ids, pool = self.session.rejected, self.world.pool
+    def _discovery(self, t: int) -> dict[str, Any]:
+        """New classes among what was rejected, in the last round, where they are asked for."""
+        if "discovery" not in self.desk.settings or t + 1 < self.rounds:
+            return {}
+        ids, pool, session = self.session.rejected, self.world.pool, self.session
+        learned = (pool.x[session.labelled_ids], session.labels)
         assert pool.y is not None
-        return discovered(
+        found = discovered(
             self.learner,
             Rejected(ids, pool.x[ids], pool.y[ids]),
             learned,
@@ -226,6 +232,7 @@ class _Game:
             [self.streams.generator("model", t, 1) for _ in range(2)]
             + [self.streams.generator("watch", 5)],
         )
+        return {"discovery": found}
 
     def _pictures(self, ids: Sequence[int], answers: Sequence[int]) -> dict[str, bytes]:
         """The items themselves, where they are images, or features of images."""

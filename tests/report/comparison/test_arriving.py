@@ -1,0 +1,220 @@
+"""Tables and pictures of what is seen while labels arrive, from made-up records."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from pauca.metrics import judge_stop
+from pauca.report.comparison.arriving import (
+    RULES,
+    arriving_tables,
+    discovery_table,
+    followed_pictures,
+    novelty_table,
+    openset_table,
+    stop_rows,
+    stop_table,
+)
+from pauca.report.comparison.asked import asked_rows
+from pauca.report.curves import points
+from pauca.report.frame import study_frame
+from pauca.report.page import build_page
+from pauca.report.view import Group, read_study
+from pauca.store import MemoryStore
+from tests.report.studies import Plan, active, meta
+
+PLAN = Plan(repetitions=3, rounds=6)
+ROUNDS = range(PLAN.rounds)
+KAPPA = [None, 0.5, 0.995, 0.995, 0.995, 1.0]
+CHANGED = [None, 0.3, 0.2, 0.1, 0.0, 0.0]
+
+
+def opened(repetition: int, t: int) -> dict[str, Any]:
+    novelty = {"max-softmax": {"auroc": 0.7 + 0.01 * repetition, "aupr": 0.4, "fpr95": 0.8}}
+    return {
+        "openset": {
+            "labelled": 10 + 5 * t,
+            "rejected": 10 + 10 * t,
+            "precision": 0.4 + 0.1 * repetition,
+            "recall": 0.25,
+            "novelty": novelty,
+        }
+    }
+
+
+def stopping(repetition: int, t: int) -> dict[str, Any]:
+    return {
+        "stopping": {
+            "confidence": 0.5 + 0.05 * t,
+            "uncertainty": 0.5 - 0.1 * t,
+            "max_uncertainty": 0.9,
+            "changed": CHANGED[t],
+            "kappa": KAPPA[t],
+        }
+    }
+
+
+def followed(repetition: int, t: int) -> dict[str, Any]:
+    rule = {"size": 10.0 + t, "sharing": 0.5, "matched": None if t == 0 else 0.1 * t}
+    return {
+        "follow": {"layer1": {"hoyer": 0.6, "selective": rule}, "layer2": {"hoyer": 0.7}},
+        "ensembles": {"layer1": {"selective": [1, 2, 3]}},
+    }
+
+
+def discovery(repetition: int, t: int) -> dict[str, Any]:
+    if t + 1 < PLAN.rounds:
+        return {}
+    part = {"classes": 10, "accuracy": 0.8, "accuracy_known": 0.9, "accuracy_new": 0.7}
+    return {
+        "discovery": {
+            "rejected": 60,
+            "categories": 4,
+            "groups": 3 + repetition,
+            "adjusted_rand": 0.6,
+            "proposals": [{"size": 9, "exemplars": [1, 2], "named": None}],
+            "before": {**part, "accuracy": 0.5, "accuracy_new": 0.0},
+            "accepted": part,
+            "truth": {**part, "accuracy_new": 0.95},
+        }
+    }
+
+
+def store_with(*more: Callable[[int, int], dict[str, Any]]) -> MemoryStore:
+    source, store = MemoryStore(), MemoryStore()
+    active(source, PLAN)
+    meta(store, PLAN)
+    store.add([run.spec for run in source.runs()])
+    for run in source.runs():
+        assert store.claim("tester") is not None
+        for t, record in enumerate(run.rounds):
+            repetition = run.spec.settings["repetition"]
+            whole = dict(record)
+            for make in more:
+                whole |= make(repetition, t)
+            store.append(run.spec.id, "tester", whole, {})
+        store.finish(run.spec.id, "tester")
+    return store
+
+
+def group_with(*more: Callable[[int, int], dict[str, Any]]) -> Group:
+    (group,) = read_study(store_with(*more)).kind("active")
+    return group
+
+
+def test_a_closed_pool_without_a_stop_set_says_nothing_more() -> None:
+    group = group_with()
+    assert arriving_tables(group) == ()
+    assert list(followed_pictures(group, "a")) == []
+
+
+def test_what_was_asked_of_an_open_pool() -> None:
+    table = openset_table(group_with(opened))
+    assert table is not None
+    assert [column.title for column in table.columns[1:]] == ["Precision", "Recall", "Rejected"]
+    assert len(table.rows) == len(PLAN.strategies)
+    name, *values = [cell.text for cell in table.rows[0]]
+    assert name == "random"
+    assert list(map(float, values)) == [50, 25, 60]
+
+
+def test_scores_of_novelty() -> None:
+    table = novelty_table(group_with(opened))
+    assert table is not None
+    ((first, *others),) = table.rows
+    assert first.text == "max-softmax"
+    assert [float(cell.text) for cell in others] == [71] * len(PLAN.strategies)
+    assert float(others[0].sub.removeprefix("AUPR ")) == 40
+
+
+def test_new_classes() -> None:
+    table = discovery_table(group_with(opened, discovery))
+    assert table is not None
+    name, *values = [cell.text for cell in table.rows[0]]
+    assert name == "random"
+    assert list(map(float, values)) == [4, 0.6, 50, 80, 70, 95]
+    assert table.rows[0][1].sub == "of 4"
+    few = {"discovery": {"rejected": 3}}  # too few were rejected to look for groups
+    assert discovery_table(group_with(opened, lambda r, t: few)) is None
+
+
+def test_rules_are_judged_on_the_curve_of_each_run() -> None:
+    group = group_with(stopping)
+    rows = {(row.rule, row.label): row for row in stop_rows(group)}
+    assert {rule for rule, _ in rows} == set(RULES) - {"stable ensembles"}
+    at = {
+        "confidence drops": None,
+        "maximum uncertainty": None,
+        "overall uncertainty": 5,
+        "classification change": 4,
+        "stable predictions": 4,
+    }
+    for series in group.series:
+        for rule, t in at.items():
+            row = rows[rule, series.label]
+            for (_, run), found in zip(series.done, row.stops, strict=True):
+                labels = [record["labels"] for record in run.rounds]
+                values = [record["metrics"]["accuracy"] for record in run.rounds]
+                assert found == judge_stop(labels, values, t)
+    table = stop_table(group)
+    assert table is not None
+    assert len(table.rows) == 5 * len(PLAN.strategies)
+    first = next(row for row in table.rows if row[0].text == "classification change")
+    assert (first[2].text, first[2].sub) == ("3", "of 3")
+    assert first[3].text == "100"  # 20 to start with, 20 more in each of 4 rounds
+    assert float(first[4].text) == pytest.approx(100 * (1 - 100 / 120), abs=0.05)
+
+
+def test_a_run_without_accuracy_is_not_judged() -> None:
+    def lost(repetition: int, t: int) -> dict[str, Any]:
+        return {"metrics": {"accuracy": math.nan if repetition == 0 else 0.5}}
+
+    assert {len(row.stops) for row in stop_rows(group_with(stopping, lost))} == {2}
+
+
+def test_ensembles_are_drawn_layer_by_layer() -> None:
+    group = group_with(followed)
+    pictures = list(followed_pictures(group, "a"))
+    assert [picture.title for picture in pictures] == [
+        "While labels arrive: layer1",
+        "While labels arrive: layer2",
+    ]
+    assert [len(picture.svgs) for picture in pictures] == [4, 1]
+    found = points(group.series[0], "follow/layer1/selective/size")
+    assert found[0] == {20 + 20 * t: 10.0 + t for t in ROUNDS}
+    matched = points(group.series[0], "follow/layer1/selective/matched")[1]
+    assert math.isnan(matched[20])
+    assert matched[120] == pytest.approx(0.5)
+
+
+def test_the_page_and_the_table_hold_all_of_it() -> None:
+    store = store_with(opened, stopping, followed, discovery)
+    page = build_page(store)
+    for words in (
+        "What was asked of the open pool",
+        "Is it noticed that an item is of no known class?",
+        "New classes among what was rejected",
+        "When to stop?",
+        "While labels arrive: layer1",
+    ):
+        assert words in page
+    frame = study_frame(read_study(store))
+    last = frame[(frame["round"] == PLAN.rounds - 1) & (frame.repetition == 1)]
+    values = dict(zip(last.metric, last.value, strict=True))
+    assert values["openset.precision"] == 0.5
+    assert values["openset.novelty.max-softmax.auroc"] == pytest.approx(0.71)
+    assert values["stopping.kappa"] == 1
+    assert values["follow.layer1.selective.size"] == 15
+    assert values["discovery.accepted.accuracy_new"] == 0.7
+    assert not any(name.startswith(("discovery.proposals", "ensembles")) for name in values)
+
+
+def test_balance_is_that_of_the_known_classes() -> None:
+    def answers(repetition: int, t: int) -> dict[str, Any]:
+        first = {"known": [2, 5, 7, 8]} if t == 0 else {}
+        return {**first, "asked": [1, 2, 3, 4, 5], "answers": [0, 1, -1, 2, 3]}
+
+    for row in asked_rows(group_with(answers), 10):
+        assert row.balance.mean == pytest.approx(1)
