@@ -283,8 +283,7 @@ class Backprop(AbstractGradientLearner):
 
         Members are ``passes`` fixed sets of dropout masks, drawn from the generator's present state
         without advancing it: blocks that are given the same generator meet the same members.
-        ``logits`` are what the softmax reads, [n, c]; their mean over members, where these are
-        asked for.
+        ``logits`` is what the softmax reads, [n, c]; of members their mean.
 
         Raises:
             CapabilityError: ``needs`` is not within ``gives``.
@@ -298,12 +297,10 @@ class Backprop(AbstractGradientLearner):
             told = [self._tell(part, masks, "features" in needs) for part in self._parts(x)]
         logits, features = zip(*told, strict=True)
         with torch.inference_mode(mode=False):  # plain tensors, that any later step may use
-            extras = self.attack.distances(self.net, self._parts(x), needs)
             whole = torch.cat(logits, dim=1).float()
-            if LOGITS in needs:
-                extras[LOGITS] = whole.mean(0)
+            extras = {LOGITS: whole.mean(0)} if LOGITS in needs else {}
             return Outputs(
-                extras=extras,
+                extras=extras | self.attack.distances(self.net, self._parts(x), needs),
                 ids=ids.to(self.device),
                 probs=whole.log_softmax(-1).exp(),
                 features=torch.cat(features).clone() if "features" in needs else None,
