@@ -21,11 +21,12 @@ forms: what chance alone does to a ranking.
 """
 
 import argparse
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from functools import partial
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from functools import cache, partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -144,12 +145,6 @@ def last_class() -> Iterator[None]:
         attack.deepfool_distances = right
 
 
-@contextmanager
-def as_it_is() -> Iterator[None]:
-    """Nothing is changed."""
-    yield
-
-
 @dataclass(frozen=True)
 class Form:
     """One way to ask.
@@ -165,7 +160,7 @@ class Form:
     of: str
     make: Callable[[], AbstractStrategy]
     steps: int = 1
-    within: Callable[[], Any] = field(default=as_it_is)
+    within: Callable[[], AbstractContextManager[None]] = nullcontext
     ordered: bool = False
 
 
@@ -192,6 +187,7 @@ def forms(steps: int) -> dict[str, Form]:
     }
 
 
+@cache
 def items(name: str) -> Dataset:
     """The data set, images larger than digits as principal components."""
     data = pauca.load_dataset(name)
@@ -256,7 +252,11 @@ def run(asked: argparse.Namespace) -> dict[str, np.ndarray]:
             for r in range(asked.repetitions)
             for name in wanted
         }
-        done = {key: task.result() for key, task in tasks.items()}
+        done = {}
+        for key, task in tasks.items():
+            done[key] = task.result()
+            print(f"\r{len(done)} of {len(tasks)} done", end="", file=sys.stderr, flush=True)
+        print(file=sys.stderr)
     return {name: np.array([done[name, r] for r in range(asked.repetitions)]) for name in wanted}
 
 

@@ -21,13 +21,12 @@ from pauca.analysis import (
     labels_above,
     low_confidence,
     neighbour_distance,
-    novelty_aupr,
     novelty_auroc,
     novelty_measures,
     overlap_novelty,
 )
 from pauca.errors import InputError
-from pauca.metrics import aupr, auroc
+from pauca.metrics import auroc
 from pauca.rng import generator_from
 
 
@@ -96,16 +95,6 @@ def test_auroc_of_each_score() -> None:
             novelty_auroc({"good": good}, wrong)
     with pytest.raises(InputError, match="NaN"):
         novelty_auroc({"good": good * math.nan}, unseen)
-
-
-def test_aupr_of_each_score() -> None:
-    unseen = torch.arange(60) >= 40
-    good = unseen + 0.5 * torch.randn(60, generator=generator_from(0))
-    found = novelty_aupr({"good": good, "flat": torch.zeros(60).numpy()}, unseen)
-    assert found["good"] == aupr(good[unseen].double(), good[~unseen].double())
-    assert found["flat"].mean == pytest.approx(1 / 3)
-    with pytest.raises(InputError):
-        novelty_aupr({"good": good}, unseen & False)
 
 
 @settings(deadline=None, max_examples=30)

@@ -1,4 +1,4 @@
-"""Sorting rows: on the CPU by NumPy, which takes a tenth of the time of torch's sort for floats."""
+"""Sorting rows: on the CPU by NumPy, in a twentieth of the time of torch's sort for float32."""
 
 import numpy as np
 import torch

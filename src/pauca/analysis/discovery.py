@@ -6,7 +6,7 @@ side by side. Only the direction of a row counts, that is, which units answer in
 Sizes: n items, u units, g groups.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Generic, Literal
@@ -111,10 +111,11 @@ def discover(
     check_count(most, "most", least=1)
     check_count(size, "size", least=1)
     check_count(exemplars, "exemplars", least=1)
+    away, cut = _cosines(rows), _divider(rows, method, seed)
     tried = {
-        g: (found, _silhouettes(rows, found))
+        g: (found, _silhouettes(away, found))
         for g in range(2, min(most, len(rows) - 1) + 1)
-        for found in (_by_size(_divided(rows, g, method, seed)),)
+        for found in (_by_size(cut(g)),)
     }
     means = {g: float(each.mean()) for g, (_, each) in tried.items()}
     best = max(means, key=lambda g: (round(means[g], 9), -g), default=0)
@@ -139,7 +140,7 @@ def divide(
     """
     rows = _rows(activity)
     check_count(groups, "groups", least=1, most=len(rows))
-    return like(_by_size(_divided(rows, groups, method, seed)), activity)
+    return like(_by_size(_divider(rows, method, seed)(groups)), activity)
 
 
 def silhouette(activity: Array, groups: Any) -> Array:
@@ -159,7 +160,8 @@ def silhouette(activity: Array, groups: Any) -> Array:
     """
     rows = _rows(activity)
     y, _ = classes(groups, len(rows))
-    return like(_silhouettes(rows, torch.unique(y, return_inverse=True)[1]), activity)
+    groups = torch.unique(y, return_inverse=True)[1]
+    return like(_silhouettes(_cosines(rows), groups), activity)
 
 
 def _rows(activity: Any) -> Tensor:
@@ -177,13 +179,14 @@ def _cosines(rows: Tensor) -> Tensor:
     return away.masked_fill_(silent[:, None] & silent, 0)
 
 
-def _silhouettes(rows: Tensor, groups: Tensor) -> Tensor:
-    check_size(groups, len(rows), "groups")
+def _silhouettes(away: Tensor, groups: Tensor) -> Tensor:
+    """From the distances of all pairs, [n, n]."""
+    check_size(groups, len(away), "groups")
     sizes = torch.bincount(groups).double()
     if len(sizes) < 2:
-        return torch.zeros(len(rows), dtype=torch.float64)
+        return torch.zeros(len(away), dtype=torch.float64)
     one_hot = F.one_hot(groups, len(sizes)).double()
-    sums = _cosines(rows) @ one_hot  # [n, g]
+    sums = away @ one_hot  # [n, g]
     own = groups[:, None]
     near = sums.gather(1, own)[:, 0] / (sizes[groups] - 1)
     far = (sums / sizes).scatter(1, own, torch.inf).amin(1)
@@ -192,26 +195,27 @@ def _silhouettes(rows: Tensor, groups: Tensor) -> Tensor:
     return torch.where(sizes[groups] > 1, width.nan_to_num(0.0), 0.0)
 
 
-def _divided(rows: Tensor, groups: int, method: str, seed: int) -> Tensor:
+def _divider(rows: Tensor, method: str, seed: int) -> Callable[[int], Tensor]:
+    """A way to divide the rows into so many groups, int64 [n]; what serves every number is done."""
     if method == "agglomerative":
-        return _linked(rows, groups)
+        return _linked(rows)
     if method == "k-means":
-        return _k_means(rows, groups, generator_from(seed))
+        return lambda groups: _k_means(rows, groups, generator_from(seed))
     raise InputError(
         "unknown way to group", expected="agglomerative or k-means", got=method, where="method"
     )
 
 
-def _linked(rows: Tensor, groups: int) -> Tensor:
+def _linked(rows: Tensor) -> Callable[[int], Tensor]:
     """By average linkage of cosine distances, cut where so many groups are left."""
-    if groups == 1 or len(rows) < 2:
-        return torch.zeros(len(rows), dtype=torch.int64)
+    if len(rows) < 2:
+        return lambda groups: torch.zeros(len(rows), dtype=torch.int64)
     # scipy is imported here because only this needs it
     from scipy.cluster.hierarchy import cut_tree, linkage
 
     i, j = np.triu_indices(len(rows), 1)
     tree = linkage(_cosines(rows).numpy()[i, j], "average")
-    return torch.from_numpy(cut_tree(tree, groups)[:, 0].astype(np.int64))
+    return lambda groups: torch.from_numpy(cut_tree(tree, groups)[:, 0].astype(np.int64))
 
 
 def _k_means(rows: Tensor, groups: int, generator: Generator) -> Tensor:

@@ -5,6 +5,7 @@ that the rule compares. Classes are numbered from 0; one without samples has no 
 evidence. ``coactivation`` finds ensembles without labels.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Generic, Literal
 
@@ -98,10 +99,8 @@ def ks_mean(
     """
     x, y, c = _asked(activations, labels, alpha, pairs)
     mean_p = torch.full((c, x.shape[1]), torch.nan, dtype=torch.float64, device=x.device)
-    for k in range(c):
-        of_class = x[(y == k).to(x.device)]
-        if len(of_class):
-            mean_p[k] = _mean_ks_p(of_class, alpha * 1e-16, pairs)
+    for k, of_class in _by_class(x, y, c):
+        mean_p[k] = _mean_ks_p(of_class, alpha * 1e-16, pairs)
     return _ensembles(mean_p < alpha, mean_p, activations)
 
 
@@ -126,11 +125,9 @@ def ks_mean_members(
     """
     x, y, c = _asked(activations, labels, alpha, pairs)
     members = torch.zeros(c, x.shape[1], dtype=torch.bool, device=x.device)
-    for k in range(c):
-        of_class = x[(y == k).to(x.device)]
-        if len(of_class):
-            known = torch.from_numpy(ks_p_values(len(of_class), alpha * 1e-16)).to(x.device)
-            members[k] = mean_p_below(of_class, known, alpha, pairs).members
+    for k, of_class in _by_class(x, y, c):
+        known = torch.from_numpy(ks_p_values(len(of_class), alpha * 1e-16)).to(x.device)
+        members[k] = mean_p_below(of_class, known, alpha, pairs).members
     return like(members, activations)
 
 
@@ -141,6 +138,14 @@ def _asked(activations: Any, labels: Any, alpha: float, pairs: str) -> tuple[Ten
     if pairs not in ("later", "all"):
         raise InputError("unknown choice of pairs", expected="later or all", got=pairs)
     return x, y, c
+
+
+def _by_class(x: Tensor, y: Tensor, c: int) -> Iterator[tuple[int, Tensor]]:
+    """Classes that have samples, and these."""
+    for k in range(c):
+        of_class = x[(y == k).to(x.device)]
+        if len(of_class):
+            yield k, of_class
 
 
 def _mean_ks_p(x: Tensor, negligible: float, pairs: Pairs) -> Tensor:

@@ -36,7 +36,6 @@ __all__ = [
     "labels_above",
     "low_confidence",
     "neighbour_distance",
-    "novelty_aupr",
     "novelty_auroc",
     "novelty_measures",
     "overlap_novelty",
@@ -242,14 +241,6 @@ def novelty_auroc(scores: Mapping[str, Any], unseen: Any) -> dict[str, Interval]
         InputError: sizes that differ, NaN, or items of one kind alone.
     """
     return {name: auroc(*both) for name, both in _divided(scores, unseen).items()}
-
-
-def novelty_aupr(scores: Mapping[str, Any], unseen: Any) -> dict[str, Interval]:
-    """How pure the most novel items are: the share of unseen ones by chance, 1 without a mistake.
-
-    Arguments as in ``novelty_auroc``.
-    """
-    return {name: aupr(*both) for name, both in _divided(scores, unseen).items()}
 
 
 def novelty_measures(scores: Mapping[str, Any], unseen: Any) -> dict[str, dict[str, float]]:

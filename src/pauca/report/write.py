@@ -1,6 +1,5 @@
 """From a study's folder to its report and its table, and nothing else."""
 
-import os
 from pathlib import Path
 
 import pandas as pd
@@ -8,9 +7,10 @@ import pandas as pd
 from pauca.errors import StoreError
 from pauca.report.emergence import FOLDER, emergence, write_figures
 from pauca.report.frame import study_frame, write_csv
-from pauca.report.page import contents, page_of
+from pauca.report.page import Contents, contents, page_of
 from pauca.report.text import FILE, text_of
 from pauca.report.view import read_study
+from pauca.report.whole import put
 from pauca.store import SqliteStore
 
 __all__ = ["results_frame", "write_report", "write_text"]
@@ -44,20 +44,14 @@ def write_report(folder: Path) -> Path:
         StoreError: there is no study in the folder, it is damaged, or it may not be written.
     """
     folder = Path(folder)
-    with SqliteStore(folder / _STORE, readonly=True) as store:
-        view = read_study(store)
-        found = emergence(store, view)
-        page = page_of(contents(store, view, found))
-        frame = study_frame(view)
-    path = folder / "report.html"
-    draft = path.with_suffix(".html.part")
+    found = _contents(folder)
+    page = page_of(found)
     try:
-        write_csv(frame, folder / "results.csv")
-        plates = [plate for one in found for plate in one.plates]
+        write_csv(study_frame(found.view), folder / "results.csv")
+        plates = [plate for one in found.emergence for plate in one.plates]
         if plates:
             write_figures(plates, folder / FOLDER)
-        draft.write_text(page, encoding="utf-8")
-        os.replace(draft, path)
+        return put(folder / "report.html", page.encode())
     except OSError as error:
         raise StoreError(
             "the report cannot be written",
@@ -66,7 +60,6 @@ def write_report(folder: Path) -> Path:
             todo="check that you may write to the folder and that the disk has room, then run "
             f"`pauca report {folder}`; the results are safe in {_STORE}",
         ) from None
-    return path
 
 
 def write_text(folder: Path, target: Path) -> Path:
@@ -82,16 +75,12 @@ def write_text(folder: Path, target: Path) -> Path:
         StoreError: there is no study in the folder, it is damaged, or the target may not be
             written.
     """
-    with SqliteStore(Path(folder) / _STORE, readonly=True) as store:
-        view = read_study(store)
-        files = text_of(contents(store, view, emergence(store, view)))
+    files = text_of(_contents(Path(folder)))
     target = Path(target)
     try:
         target.mkdir(parents=True, exist_ok=True)
         for name, text in files.items():
-            draft = target / f"{name}.part"
-            draft.write_text(text, encoding="utf-8")
-            os.replace(draft, target / name)
+            put(target / name, text.encode())
     except OSError as error:
         raise StoreError(
             "the text of the report cannot be written",
@@ -100,3 +89,9 @@ def write_text(folder: Path, target: Path) -> Path:
             todo="check that you may write there and that the disk has room",
         ) from None
     return target / FILE
+
+
+def _contents(folder: Path) -> Contents:
+    with SqliteStore(folder / _STORE, readonly=True) as store:
+        view = read_study(store)
+        return contents(store, view, emergence(store, view))

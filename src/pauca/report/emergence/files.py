@@ -1,12 +1,12 @@
 """Figures as files: PDF and SVG for print, and a table of the numbers behind each."""
 
 import io
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
 from pauca.report.emergence.plate import DPI, Plate
 from pauca.report.style import styled
+from pauca.report.whole import put
 
 __all__ = ["FOLDER", "csv_of", "write_figures"]
 
@@ -22,15 +22,11 @@ def write_figures(plates: Iterable[Plate], folder: Path) -> tuple[Path, ...]:
         OSError: the folder may not be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    paths = []
-    for plate in plates:
-        for ending, data in _files(plate).items():
-            path = folder / f"{plate.name}.{ending}"
-            draft = folder / f"{plate.name}.{ending}.part"
-            draft.write_bytes(data)
-            os.replace(draft, path)
-            paths.append(path)
-    return tuple(paths)
+    return tuple(
+        put(folder / f"{plate.name}.{ending}", data)
+        for plate in plates
+        for ending, data in _files(plate).items()
+    )
 
 
 def csv_of(plate: Plate) -> str:
