@@ -70,6 +70,7 @@ _SETTINGS: dict[Any, Any] = {
     "text.parse_math": False,  # a name may hold dollar signs
     "legend.frameon": False,
     "legend.fontsize": 9.5,
+    "figure.constrained_layout.w_pad": 0.1,  # inches: text in a page's own font may be wider
     "svg.fonttype": "none",  # text stays text: small, searchable, in the page's font
     "svg.hashsalt": "pauca",
     "image.interpolation": "none",
