@@ -272,8 +272,9 @@ def test_a_training_depends_on_what_is_labelled_and_not_on_the_order_of_telling(
 def test_every_strategy_of_a_repetition_starts_alike() -> None:
     starts = []
     weights = []
+    given = {"probs", "features", "members", "goodness", "layers"}
     for name in strategies.names():
-        extras = tuple(strategies.make(name, {}).needs - {"probs", "features", "members"})
+        extras = tuple(strategies.make(name, {}).needs - given)
         learner = FakeLearner(task=DATA.task, layers=2, extras=extras)
         session = make(name, learner=learner)
         ids = session.ask(10)

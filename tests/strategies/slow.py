@@ -15,7 +15,7 @@ from tests.select import reference
 from tests.select.reference import Array
 
 Members = list[list[float]]
-Columns = Mapping[str, float]
+Columns = Mapping[str, Any]
 
 
 def mean_of(p: Members) -> list[float]:
@@ -73,6 +73,49 @@ def waal(p: Members, columns: Columns) -> float:
     return 10 * columns["critic"] - (sum(losses) + length) / 2
 
 
+def summed(columns: Columns) -> list[float]:
+    """sum_l G_yl of each label."""
+    return [sum(label) for label in columns["goodness"]]
+
+
+def goodness_margin(p: Members, columns: Columns) -> float:
+    """G(2) - G(1)."""
+    if len(p[0]) == 1:
+        return 0.0
+    first, second = sorted(summed(columns), reverse=True)[:2]
+    return second - first
+
+
+def goodness_energy(p: Members, columns: Columns) -> float:
+    """Liu et al. 2020, eq. 4: -T log sum_y exp(G_y / T), T = 1."""
+    return -math.log(sum(math.exp(g) for g in summed(columns)))
+
+
+def goodness_ambiguity(p: Members, columns: Columns) -> float:
+    """|m - 1|, m the labels whose goodness is above theta."""
+    return abs(len([g for g in summed(columns) if g > columns["theta"]]) - 1)
+
+
+def by_layer(columns: Columns) -> list[list[float]]:
+    """Goodness of each label, layer by layer."""
+    return [list(layer) for layer in zip(*columns["goodness"], strict=True)]
+
+
+def layer_vote_entropy(p: Members, columns: Columns) -> float:
+    """Dagan and Engelson 1995: -sum_y V(y)/l log V(y)/l."""
+    votes = [layer.index(max(layer)) for layer in by_layer(columns)]
+    return shannon([votes.count(y) / len(votes) for y in range(len(p[0]))])
+
+
+def layer_bald(p: Members, columns: Columns) -> float:
+    """Houlsby et al. 2011, eq. 2, each layer's softmax a member."""
+    members = []
+    for layer in by_layer(columns):
+        whole = sum(math.exp(g) for g in layer)
+        members.append([math.exp(g) / whole for g in layer])
+    return bald(members, columns)
+
+
 SCORES: dict[str, Callable[[Members, Columns], float]] = {
     "least-confidence": least_confidence,
     "margin": margin,
@@ -88,6 +131,11 @@ SCORES: dict[str, Callable[[Members, Columns], float]] = {
     "loss-prediction": lambda p, columns: columns["predicted_loss"],
     "vaal": lambda p, columns: -columns["labelled_looking"],
     "waal": waal,
+    "goodness-margin": goodness_margin,
+    "goodness-energy": goodness_energy,
+    "goodness-ambiguity": goodness_ambiguity,
+    "layer-vote-entropy": layer_vote_entropy,
+    "layer-bald": layer_bald,
 }
 
 
@@ -145,6 +193,14 @@ def k_means(probs: Array, x: Array, known: Array | None, k: int, g: Generator) -
     return picks
 
 
+def sparse_code_center(
+    probs: Array, x: Array, known: Array | None, k: int, g: Generator
+) -> list[int]:
+    """k-center on the bits |x| > 1/2."""
+    bits = None if known is None else (np.abs(known) > 0.5).astype(np.float64)
+    return reference.k_center((np.abs(x) > 0.5).astype(np.float64), k, bits)
+
+
 Choice = Callable[[Array, Array, Array | None, int, Generator], list[int]]
 CHOICES: dict[str, Choice] = {
     "k-center": k_center,
@@ -152,8 +208,10 @@ CHOICES: dict[str, Choice] = {
     "k-means": k_means,
     "k-means-faiss": k_means,
     "badge": badge,
+    "sparse-code-center": sparse_code_center,
 }
 SETTINGS: dict[str, dict[str, Any]] = {
     "k-center-pca": {"components": 2},
     "loss-prediction": {"subset": None},
+    "sparse-code-center": {"threshold": 0.5},
 }

@@ -20,7 +20,7 @@ _RNG = np.random.default_rng(5)
 COLUMNS = {
     column: _RNG.random(20)
     for name in NAMES
-    for column in make_strategy(name).needs - {"probs", "members", "features", "goodness"}
+    for column in make_strategy(name).needs - {"probs", "members", "features", "goodness", "layers"}
 }
 FEATURES = _RNG.normal(size=(20, 5))
 
@@ -32,6 +32,7 @@ def arrays(strategy: AbstractStrategy, c: int = 4, n: int = 20) -> dict[str, Any
     return {
         "probs": probs,
         "features": FEATURES[:n],
+        "goodness": np.random.default_rng(c).gamma(2, 1, (20, c, 3))[:n],
         "extras": {name: column[:n] for name, column in COLUMNS.items()},
     }
 
@@ -47,6 +48,7 @@ def changed(given: dict[str, Any], change: Any) -> dict[str, Any]:
     return {
         "probs": change(given["probs"]),
         "features": change(given["features"]),
+        "goodness": change(given["goodness"]),
         "extras": extras,
     }
 
@@ -153,7 +155,9 @@ def test_labelled_features_that_do_not_fit_are_refused(
         strategy.select(Outputs.from_arrays(**given), known, 3, generator_from(0))
 
 
-@pytest.mark.parametrize("name", ["k-center", "k-center-pca", "k-means", "badge"])
+@pytest.mark.parametrize(
+    "name", ["k-center", "k-center-pca", "k-means", "badge", "sparse-code-center"]
+)
 def test_features_without_any_number_are_refused(name: str) -> None:
     strategy = make_strategy(name)
     with pytest.raises(InputError, match="d >= 1"):

@@ -32,7 +32,7 @@ BASES = [
 
 
 def pool_for(needs: frozenset[str], n: int = 40) -> Outputs:
-    known = {"probs", "features", "members", "goodness"}
+    known = {"probs", "features", "members", "goodness", "layers"}
     return fake_outputs(
         n=n,
         d=5 if "features" in needs else 0,

@@ -34,7 +34,7 @@ CASES = st.fixed_dictionaries(
 
 
 def test_every_strategy_has_its_equation() -> None:
-    assert set(OWN) == {*SCORES, *CHOICES, "random", "ceal"}
+    assert set(OWN) == {*SCORES, *CHOICES, "random", "ceal", "ensemble-novelty"}
 
 
 def drawn(strategy: AbstractStrategy, n: int, case: dict[str, Any], seed: int) -> Outputs:
@@ -47,12 +47,16 @@ def drawn(strategy: AbstractStrategy, n: int, case: dict[str, Any], seed: int) -
     if case["ties"]:
         probs = rng.multinomial(4, probs) / 4
         features = features.round()
-    named = strategy.needs - {"probs", "members", "features"}
+    goodness = rng.gamma(2, 1, (n, c, 3))
+    if case["ties"]:
+        goodness = goodness.round()
+    named = strategy.needs - {"probs", "members", "features", "goodness", "layers"}
     column = np.round(rng.normal(size=n), 0 if case["ties"] else 9)
     return Outputs(
         ids=torch.from_numpy(rng.permutation(3 * n)[:n]),
         probs=torch.from_numpy(probs).to(dtype),
         features=torch.from_numpy(features).to(dtype),
+        goodness=torch.from_numpy(goodness).to(dtype),
         extras=dict.fromkeys(named, torch.from_numpy(column).to(dtype)),
     )
 
@@ -60,6 +64,8 @@ def drawn(strategy: AbstractStrategy, n: int, case: dict[str, Any], seed: int) -
 def slow_scores(name: str, pool: Outputs) -> dict[int, float]:
     probs = pool.probs.double().transpose(0, 1).tolist()
     columns = {key: column.tolist() for key, column in pool.extras.items()}
+    if pool.goodness is not None:
+        columns["goodness"] = pool.goodness.double().tolist()
     return {
         item: SCORES[name](probs[i], {key: column[i] for key, column in columns.items()})
         for i, item in enumerate(pool.ids.tolist())

@@ -87,8 +87,16 @@ class AbstractStrategy(ABC):
             InputError: k is negative, larger than the pool or no whole number; pool or labelled
                 are no Outputs; the generator is none of the CPU's.
         """
+        return self._select(self._reduced(pool, labelled, generator), labelled, k, generator)
+
+    def _reduced(self, pool: Outputs, labelled: Outputs | None, generator: Generator) -> Outputs:
         _check_kinds(pool, labelled, generator)
         self.check_needs(pool.has, "the pool's Outputs")
+        return self.reduced(pool)
+
+    def _select(
+        self, pool: Outputs, labelled: Outputs | None, k: int, generator: Generator
+    ) -> Tensor:
         k = _check_k(k, pool.n)
         pool = pool.by_id()
         if k == 0:
@@ -101,10 +109,15 @@ class AbstractStrategy(ABC):
         self, blocks: Iterable[Outputs], labelled: Outputs | None, k: int, generator: Generator
     ) -> Tensor:
         """As ``select``, from a pool that arrives in blocks; a score never holds two at once."""
-        blocks = list(blocks)
-        for block in blocks:
-            _check_kinds(block, labelled, generator)
-        return self.select(Outputs.concat(blocks), labelled, k, generator)
+        parts = [self._reduced(block, labelled, generator) for block in blocks]
+        return self._select(Outputs.concat(parts), labelled, k, generator)
+
+    def reduced(self, pool: Outputs) -> Outputs:
+        """What is kept of Outputs that come block by block, and what ``choose`` is given.
+
+        All of it by default; less where a choice needs less, so that a large pool fits in memory.
+        """
+        return pool
 
     @abstractmethod
     def choose(
@@ -139,12 +152,16 @@ class AbstractScore(AbstractStrategy):
     def score(self, pool: Outputs) -> Tensor:
         """Score of each item, float [n]; higher is asked first. Infinities are allowed, NaN not."""
 
+    def scorer(self, labelled: Outputs | None) -> Callable[[Outputs], Tensor]:
+        """What scores items once it is known what is labelled: ``score``, by default."""
+        return self.score
+
     @final
     def choose(
         self, pool: Outputs, labelled: Outputs | None, k: int, generator: Generator
     ) -> Tensor:
         """The k highest scores, ties broken by the generator."""
-        return top_k(self._checked_score(pool), k, generator)
+        return top_k(self._checked(self.scorer(labelled)(pool), pool), k, generator)
 
     @final
     def select_from_blocks(
@@ -152,10 +169,12 @@ class AbstractScore(AbstractStrategy):
     ) -> Tensor:
         """Scores each block as it comes and keeps only ids and scores."""
         scored: list[tuple[Tensor, Tensor]] = []
+        score: Callable[[Outputs], Tensor] | None = None
         for block in blocks:
             _check_kinds(block, labelled, generator)
             self.check_needs(block.has, "the pool's Outputs")
-            scored.append((block.ids, self._checked_score(block)))
+            score = self.scorer(labelled) if score is None else score
+            scored.append((block.ids, self._checked(score(block), block)))
         if not scored:
             raise InputError("the pool is empty", expected="at least one block", got="none")
         ids = torch.cat([ids for ids, _ in scored])
@@ -164,8 +183,8 @@ class AbstractScore(AbstractStrategy):
         order = ids.argsort()
         return ids[order][top_k(scores[order], k, generator)]
 
-    def _checked_score(self, pool: Outputs) -> Tensor:
-        scores = check_size(self.score(pool), pool.n, f"the score of {self.name}")
+    def _checked(self, scores: Tensor, pool: Outputs) -> Tensor:
+        check_size(scores, pool.n, f"the score of {self.name}")
         if scores.ndim != 1:
             raise InputError(
                 f"the score of {self.name} has more than one number an item",

@@ -90,6 +90,10 @@ class Ceal(AbstractStrategy):
         """What the base strategy selects, block by block where it can."""
         return self.base.select_from_blocks(blocks, labelled, k, generator)
 
+    def reduced(self, pool: Outputs) -> Outputs:
+        """What the base strategy keeps."""
+        return self.base.reduced(pool)
+
     def choose(
         self, pool: Outputs, labelled: Outputs | None, k: int, generator: Generator
     ) -> Tensor:

@@ -14,6 +14,7 @@ __all__ = [
     "MarginDropout",
     "MeanStd",
     "VarRatio",
+    "mutual_information",
 ]
 
 _MEMBERS = frozenset({"probs", "members"})
@@ -130,13 +131,21 @@ class Bald(AbstractScore):
     when = "asks where the members contradict each other, not where the label is noisy anyway"
 
     def score(self, pool: Outputs) -> Tensor:
-        """mean_s KL(p_s || mean p), which is the same, float64 [n]: exactly 0 for equal members."""
-        total = torch.zeros(pool.n, dtype=torch.float64, device=pool.probs.device)
-        mean = _centred_mean(pool.probs.double())
-        for member in pool.probs.double():
-            ratio = torch.where(member > 0, member / mean.clamp_min(1e-300), 1.0)
-            total += (torch.xlogy(member, ratio)).sum(-1)
-        return (total / pool.s).clamp_min(0)
+        """Mutual information of label and member, float64 [n]."""
+        return mutual_information(pool.probs)
+
+
+def mutual_information(probs: Tensor) -> Tensor:
+    """mean_s KL(p_s || mean p), [s, n, c] -> float64 [n]: exactly 0 for equal members.
+
+    The same as H[mean p] - mean H[p], in nats.
+    """
+    total = torch.zeros(probs.shape[1], dtype=torch.float64, device=probs.device)
+    mean = _centred_mean(probs.double())
+    for member in probs.double():
+        ratio = torch.where(member > 0, member / mean.clamp_min(1e-300), 1.0)
+        total += (torch.xlogy(member, ratio)).sum(-1)
+    return (total / len(probs)).clamp_min(0)
 
 
 def _centred_mean(probs: Tensor) -> Tensor:
