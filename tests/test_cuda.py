@@ -11,6 +11,7 @@ from pauca.learners import make_learner
 from pauca.nets import make_net, member_passes
 from pauca.rng import Streams, generator_from
 from pauca.select.adversarial import bim_distances, deepfool_distances
+from pauca.select.codes import k_center_codes, pack_bits
 from pauca.select.kcenter import k_center
 from pauca.select.kmeans import k_means
 from pauca.select.kmeanspp import badge_seeding, kmeans_plusplus
@@ -47,6 +48,7 @@ KERNELS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "k-means++ unpruned": lambda x, q: kmeans_plusplus(x, 60, generator_from(2), prune=False),
     "badge": lambda x, q: badge_seeding(q, x, 60, generator_from(2)),
     "badge unpruned": lambda x, q: badge_seeding(q, x, 60, generator_from(2), prune=False),
+    "k-center on codes": lambda x, q: k_center_codes(pack_bits(x > 0).to(x.device), 60),
     "k-means": lambda x, q: k_means(x, 20, generator_from(2)),
     "k-means by faiss": lambda x, q: k_means(x, 20, generator_from(2), engine="faiss"),
 }
@@ -113,6 +115,30 @@ def test_a_trained_net_says_the_same_on_either_device() -> None:
     assert there.features is not None
     assert torch.allclose(here.probs, there.probs, atol=1e-3)
     assert torch.allclose(here.features, there.features, atol=1e-2)
+
+
+@pytest.mark.parametrize("way", [None, "cross-fit", "held-out"])
+@pytest.mark.parametrize("name", ["forward-forward", "bp-ff"])
+def test_a_goodness_net_says_the_same_on_either_device(name: str, way: str | None) -> None:
+    data = tiny_image_dataset(40)
+    assert data.train.y is not None
+    settings: dict[str, Any] = {"widths": [12, 8], "steps": 20, "batch": 16, "calibration": way}
+    trained = make_learner(name, task=data.task, device=GPU, **settings)
+    trained.fit(data.train.x, data.train.y, generator=generator_from(0))
+    told = []
+    for device in ("cpu", GPU):
+        other = make_learner(name, task=data.task, device=device, **settings)
+        other.load_state(trained.state())
+        found = other.outputs(data.train.x, torch.arange(40), needs=other.gives)
+        assert found.probs.device.type == device
+        assert found.has == other.gives
+        told.append(found.to("cpu"))
+    here, there = told
+    assert here.goodness is not None
+    assert there.goodness is not None
+    assert torch.allclose(here.probs, there.probs, atol=1e-3)
+    assert torch.allclose(here.goodness, there.goodness, atol=1e-2)
+    assert torch.equal(here.extras["theta"], there.extras["theta"])
 
 
 @pytest.mark.parametrize("name", ["random", "margin", "bald"])

@@ -93,7 +93,8 @@ def goodness_energy(p: Members, columns: Columns) -> float:
 
 def goodness_ambiguity(p: Members, columns: Columns) -> float:
     """|m - 1|, m the labels whose goodness is above theta."""
-    return abs(len([g for g in summed(columns) if g > columns["theta"]]) - 1)
+    theta: float = columns["theta"]
+    return abs(len([g for g in summed(columns) if g > theta]) - 1)
 
 
 def by_layer(columns: Columns) -> list[list[float]]:

@@ -258,11 +258,12 @@ def test_a_pool_in_blocks_is_held_as_codes(monkeypatch: pytest.MonkeyPatch) -> N
     assert isinstance(strategy, SparseCodeCenter)
     kept: list[Outputs] = []
     reduce = SparseCodeCenter.reduced
-    monkeypatch.setattr(
-        SparseCodeCenter,
-        "reduced",
-        lambda self, block: kept.append(reduce(self, block)) or kept[-1],
-    )
+
+    def noting(self: SparseCodeCenter, block: Outputs) -> Outputs:
+        kept.append(reduce(self, block))
+        return kept[-1]
+
+    monkeypatch.setattr(SparseCodeCenter, "reduced", noting)
     blocks = (pool.take(torch.arange(low, low + 500)) for low in range(0, 4000, 500))
     found = strategy.select_from_blocks(blocks, None, 9, generator_from(0))
     assert len(kept) == 8
