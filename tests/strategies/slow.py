@@ -70,7 +70,8 @@ def waal(p: Members, columns: Columns) -> float:
     """Shui et al. 2020, section 4: 10 g - (|log p|_1 + |log p|_2) / 2."""
     losses = [-math.log(max(v, 1e-38)) for v in mean_of(p)]
     length = math.sqrt(sum(v * v for v in losses))
-    return 10 * columns["critic"] - (sum(losses) + length) / 2
+    found: float = 10 * columns["critic"] - (sum(losses) + length) / 2
+    return found
 
 
 def summed(columns: Columns) -> list[float]:
