@@ -23,6 +23,7 @@ __all__ = [
     "EndToEnd",
     "Greedy",
     "Items",
+    "OneLayer",
     "Overlapping",
     "Simultaneous",
     "schedules",
@@ -96,7 +97,7 @@ class AbstractSchedule(ABC):
         reference: Authors, venue, year.
     """
 
-    name: ClassVar[str]
+    name: str
     reference: ClassVar[str]
 
     @abstractmethod
@@ -178,6 +179,29 @@ class Greedy(AbstractSchedule):
     def stage(self, number: int, source: Source, before: AbstractStage | None) -> AbstractStage:
         """The first layer, or a deeper one with what the finished layers say kept."""
         return _FirstLayer(source) if number == 0 else _DeeperLayer(number, source, before)
+
+
+class OneLayer(AbstractSchedule):
+    """One layer alone, from what the layers below it say; all others stay as they are.
+
+    No schedule of a whole net, and so none of the registry.
+
+    Args:
+        layer: Its number, from 0.
+    """
+
+    reference = "pauca's own: one stage of greedy"
+
+    def __init__(self, layer: int) -> None:
+        self.layer, self.name = layer, f"layer {layer + 1} alone"
+
+    def count(self, depth: int) -> int:
+        """One stage."""
+        return 1
+
+    def stage(self, number: int, source: Source, before: AbstractStage | None) -> AbstractStage:
+        """That of greedy in which the layer learns."""
+        return Greedy().stage(self.layer, source, None)
 
 
 class _AtOnce(AbstractStage):

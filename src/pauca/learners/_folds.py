@@ -6,6 +6,7 @@ from torch import Generator, Tensor
 
 from pauca.learners.base import Progress
 from pauca.learners.calibrations import Apart
+from pauca.learners.starts import share_of
 
 if TYPE_CHECKING:
     from pauca.learners.forward_forward import AbstractForward
@@ -40,6 +41,7 @@ def told_apart(
     settings: dict[str, Any] = {**learner.settings, "calibration": None}
     for number, (learned, left) in enumerate(apart.folds, start=1):
         fold = type(learner)(**settings, task=learner.task, device=str(learner.device))
+        fold.past = learner.past
         given = fold.with_more(x[learned], y[learned], *more)
         part = part_of(progress, apart, number)
         steps += fold.fit(*given, generator=generator, progress=part).steps
@@ -49,6 +51,4 @@ def told_apart(
 
 def part_of(progress: Progress | None, apart: Apart | None, number: int = 0) -> Progress | None:
     """Progress of training ``number`` of all, which take equally long."""
-    if progress is None or apart is None:
-        return progress
-    return lambda done: progress((number + done) / (1 + len(apart.folds)))
+    return progress if apart is None else share_of(progress, number, 1 + len(apart.folds))

@@ -22,6 +22,7 @@ from pauca.forward import (
 )
 from pauca.learners._recipes import recipe_of
 from pauca.learners.calibrations import AbstractCalibration, calibrations
+from pauca.learners.starts import AbstractStart, starts
 from pauca.registry import Registry
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "plan_from",
     "recipe_from",
     "speed_from",
+    "start_from",
 ]
 
 Choice = str | dict[str, Any]
@@ -49,6 +51,10 @@ _AXES: Mapping[str, Registry[Any]] = MappingProxyType(
         "readout": readouts,
     }
 )
+_LATER: Mapping[str, Registry[Any]] = MappingProxyType(
+    {"calibration": calibrations, "start": starts}
+)
+"""Choices that name no training unless they are made: trainings on record keep their names."""
 HARDER = ("dropout", "item_dropout", "adversarial")
 """Settings that make learning harder: parts, in [0, 1)."""
 _PLAN = ("rate", "batch", "decay", "warmup", "weight_decay", "average", "peer")
@@ -89,8 +95,11 @@ def complete(
         whole[axis] = _named(registry, whole[axis])
     if whole["label"] != "auto":
         whole["label"] = _named(label_codes, whole["label"])
-    if whole["calibration"] is not None:
-        whole["calibration"] = _named(calibrations, whole["calibration"])
+    for later, registry in _LATER.items():
+        if whole.get(later) is None:
+            whole.pop(later, None)
+        else:
+            whole[later] = _named(registry, whole[later])
     whole["widths"] = tuple(w if isinstance(w, int) else _named(layers, w) for w in whole["widths"])
     count = _made(schedules, whole["schedule"]).count(len(whole["widths"]))
     if not whole["widths"] or (whole["steps"] is not None and whole["steps"] < count):
@@ -136,8 +145,29 @@ def calibration_from(whole: Mapping[str, Any]) -> AbstractCalibration | None:
     Raises:
         InputError: a number out of range.
     """
-    chosen = whole["calibration"]
+    chosen = whole.get("calibration")
     return None if chosen is None else _made(calibrations, chosen)
+
+
+def start_from(whole: Mapping[str, Any], recipe: Recipe) -> AbstractStart | None:
+    """What a training starts from, from complete settings.
+
+    Raises:
+        UsageError: a start that makes no sense with the recipe, or with a calibration.
+        InputError: a number out of range.
+    """
+    chosen = whole.get("start")
+    if chosen is None:
+        return None
+    made: AbstractStart = _made(starts, chosen)
+    made.check(recipe)
+    if made.goes_on and whole.get("calibration") is not None:
+        raise UsageError(
+            "the weights that a training starts from know the items that a calibration leaves out",
+            expected="start 'label-free' or none, or no calibration",
+            got=f"start = {chosen['name']!r}, calibration = {whole['calibration']['name']!r}",
+        )
+    return made
 
 
 def recipe_from(whole: Mapping[str, Any], *, image: bool) -> Recipe:
@@ -181,11 +211,11 @@ def check_same(state: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
         InputError: another choice, named.
     """
     then = state.get("settings")
-    for key in (*_AXES, "label", "widths", "pixels", "calibration"):
-        if then is None or then.get(key) != settings[key]:
+    for key in (*_AXES, *_LATER, "label", "widths", "pixels"):
+        if then is None or then.get(key) != settings.get(key):
             raise InputError(
                 "this state belongs to another net",
-                expected=f"{key} = {settings[key]}",
+                expected=f"{key} = {settings.get(key)}",
                 got="no settings" if then is None else f"{key} = {then.get(key)}",
                 todo="make the learner with the settings it was trained with",
             )

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, Literal, cast
 
@@ -10,31 +11,19 @@ from torch import Generator, Tensor
 
 from pauca import rng
 from pauca.checks import check_size
-from pauca.data.augment import RandomCrop
 from pauca.data.dataset import Task
-from pauca.forward import (
-    AbstractLabelCode,
-    Calibration,
-    ForwardNet,
-    Items,
-    ProbeReadout,
-    Training,
-)
+from pauca.forward import Calibration, ForwardNet
 from pauca.learners._answers import Answers
-from pauca.learners._encoding import Encoding
 from pauca.learners._folds import Given, part_of, told_apart
 from pauca.learners._forward_settings import (
-    HARDER,
     Choice,
     calibration_from,
     check_same,
-    check_shift,
     complete,
-    plan_from,
-    recipe_from,
-    speed_from,
+    start_from,
 )
 from pauca.learners._long import run_long
+from pauca.learners._making import Making
 from pauca.learners._model import ForwardModel
 from pauca.learners.base import (
     AbstractLearner,
@@ -45,6 +34,7 @@ from pauca.learners.base import (
     Told,
     learners,
 )
+from pauca.learners.starts import Past, prepared, training_from
 from pauca.outputs import Outputs
 
 __all__ = ["AbstractForward", "ForwardForward"]
@@ -106,6 +96,9 @@ class AbstractForward(AbstractLearner):
             ``held-out``, a part of the labels that is not learned: temperatures of the decision and
             of each layer, fitted on labelled items that were not learned. None for goodness as it
             is.
+        start: From which weights a training starts: ``last``, those of the training before;
+            ``in-turn``, likewise, and one layer learns at a time; or ``label-free``, those learned
+            from the unlabelled pool. None for new ones.
         speed: Which short cuts the training takes, none of which changes what is learned:
             ``closed_form``, ``factorise``, ``keep``, ``precision`` (see pauca.forward.Speed).
         task: What is learned.
@@ -152,6 +145,7 @@ class AbstractForward(AbstractLearner):
         pixels: Literal["task", "unit", "centred"] | None = None,
         shortlist: Count | None = None,
         calibration: Choice | None = None,
+        start: Choice | None = None,
         speed: dict[str, Any] | None = None,
         task: Task,
         device: str = "cpu",
@@ -162,14 +156,13 @@ class AbstractForward(AbstractLearner):
         whole = self.complete(given)
         self.settings: Mapping[str, Any] = MappingProxyType(whole)
         self.widths = tuple(whole["widths"])
-        self.recipe = recipe_from(whole, image=len(task.shape) == 3)
-        self.plan, self.speed = plan_from(whole), speed_from(whole)
-        check_shift(whole["shift"], image=len(task.shape) == 3)
-        self.encoding = Encoding(task, whole["pixels"], self.device)
+        self.making = Making(task, whole, self.device)
+        self.recipe, self.encoding = self.making.recipe, self.making.encoding
         self.calibrating = calibration_from(whole)
+        self.start = start_from(whole, self.recipe)
         self.answers = Answers(self.recipe, calibrated=self.calibrating is not None)
-        # an item that cannot carry its label is refused now, not after hours
-        self.encoding.code(self.recipe, 1.0)
+        self.past = Past()
+        """What trainings so far have left to the next one, where a start asks for it."""
         self._model: ForwardModel | None = None
 
     @classmethod
@@ -186,6 +179,16 @@ class AbstractForward(AbstractLearner):
     def gives(self) -> frozenset[str]:
         """Probabilities, features, and what goodness says where labels are learned."""
         return frozenset({"probs", "features"}) | self.answers.gives
+
+    @property
+    def carries_state(self) -> bool:
+        """With a start other than new weights."""
+        return self.start is not None
+
+    @property
+    def reads_unlabelled(self) -> bool:
+        """With a start that is learned without labels."""
+        return self.start is not None and self.start.reads_unlabelled
 
     @property
     def fitted(self) -> bool:
@@ -227,7 +230,7 @@ class AbstractForward(AbstractLearner):
             InputError: no items, labels outside the task, sizes that differ.
             RunError: the training diverged.
         """
-        return self.fit_long(x, y, generator=generator, progress=progress)
+        return self._learn(x, y, generator, progress=progress, unlabelled=unlabelled)
 
     def fit_long(
         self,
@@ -246,7 +249,15 @@ class AbstractForward(AbstractLearner):
             InputError: as ``fit``; the checkpoint belongs to another training.
             RunError: the training diverged.
         """
-        return self._learn(x, y, generator, checkpoint=checkpoint, told=told, progress=progress)
+        return self._learn(
+            x,
+            y,
+            generator,
+            checkpoint=checkpoint,
+            told=told,
+            progress=progress,
+            unlabelled=unlabelled,
+        )
 
     def fit_more(
         self,
@@ -260,7 +271,8 @@ class AbstractForward(AbstractLearner):
         unlabelled: Tensor | None = None,
     ) -> FitReport:
         """As ``fit``, with further items; what a calibration is fitted on comes from x alone."""
-        return self._learn(x, y, generator, more=(more, share), progress=progress)
+        given = (more, share)
+        return self._learn(x, y, generator, more=given, progress=progress, unlabelled=unlabelled)
 
     def _learn(
         self,
@@ -272,44 +284,29 @@ class AbstractForward(AbstractLearner):
         checkpoint: Checkpoint | None = None,
         told: Told | None = None,
         progress: Progress | None = None,
+        unlabelled: Tensor | None = None,
     ) -> FitReport:
         self.check_fit(x, y)
-        weights, stream, other = rng.split(generator, "weights", "training", "calibration")
+        names = ("weights", "training", "calibration", "start")
+        weights, stream, other, start = rng.split(generator, *names)
+        parts = (x, None if more[0] is None else more[0][0], unlabelled)
+        past, before, progress = prepared(
+            self.start, self.past, self.making, parts, start, progress
+        )
         apart = None if self.calibrating is None else self.calibrating.apart(y, other)
         own = (x, y) if apart is None else (x[apart.own], y[apart.own])
-        training = self._training(*self.with_more(*own, *more), weights, stream)
+        net = None if self._model is None else self._model.net
+        shown = self.with_more(*own, *more)
+        training = training_from(self.start, past, self.making, net, shown, (weights, stream))
         trained = run_long(training, self._plain(), checkpoint, told, part_of(progress, apart))
-        model, steps, found = self._model_of(training.net), 0, None
+        model, steps, found = self.making.model(training.net), 0, None
         model.fit_probe(training.items)
         if apart is not None:
             judged, steps = told_apart(self, apart, x, y, more, other, progress)
             found = self.answers.fit([*judged, (model.goodness(x[apart.held]), y[apart.held])])
         self._model, self.answers.calibration = model, found
-        return FitReport(trained.steps, trained.examples, steps, trained.history)
-
-    def _training(self, x: Tensor, y: Tensor, weights: Generator, stream: Generator) -> Training:
-        whole = self.settings
-        shift = RandomCrop(whole["shift"]).draw if whole["shift"] else None
-        items = Items(x.to(self.device), y.to(self.device), self.encoding, shift, self.task.shape)
-        self.encoding.learn(items.x)
-        code = self.encoding.code(self.recipe, self.encoding.appended(items.x))
-        return Training(
-            self._build(code, weights),
-            items,
-            schedule=self.recipe.schedule,
-            loss=self.recipe.loss,
-            negatives=self.recipe.negatives,
-            plan=self.plan,
-            generator=stream,
-            speed=self.speed,
-            **{name: whole[name] for name in HARDER},
-        )
-
-    def _model_of(self, net: ForwardNet) -> ForwardModel:
-        readout, probe = self.recipe.readout, None
-        if isinstance(readout, ProbeReadout):
-            probe = readout.probe(sum(net.widths), self.task.c).to(self.device)
-        return ForwardModel(net, self.encoding, probe, self.settings["shortlist"], self.device)
+        self.past = replace(past, fits=past.fits + 1)
+        return FitReport(trained.steps, trained.examples, before + steps, trained.history)
 
     def outputs(
         self,
@@ -357,10 +354,11 @@ class AbstractForward(AbstractLearner):
         return {f"layer{at}": h for at, h in enumerate(found, start=1)}
 
     def state(self) -> dict[str, Any]:
-        """Settings, weights, the label's constants, and the probe and the calibration if there."""
+        """Settings, weights, the label's constants; probe, calibration and past where there are."""
         found = {"settings": self._plain(), **self.model.state()}
-        calibration = self.calibration
-        return found if calibration is None else {**found, "calibration": calibration.plain()}
+        if self.calibration is not None:
+            found["calibration"] = self.calibration.plain()
+        return found if self.start is None else {**found, "past": self.past.plain()}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Put back what ``state`` gave.
@@ -369,20 +367,16 @@ class AbstractForward(AbstractLearner):
             InputError: it comes from a net of another form, or learned by other choices.
         """
         check_same(state, self._plain())
-        code = self.encoding.code(self.recipe, 1.0)
-        model = self._model_of(self._build(code, rng.generator_from(0)))
+        model = self.making.blank()
         model.load_state(state)
         self._model = model
         self.answers.load(state.get("calibration"))
+        self.past = Past() if self.start is None else Past(**state["past"])
 
     def _plain(self) -> dict[str, Any]:
         """The settings as plain values, lists for tuples."""
         found: dict[str, Any] = json.loads(json.dumps(dict(self.settings)))
         return found
-
-    def _build(self, code: AbstractLabelCode, generator: Generator) -> ForwardNet:
-        built = self.recipe.build(code, generator, factorise=self.speed.factorise)
-        return built.to(self.device)
 
     def rows(self, label: LabelInput, n: int) -> Tensor:
         """Rows of the label code that show a label to n items, int64 [n]."""
