@@ -236,6 +236,7 @@ def test_a_cut_training_with_a_label_free_start_goes_on_to_the_same_model(name: 
 def test_a_start_that_is_left_out_names_no_training() -> None:
     """Cells are named by their settings: those on record keep their names."""
     assert not {"start", "calibration"} & a_learner("forward-forward").settings.keys()
+    assert "start" not in a_learner("forward-forward", start="new").settings
     assert a_learner("forward-forward", start="last").settings["start"] == {"name": "last"}
 
 

@@ -55,6 +55,7 @@ _LATER: Mapping[str, Registry[Any]] = MappingProxyType(
     {"calibration": calibrations, "start": starts}
 )
 """Choices that name no training unless they are made: trainings on record keep their names."""
+_NEW = "new"  # the start of a training that has none
 HARDER = ("dropout", "item_dropout", "adversarial")
 """Settings that make learning harder: parts, in [0, 1)."""
 _PLAN = ("rate", "batch", "decay", "warmup", "weight_decay", "average", "peer")
@@ -96,10 +97,10 @@ def complete(
     if whole["label"] != "auto":
         whole["label"] = _named(label_codes, whole["label"])
     for later, registry in _LATER.items():
-        if whole.get(later) is None:
-            whole.pop(later, None)
-        else:
-            whole[later] = _named(registry, whole[later])
+        chosen = whole.pop(later, None)
+        made = None if chosen is None else _named(registry, chosen)
+        if made is not None and made["name"] != _NEW:
+            whole[later] = made
     whole["widths"] = tuple(w if isinstance(w, int) else _named(layers, w) for w in whole["widths"])
     count = _made(schedules, whole["schedule"]).count(len(whole["widths"]))
     if not whole["widths"] or (whole["steps"] is not None and whole["steps"] < count):

@@ -97,8 +97,8 @@ class AbstractForward(AbstractLearner):
             of each layer, fitted on labelled items that were not learned. None for goodness as it
             is.
         start: From which weights a training starts: ``last``, those of the training before;
-            ``in-turn``, likewise, and one layer learns at a time; or ``label-free``, those learned
-            from the unlabelled pool. None for new ones.
+            ``in-turn``, likewise, and one layer learns at a time; ``label-free``, those learned
+            from the unlabelled pool; or ``new``, which is the default.
         speed: Which short cuts the training takes, none of which changes what is learned:
             ``closed_form``, ``factorise``, ``keep``, ``precision`` (see pauca.forward.Speed).
         task: What is learned.

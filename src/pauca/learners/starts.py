@@ -22,6 +22,7 @@ __all__ = [
     "InTurn",
     "LabelFree",
     "Last",
+    "New",
     "Past",
     "prepared",
     "share_of",
@@ -102,6 +103,14 @@ class AbstractStart:
     def changes(self, making: "Making", past: Past, n: int) -> dict[str, Any]:
         """In what the training on n labelled items differs from one of a fresh net."""
         return {}
+
+
+@starts.register("new")
+class New(AbstractStart):
+    """New weights in every training: what is done where no start is given, and the same setting."""
+
+    name = "new"
+    reference = "Ash and Adams, NeurIPS 2020 (training anew)"
 
 
 @starts.register("last")
