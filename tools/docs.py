@@ -271,6 +271,7 @@ METRICS = [
         "power",
         "corrections",
         "ranks",
+        "agreement",
     )
 ]
 """Order of docs/metrics.md; a module that is not named here is an error."""

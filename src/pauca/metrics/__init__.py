@@ -4,12 +4,18 @@ Every function takes torch tensors, NumPy arrays or plain sequences, computes in
 plain Python numbers or a frozen record.
 """
 
+from pauca.metrics.agreement import answer_entropy, cohen_kappa, fleiss_kappa
 from pauca.metrics.asked import class_entropy, duplicate_rate, jaccard
 from pauca.metrics.bootstrap import bootstrap_interval
 from pauca.metrics.comparisons import Comparison, Comparisons, compare_all
 from pauca.metrics.corrections import benjamini_hochberg, holm
 from pauca.metrics.curves import area_under_budget_curve, labels_to_reach
-from pauca.metrics.intervals import Interval, mean_interval, paired_difference
+from pauca.metrics.intervals import (
+    Interval,
+    mean_interval,
+    paired_difference,
+    wilson_interval,
+)
 from pauca.metrics.overlaps import overlap_matrix
 from pauca.metrics.penalties import Penalties, penalty_matrix
 from pauca.metrics.power import paired_power, repetitions_needed, smallest_effect
@@ -41,6 +47,7 @@ __all__ = [
     "ShareReached",
     "SignedRanks",
     "accuracy",
+    "answer_entropy",
     "area_under_budget_curve",
     "auroc",
     "balanced_accuracy",
@@ -50,10 +57,12 @@ __all__ = [
     "class_entropy",
     "cliffs_delta",
     "cliques",
+    "cohen_kappa",
     "compare_all",
     "duplicate_rate",
     "ece",
     "evaluate",
+    "fleiss_kappa",
     "friedman",
     "holm",
     "jaccard",
@@ -72,5 +81,6 @@ __all__ = [
     "repetitions_needed",
     "smallest_effect",
     "wilcoxon",
+    "wilson_interval",
     "worst_group_accuracy",
 ]

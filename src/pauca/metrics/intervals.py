@@ -4,9 +4,10 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from pauca.checks import check_count
 from pauca.metrics.arrays import as_values, check_level, check_same
 
-__all__ = ["Interval", "mean_interval", "paired_difference"]
+__all__ = ["Interval", "mean_interval", "paired_difference", "wilson_interval"]
 
 
 @dataclass(frozen=True)
@@ -66,3 +67,33 @@ def paired_difference(a: Any, b: Any, level: float = 0.95) -> Interval:
     first, second = as_values(a, "a"), as_values(b, "b")
     check_same(first, second, "a and b")
     return mean_interval(first - second, level)
+
+
+def wilson_interval(right: int, n: int, level: float = 0.95) -> Interval:
+    """Share of n independent trials that went right, with Wilson's score interval, in [0, 1].
+
+    Unlike share -+ z sd it stays within [0, 1], and says something with few trials or a share of 0
+    or 1.
+
+    Args:
+        right: How many went right, 0 to n.
+        n: How many there were, >= 1.
+        level: Confidence level in (0, 1).
+
+    Raises:
+        InputError: a number out of range.
+
+    Reference: Wilson, JASA 22, 1927.
+    """
+    check_level(level)
+    check_count(n, "n", least=1)
+    check_count(right, "right", most=n)
+    from scipy.special import ndtri
+
+    z = float(ndtri((1 + level) / 2))
+    share, weight = right / n, 1 + z * z / n
+    middle = (share + z * z / (2 * n)) / weight
+    half = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n)) / weight
+    low = 0.0 if right == 0 else max(0.0, middle - half)
+    high = 1.0 if right == n else min(1.0, middle + half)
+    return Interval(share, low, high, n, level, "Wilson score")
