@@ -36,17 +36,29 @@ STUDY = Format("study", APPLICATION, VERSION, SCHEMA, "pauca run STUDY.toml --ou
 
 
 def connect(
-    path: Path, *, readonly: bool, timeout: float, form: Format = STUDY
+    path: Path,
+    *,
+    readonly: bool,
+    timeout: float,
+    form: Format = STUDY,
+    threads: bool = False,
 ) -> sqlite3.Connection:
     """A connection to the database at ``path``, its tables made if the file is empty.
 
     Every commit is on the disk when it returns (WAL, synchronous = FULL).
 
+    Args:
+        path: The file.
+        readonly: Only read.
+        timeout: Seconds to wait for another process's write.
+        form: Which database it is.
+        threads: Whether threads share the connection, one at a time by a lock of the caller's.
+
     Raises:
         StoreError: a database of another program, or of another version of pauca.
         sqlite3.Error: whatever else is wrong with the file.
     """
-    db = _reader(path, timeout) if readonly else _open(str(path), timeout)
+    db = _reader(path, timeout) if readonly else _open(str(path), timeout, threads=threads)
     try:
         db.execute("BEGIN")  # one moment: another process may be making the tables
         known = _known(db, path, form)  # before anything else: a foreign file is left as it is
@@ -81,8 +93,12 @@ def roll_back(db: sqlite3.Connection) -> None:
         db.execute("ROLLBACK")
 
 
-def _open(place: str, timeout: float, *, uri: bool = False) -> sqlite3.Connection:
-    return sqlite3.connect(place, timeout=timeout, isolation_level=None, uri=uri)
+def _open(
+    place: str, timeout: float, *, uri: bool = False, threads: bool = False
+) -> sqlite3.Connection:
+    return sqlite3.connect(
+        place, timeout=timeout, isolation_level=None, uri=uri, check_same_thread=not threads
+    )
 
 
 def _reader(path: Path, timeout: float) -> sqlite3.Connection:
