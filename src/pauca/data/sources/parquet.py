@@ -32,7 +32,7 @@ from pauca.data.sources._registry import own_sources
 from pauca.data.tables import LABEL_NAMES, held_out_note, table_dataset
 from pauca.errors import DataError
 
-__all__ = ["parquet_source"]
+__all__ = ["image_column", "parquet_source"]
 
 
 @own_sources.register("parquet")
@@ -68,7 +68,7 @@ def parquet_source(
     check_fraction(test_fraction, "test_fraction", open_end=True)
     train, test = _files(path)
     rows = [ParquetRows(files) for files in (train, test) if files]
-    found = image or _image_column(rows[0])
+    found = image or image_column(rows[0])
     if found is None:
         if size is not None or mode is not None:
             raise DataError(
@@ -112,7 +112,7 @@ def _files(path: Path) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
     return train, test
 
 
-def _image_column(rows: ParquetRows) -> str | None:
+def image_column(rows: ParquetRows) -> str | None:
     """The first column of bytes, or of a struct that holds bytes."""
     import pyarrow as pa
 
