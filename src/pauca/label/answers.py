@@ -62,9 +62,7 @@ def record(
     found = []
     for number, each in enumerate(given):
         found.append(_kept(db, each, known, at, act, act + number))
-        db.execute(
-            "DELETE FROM leases WHERE item = ? AND person = ?", (each.item, each.person)
-        )
+        db.execute("DELETE FROM leases WHERE item = ? AND person = ?", (each.item, each.person))
         settle(db, each.item, overlap)
     return Answer(tuple(found))
 
@@ -131,9 +129,7 @@ def history(
 
 def settle(db: sqlite3.Connection, item: int, overlap: int) -> None:
     """Let the item be in the queue while it was asked for and lacks answers, and not otherwise."""
-    flagged = _one(
-        db, "SELECT count(*) FROM standing WHERE item = ? AND action = 'flag'", item
-    )
+    flagged = _one(db, "SELECT count(*) FROM standing WHERE item = ? AND action = 'flag'", item)
     if flagged or counted(db, item) >= overlap:
         db.execute("DELETE FROM queue WHERE item = ?", (item,))
         return
@@ -145,9 +141,7 @@ def settle(db: sqlite3.Connection, item: int, overlap: int) -> None:
 
 def counted(db: sqlite3.Connection, item: int) -> int:
     """Answers that the item has."""
-    return _one(
-        db, f"SELECT count(*) FROM standing WHERE item = ? AND action IN ({COUNTED})", item
-    )
+    return _one(db, f"SELECT count(*) FROM standing WHERE item = ? AND action IN ({COUNTED})", item)
 
 
 def event(row: Sequence[object]) -> Event:
@@ -160,9 +154,7 @@ def event(row: Sequence[object]) -> Event:
 def _kept(
     db: sqlite3.Connection, given: Given, known: Classes, at: float, act: int, seq: int
 ) -> Event:
-    asked = db.execute(
-        "SELECT round, strategy FROM asked WHERE item = ?", (given.item,)
-    ).fetchone()
+    asked = db.execute("SELECT round, strategy FROM asked WHERE item = ?", (given.item,)).fetchone()
     round_, strategy = asked if asked is not None else (None, given.strategy)
     cls = None if given.cls is None else known.root(given.cls)
     suggested = None if given.suggested is None else known.root(given.suggested)
@@ -203,9 +195,7 @@ def _action(db: sqlite3.Connection, given: Given) -> Action:
 
 def _stand_again(db: sqlite3.Connection, undone: Event) -> None:
     """Put back what stood before, or nothing."""
-    db.execute(
-        "DELETE FROM standing WHERE item = ? AND person = ?", (undone.item, undone.person)
-    )
+    db.execute("DELETE FROM standing WHERE item = ? AND person = ?", (undone.item, undone.person))
     db.execute(
         "INSERT INTO standing (item, person, seq, action, class) "
         "SELECT item, person, seq, action, class FROM events WHERE item = :item "

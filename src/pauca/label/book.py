@@ -220,6 +220,19 @@ class Book:
             rows = db.execute("SELECT item FROM asked UNION SELECT item FROM standing").fetchall()
         return np.sort(np.array([item for (item,) in rows], dtype=np.int64))
 
+    def closed_among(self, items: Sequence[int]) -> set[int]:
+        """Those of these items that are closed."""
+        with self._read() as db:
+            return {
+                item
+                for item in items
+                if db.execute(
+                    "SELECT EXISTS (SELECT 1 FROM asked WHERE item = :i) "
+                    "OR EXISTS (SELECT 1 FROM standing WHERE item = :i)",
+                    {"i": int(item)},
+                ).fetchone()[0]
+            }
+
     def standing(self) -> Standing:
         """Every answer that stands."""
         with self._read() as db:

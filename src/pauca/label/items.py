@@ -58,7 +58,7 @@ class Items:
         return self.n
 
     def key(self, item: int) -> str:
-        """Id of an item: the path of an image below the folder, a cell of the id column, or its row.
+        """Id of an item: an image's path below the folder, a cell of the id column, or its row.
 
         Raises:
             InputError: there is no such item.
@@ -161,9 +161,11 @@ def write_items(folder: Path, keys: Sequence[str], sources: Sequence[str] | None
             "source": pa.array(sources or [""] * len(keys), pa.large_string()),
         }
     )
-    with pa.OSFile(str(folder / _FILE), "wb") as file:
-        with pa.ipc.new_file(file, table.schema) as writer:
-            writer.write_table(table)
+    with (
+        pa.OSFile(str(folder / _FILE), "wb") as file,
+        pa.ipc.new_file(file, table.schema) as writer,
+    ):
+        writer.write_table(table)
 
 
 def inside(root: Path, name: str) -> Path:

@@ -21,9 +21,7 @@ ORDER BY q.place LIMIT :most
 """
 
 
-def ask(
-    db: sqlite3.Connection, picks: Sequence[Pick], round_: int, at: float, overlap: int
-) -> int:
+def ask(db: sqlite3.Connection, picks: Sequence[Pick], round_: int, at: float, overlap: int) -> int:
     """Put items into the queue, at its end; those that were asked for before are passed over.
 
     Returns:

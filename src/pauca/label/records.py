@@ -6,7 +6,7 @@ from typing import Any, Literal
 __all__ = ["Action", "Answer", "Event", "Given", "Leased", "Pick"]
 
 Action = Literal["label", "relabel", "skip", "unsure", "flag", "undo"]
-"""What can happen to an item; ``relabel`` is a label that replaces the same person's earlier one."""
+"""What can happen to an item; ``relabel`` is a label that replaces the person's earlier one."""
 
 
 @dataclass(frozen=True)

@@ -88,8 +88,7 @@ def _grows(table: str, same: str) -> str:
     events = {
         f"{table}_update": f"UPDATE ON {table}",
         f"{table}_delete": f"DELETE ON {table}",
-        f"{table}_replace": f"INSERT ON {table} WHEN EXISTS "
-        f"(SELECT 1 FROM {table} WHERE {same})",
+        f"{table}_replace": f"INSERT ON {table} WHEN EXISTS (SELECT 1 FROM {table} WHERE {same})",
     }
     return "".join(
         f"CREATE TRIGGER {name} BEFORE {event} "
