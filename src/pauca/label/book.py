@@ -233,6 +233,11 @@ class Book:
                 ).fetchone()[0]
             }
 
+    def last(self) -> int:
+        """Place of the last event, 0 without one."""
+        with self._read() as db:
+            return int(db.execute("SELECT coalesce(max(seq), 0) FROM events").fetchone()[0])
+
     def standing(self) -> Standing:
         """Every answer that stands."""
         with self._read() as db:
@@ -296,7 +301,10 @@ class Book:
             rows = db.execute(
                 "SELECT seq, at, last, labels, record FROM trainings ORDER BY seq"
             ).fetchall()
-        return [Training(*row[:4], json.loads(row[4])) for row in rows]
+        return [
+            Training(seq, at, last, labels, json.loads(record))
+            for seq, at, last, labels, record in rows
+        ]
 
     @contextmanager
     def _read(self) -> Iterator[sqlite3.Connection]:

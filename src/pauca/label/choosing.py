@@ -5,7 +5,7 @@ items have one random order, drawn once from the seed, and when t items were ask
 share * t of that order are among them. Which these are depends on nothing that was labelled.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import ceil
 
@@ -151,7 +151,7 @@ def cover(
         known = _subset(now.labelled, _COVERED, generator)
         away = torch.cdist(centres, now.x[torch.from_numpy(known)]).amin(1)
         centres = centres[away.argsort(descending=True, stable=True)[:k]]
-    return pool[nearest_distinct(x, centres).numpy()]
+    return pool[_places(nearest_distinct(x, centres))]
 
 
 def _by_strategy(
@@ -169,7 +169,7 @@ def _by_strategy(
     session = Session(
         now.x[torch.from_numpy(rows)], learner(), strategy, streams=streams, events=[event]
     )
-    return rows[session.ask(k).numpy()]
+    return rows[_places(session.ask(k))]
 
 
 def _candidates(
@@ -205,5 +205,8 @@ def _subset(items: NDArray[np.int64], most: int, generator: Generator) -> NDArra
     """At most so many of these, at random, in increasing order."""
     if len(items) <= most:
         return items
-    taken: Sequence[int] = torch.randperm(len(items), generator=generator)[:most].numpy()
-    return np.sort(items[taken])
+    return np.sort(items[_places(torch.randperm(len(items), generator=generator)[:most])])
+
+
+def _places(index: Tensor) -> NDArray[np.int64]:
+    return np.asarray(index.numpy(), dtype=np.int64)

@@ -1,6 +1,7 @@
 """Near-duplicates: items whose features point the same way, found by nearest neighbours."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,7 +41,8 @@ def find_groups(x: Tensor, threshold: float, *, exact: bool | None = None) -> ND
     if d < _LEAST_FEATURES or n < 2:
         return groups
     first, second = _pairs(x, threshold, n * n * d <= _EXACT if exact is None else exact)
-    starts = np.flatnonzero(np.r_[True, first[1:] != first[:-1]]) if len(first) else []
+    changes = np.flatnonzero(first[1:] != first[:-1]) + 1
+    starts: list[int] = [0, *changes.tolist()] if len(first) else []
     number = 0
     for low, high in zip(starts, [*starts[1:], len(first)], strict=True):
         leader = first[low]
@@ -88,6 +90,7 @@ def _pairs(x: Tensor, threshold: float, exact: bool) -> tuple[NDArray[np.int64],
     import faiss
 
     n, d = x.shape
+    index: Any
     if exact:
         index = faiss.IndexFlatIP(d)
     else:

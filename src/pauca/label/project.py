@@ -213,18 +213,13 @@ class Project:
             self._engine.fill(lambda: more if self._book.waiting(who) < k else 0)
             held = self._book.lease(who, k, seconds)
         told = self.suggestions([item for item, *_ in held])
-        return [
-            Leased(
-                item,
-                self.items.key(item),
-                until,
-                round_,
-                strategy,
-                *told.get(item, (None, None)),
-                self._engine.open_duplicates(item),
-            )
-            for item, until, round_, strategy in held
-        ]
+        found = []
+        for item, until, round_, strategy in held:
+            cls, sure = told.get(item, (None, None))
+            fellows = self._engine.open_duplicates(item)
+            key = self.items.key(item)
+            found.append(Leased(item, key, until, round_, strategy, cls, sure, fellows))
+        return found
 
     def release(self, person: str) -> int:
         """Take back what a person holds; how many items."""
@@ -267,7 +262,7 @@ class Project:
             InputError: no such item, class or action; a token of another person's.
         """
         given = Given(
-            checkcheck_person(person), item, action, cls, suggested, confidence, shown, ms, token
+            check_person(person), item, action, cls, suggested, confidence, shown, ms, token
         )
         return self._book.answer(check_given(given, also, self.n))
 
@@ -361,6 +356,12 @@ class Project:
             InputError: fewer than two classes, or no label.
         """
         return self._engine.train(assessed=assessed, progress=progress)
+
+    @property
+    def stale(self) -> bool:
+        """Whether something was answered or taken back since the last training."""
+        trainings = self._book.trainings()
+        return self._book.last() > (trainings[-1].last if trainings else 0)
 
     def trainings(self) -> list[Training]:
         """Every training, in order."""

@@ -1,4 +1,4 @@
-"""Data of a person's own as a pool to label: a folder of images, or a file of one of the formats."""
+"""Data of a person's own as a pool to label: a folder of images, or one file."""
 
 import hashlib
 import os

@@ -324,13 +324,10 @@ def _hits(
     """Accuracy on the test items after the given labels and some more."""
     train = np.union1d(np.flatnonzero(data.given), more)
     train = train[~np.isin(train, test)]
-    masks = []
-    for items in (train, test):
-        mask = np.zeros(data.m, dtype=np.bool_)
-        mask[items] = True
-        masks.append(mask)
-    probs = _predicted(data, make, *masks, Streams(data.seed, 100), fold)
-    return accuracy(data.y[torch.from_numpy(masks[1])], probs.argmax(1))
+    learned, asked = (np.zeros(data.m, dtype=np.bool_) for _ in range(2))
+    learned[train] = asked[test] = True
+    probs = _predicted(data, make, learned, asked, Streams(data.seed, 100), fold)
+    return accuracy(data.y[torch.from_numpy(asked)], probs.argmax(1))
 
 
 def _finite(value: float) -> float | None:
