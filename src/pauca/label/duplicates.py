@@ -1,5 +1,6 @@
 """Near-duplicates: items whose features point the same way, found by nearest neighbours."""
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -42,9 +43,9 @@ def find_groups(x: Tensor, threshold: float, *, exact: bool | None = None) -> ND
         return groups
     first, second = _pairs(x, threshold, n * n * d <= _EXACT if exact is None else exact)
     changes = np.flatnonzero(first[1:] != first[:-1]) + 1
-    starts: list[int] = [0, *changes.tolist()] if len(first) else []
+    ends = [0, *changes.tolist(), len(first)] if len(first) else [0]
     number = 0
-    for low, high in zip(starts, [*starts[1:], len(first)], strict=True):
+    for low, high in pairwise(ends):
         leader = first[low]
         if groups[leader] >= 0:
             continue
@@ -117,6 +118,6 @@ def _pairs(x: Tensor, threshold: float, exact: bool) -> tuple[NDArray[np.int64],
 
 def _unit(x: Tensor) -> NDArray[np.float32]:
     """Rows of length 1; rows of zeros stay, and are like nothing."""
-    rows = np.array(x, dtype=np.float32, order="C")
+    rows = x.float().numpy()
     length = np.linalg.norm(rows, axis=1, keepdims=True)
     return np.ascontiguousarray(rows / np.where(length > 0, length, 1))

@@ -161,7 +161,7 @@ def export_answers(project: Project, out: Path, form: str, *, force: bool = Fals
     )  # fmt: skip
 
     def rows() -> Iterator[Row]:
-        for entry in reversed(project.history(most=-1)):
+        for entry in reversed(project.history(most=None)):
             event = entry.event
             named = (None if one is None else classes.name(one) for one in
                      (event.cls, event.suggested))  # fmt: skip

@@ -277,16 +277,17 @@ class Project:
         return self._book.undo(check_person(person), seconds=seconds, token=token)
 
     def history(
-        self, person: str | None = None, most: int = 50, before: int | None = None
+        self, person: str | None = None, most: int | None = 50, before: int | None = None
     ) -> list[Entry]:
         """What happened, newest first.
 
         Args:
             person: Whose; everybody's if None.
-            most: At most so many.
+            most: At most so many; all of it if None.
             before: Only events before this place.
         """
-        found = self._book.history(person, check_count(most, "most"), before)
+        limit = -1 if most is None else check_count(most, "most")
+        found = self._book.history(person, limit, before)
         return [Entry(event, stands) for event, stands in found]
 
     def import_answers(self, given: Sequence[Given]) -> int:
