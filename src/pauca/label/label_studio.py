@@ -149,10 +149,7 @@ def _annotation(project: "Project", event: Event, numbers: Mapping[str, int]) ->
 
 
 def _read(annotation: Mapping[str, Any], people: Mapping[str, str]) -> Row:
-    by = annotation.get("completed_by")
-    if isinstance(by, Mapping):
-        by = by.get("email") or by.get("id")
-    person = people.get(str(by), None if by is None else f"label-studio-{by}")
+    person = _who(annotation.get("completed_by"), people)
     choices = [
         choice
         for part in annotation.get("result") or ()
@@ -168,9 +165,17 @@ def _read_short(task: Mapping[str, Any]) -> Row:
     if isinstance(label, Mapping):
         label = label.get("choices")
     choices = label if isinstance(label, list) else [] if label in (None, "") else [label]
-    by = task.get("annotator")
-    person = None if by is None else f"label-studio-{by}"
+    person = _who(task.get("annotator"), {})
     return {"id": task.get(ID), **_told(choices, False, person, task)}
+
+
+def _who(by: Any, people: Mapping[str, str]) -> str | None:
+    """A name or address where there is one, else the number."""
+    if isinstance(by, Mapping):
+        by = by.get("email") or by.get("id")
+    if by is None or by == "":
+        return None
+    return people.get(str(by), by if isinstance(by, str) else f"label-studio-{by}")
 
 
 def _told(
