@@ -156,7 +156,7 @@ def test_errors_are_told_and_end_with_two(cli: Run, tmp_path: Path) -> None:
         code, out, err = cli("label", "init", data, "--out", place, *words)
         assert (code, out, said in " ".join(err.split())) == (2, "", True), err
         assert not place.exists()
-    words = (
+    right = (
         "--classes",
         "ant,bee,cat",
         "--features",
@@ -164,7 +164,7 @@ def test_errors_are_told_and_end_with_two(cli: Run, tmp_path: Path) -> None:
         "--learner",
         "probe:l2=0.5",
     )
-    assert cli("label", "init", data, "--out", place, *words)[0] == 0
+    assert cli("label", "init", data, "--out", place, *right)[0] == 0
     code, _, err = cli("label", "init", data, "--out", place)
     assert (code, "is there already" in err) == (2, True)
     for command in (("train", place), ("predict", place, "--out", tmp_path / "x")):

@@ -11,7 +11,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 
 from pauca.data.sources.folder import folder_source
 from pauca.errors import CapabilityError, DataError, UsageError
-from pauca.features import featured
+from pauca.features import extractors, featured
 from pauca.label import embed
 from pauca.label.embed import open_features, resolve_choice, write_features
 from pauca.label.pool import Pool, PoolOptions
@@ -124,7 +124,7 @@ def test_a_backbone_is_given_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPat
             return SimpleNamespace(train=x)
 
     pool = read(images(tmp_path / "pets", [f"{i}.png" for i in range(7)]))
-    monkeypatch.setattr(embed.extractors, "make", lambda name, settings: Fake())
+    monkeypatch.setattr(extractors, "make", lambda name, settings: Fake())
     monkeypatch.setattr(embed, "_gathered", lambda blocks, most: _threes(blocks))
     write_features(tmp_path, pool, {"name": "transformers", "path": "x"}, size=4)
     assert seen == [3, 3, 1]

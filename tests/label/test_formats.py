@@ -429,12 +429,12 @@ def test_the_rest_is_predicted(tmp_path: Path, form: str) -> None:
         made.answer("anna", 59, action="flag")
         made.train(assessed=False)
         assert write_predictions(made, tmp_path / "out", form) == 29
-    read = {
+    readers: dict[str, Any] = {
         "csv": pd.read_csv,
         "jsonl": lambda path: pd.read_json(path, lines=True),
         "parquet": pd.read_parquet,
-    }[form]
-    frame = read(tmp_path / "out")
+    }
+    frame = readers[form](tmp_path / "out")
     assert list(frame.columns) == ["id", "label", "confidence"]
     assert frame["id"].astype(int).tolist() == list(range(30, 59))
     assert (frame["label"] == [("p", "q", "r")[i % 3] for i in range(30, 59)]).all()

@@ -286,7 +286,7 @@ def test_what_an_answer_must_be(tmp_path: Path) -> None:
             (("a\nb", 1, 0), {}),
         ):
             with pytest.raises(InputError):
-                made.answer(*arguments, **more)  # type: ignore[arg-type]
+                made.answer(*arguments, **more)
         assert made.history() == []
         with pytest.raises(InputError, match="nothing is labelled"):
             made.train()

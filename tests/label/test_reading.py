@@ -98,7 +98,7 @@ def test_embeddings(tmp_path: Path) -> None:
 
 def test_images_of_parquet(tmp_path: Path) -> None:
     raws = [encoded(pixels(i, 5, 5, 3)) for i in range(4)]
-    columns = {"label": [1, 0, -1, 1], "id": ["a", "b", "c", "d"]}
+    columns: dict[str, list[Any]] = {"label": [1, 0, -1, 1], "id": ["a", "b", "c", "d"]}
     path = write_hub(tmp_path / "p.parquet", raws, columns, names={"label": ["ant", "bee"]})
     pool = read(path)
     assert (pool.kind, pool.keys) == ("image", ["a", "b", "c", "d"])
@@ -164,5 +164,5 @@ def test_unknown_names_are_told(tmp_path: Path) -> None:
         ({"random_share": 2.0}, UsageError),
     ):
         with pytest.raises(kind):
-            Project.create(path, tmp_path / "p", **settings)  # type: ignore[arg-type]
+            Project.create(path, tmp_path / "p", **settings)
         assert sorted(child.name for child in tmp_path.iterdir()) == ["t.csv"]  # nothing is left

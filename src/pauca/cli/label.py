@@ -132,7 +132,7 @@ def init(
         text=text,
         label=known,
         id=id_,
-        features=_list(columns) or None,
+        features=tuple(_list(columns)) or None,
         missing=missing,  # type: ignore[arg-type]  # checked with the other settings
         known=not unlabelled,
     )
@@ -354,12 +354,13 @@ def classes(
     from pauca.cli.show import show_json, show_rows
 
     with _open(project) as opened:
-        pairs = [(_pair(one), opened.rename_class) for one in rename or ()]
-        pairs += [(_pair(one), opened.merge_class) for one in merge or ()]
+        renamed, merged = [[_pair(one) for one in many or ()] for many in (rename, merge)]
         if add is not None:
             opened.add_classes(_list(add))
-        for (old, new), change in pairs:
-            change(old, new)
+        for old, new in renamed:
+            opened.rename_class(old, new)
+        for name, into in merged:
+            opened.merge_class(name, into)
         balance = opened.status().balance
         rows = [
             {"id": each.id, "name": each.name, "labelled": balance[each.name]}

@@ -98,7 +98,7 @@ def _pairs(x: Tensor, threshold: float, exact: bool) -> tuple[NDArray[np.int64],
         cells = int(4 * np.sqrt(n))
         index = faiss.IndexIVFFlat(faiss.IndexFlatIP(d), d, cells, faiss.METRIC_INNER_PRODUCT)
         index.nprobe = _CELLS
-        index.cp.seed = 1
+        index.cp.seed, index.cp.niter = 1, 8
         drawn = np.random.default_rng(0).choice(n, min(n, 40 * cells), replace=False)
         index.train(_unit(x[np.sort(drawn)]))
     for low in range(0, n, _BLOCK):

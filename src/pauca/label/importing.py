@@ -13,7 +13,7 @@ from pauca.label import label_studio
 from pauca.label.checking import check_person
 from pauca.label.classes import Classes
 from pauca.label.project import Project
-from pauca.label.records import Given
+from pauca.label.records import Action, Given
 
 __all__ = ["Imported", "import_file"]
 
@@ -22,7 +22,7 @@ _SUFFIXES = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "lab
 _IDS = ("id", "pauca_id")
 _LABELS = ("label", "class")
 _PEOPLE = ("person", "annotator")
-_ACTIONS = ("label", "skip", "unsure", "flag")
+_ACTIONS: tuple[Action, ...] = ("label", "skip", "unsure", "flag")
 
 Row = Mapping[str, Any]
 
@@ -201,10 +201,7 @@ def _given(
         said = said.strip() or None
     if said is None and action in (None, "label"):
         return None
-    if action is None:
-        action = "label"
-    if action not in _ACTIONS:
-        raise DataError("no such action", got=repr(action))
+    action = _action(action)
     key = row.get(id_)
     if isinstance(key, int) and not isinstance(key, bool):
         key = str(key)
@@ -218,6 +215,13 @@ def _given(
         cls = _class(str(said), classes)
     who = next((row[name] for name in _PEOPLE if row.get(name)), person)
     return Given(check_person(str(who)), item, action, cls, ms=_ms(row.get("ms")))
+
+
+def _action(said: Any) -> Action:
+    for known in _ACTIONS:
+        if said in (None, known):
+            return known
+    raise DataError("no such action", got=repr(said))
 
 
 def _class(name: str, classes: Classes) -> int:
