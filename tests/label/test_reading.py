@@ -136,6 +136,20 @@ def test_paths_that_are_refused(tmp_path: Path) -> None:
             read(tmp_path / name)
 
 
+def test_a_folder_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = images(tmp_path / "pets", ["a.png", "deep/b.png"])
+    scan = os.scandir
+
+    def closed(path: str) -> Any:
+        if str(path).endswith("deep"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", closed)
+    with pytest.raises(DataError, match=r"a folder cannot be read.*deep"):
+        read(folder)
+
+
 def test_the_fingerprint_tells_other_data(tmp_path: Path) -> None:
     folder = images(tmp_path / "pets", ["a.png", "b.png"])
     before = fingerprint(folder)

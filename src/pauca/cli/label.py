@@ -17,7 +17,7 @@ __all__ = ["label"]
 label = typer.Typer(
     name="label",
     help="Label data of your own: the machine chooses what is worth asking.",
-    epilog="Start with: pauca label init DATA --classes a,b,c --out PROJECT",
+    epilog="Example: pauca label init DATA --classes a,b,c --out PROJECT",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )

@@ -101,7 +101,7 @@ def _folder(path: Path, options: PoolOptions) -> Pool:
 def _images_below(path: Path) -> tuple[list[str], tuple[str, ...]]:
     """Paths of the images relative to the folder, sorted, and what has to be said."""
     found, others, links = [], 0, []
-    for above, folders, files in os.walk(path):
+    for above, folders, files in os.walk(path, onerror=_unreadable):
         links += [name for name in folders if os.path.islink(os.path.join(above, name))]
         folders[:] = [name for name in folders if not name.startswith((".", "__MACOSX"))]
         for name in files:
@@ -120,6 +120,15 @@ def _images_below(path: Path) -> tuple[list[str], tuple[str, ...]]:
     if links:
         notes.append(f"{len(links)} linked folders were not followed: {links[0]}")
     return sorted(found), tuple(notes)
+
+
+def _unreadable(error: OSError) -> None:
+    raise DataError(
+        "a folder cannot be read",
+        got=error.strerror,
+        where=error.filename,
+        todo="give yourself the right to read it, or move it elsewhere",
+    ) from None
 
 
 def _check_name(name: str, path: Path) -> None:
