@@ -30,6 +30,8 @@ COLD, RANDOM = "coverage", "random"
 _COMPARED = 20_000  # most items for strategies that compare items with each other
 _COVERED = 10_000  # most items that the cold start clusters
 _ROUNDS = 20
+_WIDE = 256
+_BLOCK = 4096
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +63,7 @@ class Situation:
     seed: int
     share: float = 0.1
     candidates: int = 50_000
-    cold_labels: int = 10
+    cold_labels: int = 3
     groups: NDArray[np.int32] | None = None
 
     @property
@@ -116,14 +118,11 @@ def choose(
     wanted = k - len(at_random)
     if wanted:
         pool = _candidates(now, free, wanted, strategy, streams.generator("noise"))
+        name = COLD if now.cold else strategy.name
         if now.cold:
             chosen = cover(now, pool, wanted, streams.generator("initial"))
-            name = COLD
         else:
-            chosen, name = (
-                _by_strategy(now, pool, wanted, strategy, learner, streams),
-                strategy.name,
-            )
+            chosen = _by_strategy(now, pool, wanted, strategy, learner, streams)
         picks = [Pick(int(item), name) for item in chosen]
     generator = streams.generator("analysis")
     for item in at_random.tolist():
@@ -135,23 +134,36 @@ def choose(
 def cover(
     now: Situation, pool: NDArray[np.int64], k: int, generator: Generator
 ) -> NDArray[np.int64]:
-    """K items of the pool that are typical and far from what is labelled.
+    """Items of the pool, k of them, that are typical and unlike what is labelled.
 
-    The pool (at most 10,000 of it) is clustered; without labels into k clusters, else into twice as
-    many, of which the k are taken whose centres are farthest from any labelled item. Of each the
-    item nearest to the centre is chosen.
+    Pool and labelled items (at most 10,000 of each) are clustered, into k clusters and one more for
+    each labelled item, but at most 3 k. Of the clusters those with the fewest labelled items come
+    first, of these the largest; of each the item nearest to its centre that is not labelled. Beyond
+    256 features distances are those of 128 random projections.
+
+    Reference: Hacohen, Dekel and Weinshall, ICML 2022 (clusters without labels, largest first).
     """
     pool = _subset(pool, max(_COVERED, 2 * k), generator)
-    x = now.x[torch.from_numpy(pool)]
     if k >= len(pool):
         return pool
-    m = len(now.labelled)
-    centres = k_means_centres(x, min(len(pool), 2 * k if m else k), generator, rounds=_ROUNDS)
-    if m and len(centres) > k:
-        known = _subset(now.labelled, _COVERED, generator)
-        away = torch.cdist(centres, now.x[torch.from_numpy(known)]).amin(1)
-        centres = centres[away.argsort(descending=True, stable=True)[:k]]
-    return pool[_places(nearest_distinct(x, centres))]
+    known = _subset(now.labelled, _COVERED, generator)
+    x = _narrow(now.x[torch.from_numpy(np.r_[pool, known])], generator)
+    n, m = len(pool), len(known)
+    count = min(n, k + min(m, 2 * k))
+    centres = k_means_centres(x, count, generator, rounds=_ROUNDS)
+    owner = torch.cat([torch.cdist(part, centres).argmin(1) for part in torch.split(x, _BLOCK)])
+    labelled = torch.bincount(owner[n:], minlength=count)
+    size = torch.bincount(owner, minlength=count)
+    order = np.lexsort((-size.numpy(), labelled.numpy()))[:k]
+    return pool[_places(nearest_distinct(x[:n], centres[torch.from_numpy(order)]))]
+
+
+def _narrow(x: Tensor, generator: Generator) -> Tensor:
+    """Features that are cheap to cluster; distances are kept to within some 10 %."""
+    d = x.shape[1]
+    if d <= _WIDE:
+        return x
+    return x @ (torch.randn(d, _WIDE // 2, generator=generator) / (_WIDE // 2) ** 0.5)
 
 
 def _by_strategy(

@@ -93,7 +93,7 @@ class ProjectSettings(_Frozen):
     seed: int = 0
     folds: Annotated[int, Field(ge=2)] = 5
     candidates: Annotated[int, Field(ge=100)] = 50_000
-    cold_labels: Count = 10
+    cold_labels: Count = 3
     duplicates: Annotated[float, Field(gt=0, le=1)] = 0.95
     device: str = "cpu"
     target: Annotated[float, Field(gt=0, le=1)] | None = None
