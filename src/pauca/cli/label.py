@@ -3,10 +3,11 @@
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pauca.cli.label_words import choice, pair, read_text, words, write_text
 from pauca.cli.main import guarded
 
 if TYPE_CHECKING:
@@ -132,20 +133,20 @@ def init(
         text=text,
         label=known,
         id=id_,
-        features=tuple(_list(columns)) or None,
+        features=tuple(words(columns)) or None,
         missing=missing,  # type: ignore[arg-type]  # checked with the other settings
         known=not unlabelled,
     )
     with Project.create(
         data,
         out,
-        classes=_list(classes),
+        classes=words(classes),
         options=options,
-        features=_choice(features),
+        features=choice(features),
         size=size,
-        guidelines=None if guidelines is None else _read(guidelines),
-        learner=_choice(learner),
-        strategy=_choice(strategy),
+        guidelines=None if guidelines is None else read_text(guidelines),
+        learner=choice(learner),
+        strategy=choice(strategy),
         batch=batch,
         random_share=random_share,
         overlap=overlap,
@@ -193,7 +194,7 @@ def suggest(
         _train_if_due(opened)
         items = opened.suggest(k)
         if config is not None:
-            _write(config, labelling_config(opened), force)
+            write_text(config, labelling_config(opened), force)
         count = write_batch(
             opened, items, form.value, out or sys.stdout, prefix=prefix, force=force
         )
@@ -354,9 +355,9 @@ def classes(
     from pauca.cli.show import show_json, show_rows
 
     with _open(project) as opened:
-        renamed, merged = [[_pair(one) for one in many or ()] for many in (rename, merge)]
+        renamed, merged = [[pair(one) for one in many or ()] for many in (rename, merge)]
         if add is not None:
-            opened.add_classes(_list(add))
+            opened.add_classes(words(add))
         for old, new in renamed:
             opened.rename_class(old, new)
         for name, into in merged:
@@ -382,59 +383,3 @@ def _train_if_due(project: "Project") -> None:
     """Train if there are two classes, and answers that the model does not know."""
     if project.stale and project.labels.m and len(project.classes) > 1:
         project.train(assessed=False)
-
-
-def _list(given: str | None) -> list[str]:
-    """Words between commas."""
-    return [part.strip() for part in (given or "").split(",") if part.strip()]
-
-
-def _pair(given: str) -> tuple[str, str]:
-    """What stands on either side of the sign of equality."""
-    old, sign, new = given.partition("=")
-    if not sign:
-        raise typer.BadParameter(f"{given!r} has no =", param_hint="'--rename' / '--merge'")
-    return old.strip(), new.strip()
-
-
-def _choice(given: str | None) -> dict[str, Any] | None:
-    """``name`` or ``name:key=value,key=value`` as a table; values as in TOML, else texts."""
-    from pauca.errors import UsageError
-
-    if not given:
-        return None
-    name, _, rest = given.partition(":")
-    found: dict[str, Any] = {"name": name.strip()}
-    for part in rest.split(",") if rest else ():
-        key, sign, value = part.partition("=")
-        if not sign:
-            raise UsageError(
-                "a setting has no value", expected="NAME:KEY=VALUE,...", got=repr(given)
-            )
-        found[key.strip()] = _value(value.strip())
-    return found
-
-
-def _value(text: str) -> Any:
-    import tomllib
-
-    try:
-        return tomllib.loads(f"x = {text}")["x"]
-    except tomllib.TOMLDecodeError:
-        return text
-
-
-def _read(path: Path) -> str:
-    from pauca.errors import DataError
-
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError("the file cannot be read", got=str(error), where=str(path)) from None
-
-
-def _write(path: Path, text: str, force: bool) -> None:
-    from pauca.label.atomic import new_file
-
-    with new_file(path, force=force) as draft:
-        draft.write_text(text, encoding="utf-8")

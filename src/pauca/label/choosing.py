@@ -163,7 +163,8 @@ def _narrow(x: Tensor, generator: Generator) -> Tensor:
     d = x.shape[1]
     if d <= _WIDE:
         return x
-    return x @ (torch.randn(d, _WIDE // 2, generator=generator) / (_WIDE // 2) ** 0.5)
+    axes: Tensor = torch.randn(d, _WIDE // 2, generator=generator) / (_WIDE // 2) ** 0.5
+    return torch.mm(x, axes)
 
 
 def _by_strategy(

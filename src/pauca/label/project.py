@@ -65,7 +65,7 @@ class Project:
         files = source.format == "folder"
         self.items = Items(self.folder, source.kind, Path(source.path), files)
         self.features: Tensor = open_features(self.folder, self.items.n)
-        self.notes: tuple[str, ...] = ()
+        self.notes: tuple[str, ...] = ()  # what was done to the data, if made just now
         self._pictures = Pictures(self.items, source)
         self._book = Book(self.folder / DATABASE, overlap=self.settings.overlap, clock=clock)
         self._engine = Engine(self.folder, self.settings, self.features, self._book)
@@ -134,11 +134,6 @@ class Project:
     def __exit__(self, *error: object) -> None:
         """Close it."""
         self.close()
-
-    @property
-    def name(self) -> str:
-        """Of the project."""
-        return self.settings.name
 
     @property
     def n(self) -> int:
@@ -287,8 +282,7 @@ class Project:
             before: Only events before this place.
         """
         limit = -1 if most is None else check_count(most, "most")
-        found = self._book.history(person, limit, before)
-        return [Entry(event, stands) for event, stands in found]
+        return [Entry(*found) for found in self._book.history(person, limit, before)]
 
     def import_answers(self, given: Sequence[Given]) -> int:
         """Keep many answers, all or none; those equal to what stands are passed over.
