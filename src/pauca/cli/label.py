@@ -189,11 +189,13 @@ def suggest(
     Trains first if labels came in since. Fill in the column `label` and `pauca label import` it.
     """
     from pauca.label import labelling_config, write_batch
+    from pauca.label.places import check_out
 
     with _open(project) as opened:
         _train_if_due(opened)
         items = opened.suggest(k)
         if config is not None:
+            check_out(opened, config)
             write_text(config, labelling_config(opened), force)
         count = write_batch(
             opened, items, form.value, out or sys.stdout, prefix=prefix, force=force

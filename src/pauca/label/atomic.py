@@ -59,7 +59,8 @@ def new_folder(path: Path, *, force: bool = False) -> Iterator[Path]:
 
 def _place(path: Path, force: bool, *, folder: bool) -> Path:
     empty = folder and path.is_dir() and not any(path.iterdir())
-    if os.path.lexists(path) and not empty and not (force and path.is_dir() == folder):
+    fits = path.is_dir() if folder else path.is_file()  # nothing else is ever replaced
+    if os.path.lexists(path) and not empty and not (force and fits):
         kind = "folder" if path.is_dir() else "file"
         todo = "name another place" if force else "name another place, or say --force"
         raise UsageError(f"a {kind} is there already", where=str(path), todo=todo)

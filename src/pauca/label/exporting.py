@@ -13,6 +13,7 @@ import numpy as np
 from pauca.errors import InputError, UsageError
 from pauca.label.atomic import new_file, new_folder
 from pauca.label.label_studio import IMAGE_PREFIX, annotated, batch_tasks
+from pauca.label.places import check_out
 from pauca.label.project import Project
 from pauca.label.rows import (
     blocks,
@@ -56,6 +57,8 @@ def write_batch(
     Raises:
         UsageError: an unknown format; the file is there already.
     """
+    if isinstance(out, Path):
+        check_out(project, out)
     columns = item_columns(project, ("id", *_SUGGESTED))
     names = ["id", *columns.values(), *_SUGGESTED]
 
@@ -81,6 +84,7 @@ def write_predictions(project: Project, out: Path, form: str, *, force: bool = F
         InputError: no model was trained yet.
         UsageError: an unknown format; the file is there already.
     """
+    check_out(project, out)
     classes, columns = project.classes, item_columns(project, ("id", "label", "confidence"))
 
     def rows() -> Iterator[Row]:
@@ -122,6 +126,7 @@ def export(
     """
     if form not in EXPORTS:
         raise UsageError("the format is not known", expected=", ".join(EXPORTS), got=form)
+    check_out(project, out, folder=form == "imagefolder")
     labels = project.labels
     if not labels.m:
         raise InputError("nothing is labelled yet", todo="label some items first")
@@ -154,6 +159,7 @@ def export_answers(project: Project, out: Path, form: str, *, force: bool = Fals
     Raises:
         UsageError: an unknown format; the file is there already.
     """
+    check_out(project, out)
     classes = project.classes
     columns = (
         "seq", "at", "person", "id", "action", "label", "suggestion", "confidence", "shown", "ms",
