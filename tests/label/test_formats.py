@@ -330,3 +330,21 @@ def test_own_columns_do_not_hide_ours(tmp_path: Path) -> None:
     assert list(rows_of(tmp_path / "b.csv")[0]) == [
         "id", "item.confidence", "item.label", "label", "suggestion", "confidence",
     ]  # fmt: skip
+
+
+def test_own_columns_are_not_taken_for_answers(tmp_path: Path) -> None:
+    rows = [
+        {"a": i, "person": f"customer {i}", "action": "buy", "ms": "", "pauca_id": 3 - i}
+        for i in range(4)
+    ]
+    with Project.create(
+        table(tmp_path / "r.csv", rows), tmp_path / "r", classes=CLASSES,
+        options=PoolOptions(features=("a",)),
+    ) as made:  # fmt: skip
+        write_batch(made, [2], "csv", tmp_path / "b.csv")
+        (row,) = rows_of(tmp_path / "b.csv")
+        assert (row["id"], row["item.person"], row["item.pauca_id"]) == ("2", "customer 2", "1")
+        table(tmp_path / "b.csv", [{**row, "label": "bad"}])
+        assert import_file(made, tmp_path / "b.csv", person="anna").new == 1
+        event = made.history()[0].event
+        assert (event.item, event.person, event.action, event.ms) == (2, "anna", "label", None)

@@ -28,6 +28,7 @@ __all__ = ["EXPORTS", "export", "export_answers", "write_batch", "write_predicti
 
 _BLOCK = 1000
 _SUGGESTED = ("label", "suggestion", "confidence")
+_READ = ("pauca_id", "action", "person", "annotator", "ms")  # what an import would take for ours
 _LONGEST = 200
 _HARMLESS = " -_.+,()[]{}@#&'!=^"
 Row = dict[str, Any]
@@ -59,7 +60,7 @@ def write_batch(
     """
     if isinstance(out, Path):
         check_out(project, out)
-    columns = item_columns(project, ("id", *_SUGGESTED))
+    columns = item_columns(project, ("id", *_SUGGESTED, *_READ))
     names = ["id", *columns.values(), *_SUGGESTED]
 
     def write(file: TextIO) -> int:
