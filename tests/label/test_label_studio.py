@@ -10,6 +10,7 @@ import pytest
 
 from pauca.errors import DataError
 from pauca.label import Project, export, import_file, labelling_config, write_batch
+from tests.label.helpers import table
 from tests.label.test_formats import CLASSES, TEXTS, answered, labelled, mails, pets
 
 __all__ = ["mails", "pets"]  # fixtures
@@ -150,3 +151,16 @@ def test_exports_that_are_refused(
         with pytest.raises(DataError, match="cannot be read"):
             import_file(mails, path)
     assert mails.history() == []
+
+
+def test_the_number_of_a_task_is_no_id(tmp_path: Path) -> None:
+    """Label Studio's csv has both; without ids of their own items are numbered as tasks are."""
+    rows = [{"text": text} for text in TEXTS]
+    made = Project.create(table(tmp_path / "t.csv", rows), tmp_path / "t", classes=CLASSES)
+    path = tmp_path / "export.csv"
+    path.write_text(
+        "annotation_id,annotator,class,created_at,id,lead_time,pauca_id,text,updated_at\n"
+        "9,1,bad,2024-01-01T00:00:00Z,5,1.2,4,=1+1 sum,2024-01-01T00:00:00Z\n"
+    )
+    assert import_file(made, path).new == 1
+    assert labelled(made) == {"4": "bad"}

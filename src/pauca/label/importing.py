@@ -19,7 +19,7 @@ __all__ = ["Imported", "import_file"]
 
 _SHOWN = 5
 _SUFFIXES = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "label-studio"}
-_IDS = ("id", "pauca_id")
+_IDS = ("pauca_id", "id")  # where both are, id is the number of a task of Label Studio
 _LABELS = ("label", "class")
 _PEOPLE = ("person", "annotator")
 _ACTIONS: tuple[Action, ...] = ("label", "skip", "unsure", "flag")
@@ -62,7 +62,7 @@ def import_file(
         path: The file.
         form: csv, jsonl or label-studio; by the file's name if None.
         person: Whose the answers are, where the file does not say.
-        id_column: Column of ids; id or pauca_id if None.
+        id_column: Column of ids; pauca_id, else id if None.
         label_column: Column of classes; label or class if None.
 
     Raises:
