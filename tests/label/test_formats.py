@@ -348,3 +348,27 @@ def test_own_columns_are_not_taken_for_answers(tmp_path: Path) -> None:
         assert import_file(made, tmp_path / "b.csv", person="anna").new == 1
         event = made.history()[0].event
         assert (event.item, event.person, event.action, event.ms) == (2, "anna", "label", None)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('{"id": "m0", "label": "good", "ms": Infinity}', "line 1: ms is no whole number"),
+        ('{"id": "m0", "label": "good", "ms": 1' + "0" * 30 + "}", "line 1: ms is above"),
+        ("[" * 100_000, "cannot be read"),
+    ],
+)
+def test_numbers_and_depths_beyond_all_bounds(
+    mails: Project, tmp_path: Path, text: str, words: str
+) -> None:
+    (tmp_path / "x.jsonl").write_text(text)
+    with pytest.raises(DataError, match=words):
+        import_file(mails, tmp_path / "x.jsonl")
+    task = '[{"id": 1, "data": {"pauca_id": "m0"}, "annotations": [{"lead_time": %s}]}]'
+    for number in ("1e999", "NaN", "-1"):  # says nothing of the time it took
+        (tmp_path / "x.json").write_text(task % number)
+        import_file(mails, tmp_path / "x.json")
+    assert mails.history()[0].event.ms is None
+    (tmp_path / "x.json").write_text(task % "1e300")
+    with pytest.raises(DataError, match="task 1 .id 1.: ms is above"):
+        import_file(mails, tmp_path / "x.json")

@@ -102,7 +102,7 @@ def _rows(path: Path, form: str) -> list[tuple[str, Row]]:
         if form == "label-studio":
             return list(label_studio.parsed(text))
         return _csv(text) if form == "csv" else _jsonl(text)
-    except (OSError, ValueError, csv.Error, AttributeError, TypeError) as error:
+    except (OSError, ValueError, csv.Error, AttributeError, TypeError, RecursionError) as error:
         said = error.strerror if isinstance(error, OSError) else str(error)
         raise DataError(
             "the file cannot be read",
@@ -239,8 +239,10 @@ def _ms(value: Any) -> int | None:
         return None
     try:
         found = int(value)
-    except (TypeError, ValueError):
-        raise DataError("ms is no whole number", got=repr(value)) from None
+    except (TypeError, ValueError, OverflowError):
+        raise DataError("ms is no whole number", got=repr(value)[:200]) from None
     if found < 0:
         raise DataError("ms is below 0", got=found)
+    if found > 2**53:
+        raise DataError("ms is above 2^53", got=repr(value)[:200])
     return found

@@ -8,6 +8,7 @@ A task holds ``data`` (what is shown, and ``pauca_id``, by which it is known aga
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from math import inf
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 from xml.sax.saxutils import quoteattr
@@ -182,7 +183,7 @@ def _told(
     choices: Sequence[Any], cancelled: bool, person: str | None, source: Mapping[str, Any]
 ) -> Row:
     lead = source.get("lead_time")
-    ms = round(1000 * lead) if isinstance(lead, int | float) and lead >= 0 else None
+    ms = round(1000 * lead) if isinstance(lead, int | float) and 0 <= lead < inf else None
     action = "skip" if cancelled or not choices else "label"
     label: Any = None
     if action == "label":
