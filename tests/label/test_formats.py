@@ -372,3 +372,18 @@ def test_numbers_and_depths_beyond_all_bounds(
     (tmp_path / "x.json").write_text(task % "1e300")
     with pytest.raises(DataError, match="task 1 .id 1.: ms is above"):
         import_file(mails, tmp_path / "x.json")
+
+
+def test_long_texts_and_all_line_ends_come_back(tmp_path: Path) -> None:
+    texts = ["one\rtwo", "one\r\ntwo", "one\ntwo", "word " * 40_000]
+    lines = [json.dumps({"id": f"m{i}", "text": text}) for i, text in enumerate(texts)]
+    (tmp_path / "m.jsonl").write_text("\n".join(lines))
+    with Project.create(tmp_path / "m.jsonl", tmp_path / "mails", classes=CLASSES) as made:
+        write_batch(made, range(4), "csv", tmp_path / "b.csv")
+        frame = pd.read_csv(tmp_path / "b.csv", keep_default_na=False, lineterminator="\n")
+        assert frame["text"].tolist() == texts
+        assert import_file(made, tmp_path / "b.csv").blank == 4
+        made.answer("anna", 0, 1)
+        export(made, tmp_path / "out.csv", "csv")
+        assert (tmp_path / "out.csv").read_bytes() == b'id,text,label\nm0,"one\rtwo",bad\n'
+        assert import_file(made, tmp_path / "out.csv").new == 1

@@ -98,7 +98,7 @@ def import_file(
 def _rows(path: Path, form: str) -> list[tuple[str, Row]]:
     """Rows, each with where it stands."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = path.read_bytes().decode("utf-8-sig")  # line ends within cells stay as they are
         if form == "label-studio":
             return list(label_studio.parsed(text))
         return _csv(text) if form == "csv" else _jsonl(text)
@@ -115,6 +115,7 @@ def _rows(path: Path, form: str) -> list[tuple[str, Row]]:
 
 
 def _csv(text: str) -> list[tuple[str, Row]]:
+    csv.field_size_limit(max(csv.field_size_limit(), len(text)))  # a text may be long
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     header = [name.strip() for name in next(reader, [])]
     if len(set(header)) != len(header):

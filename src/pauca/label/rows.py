@@ -65,7 +65,7 @@ def write_rows_to(file: TextIO, form: str, columns: Sequence[str], rows: Iterabl
     """
     count = 0
     if form == "csv":
-        writer = csv.writer(file, lineterminator="\n")
+        writer = csv.writer(_Lines(file), lineterminator="\r\n")
         writer.writerow(columns)
         for row in rows:
             writer.writerow([_cell(row.get(name)) for name in columns])
@@ -88,6 +88,16 @@ def write_json_list(file: TextIO, rows: Iterable[Row]) -> int:
         count += 1
     file.write("\n]\n")
     return count
+
+
+class _Lines:
+    """Takes rows that end with CR LF and writes them with LF: so cells with either are quoted."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+
+    def write(self, row: str) -> int:
+        return self._file.write(row.removesuffix("\r\n") + "\n")
 
 
 def _cell(value: Any) -> Any:
