@@ -1,6 +1,7 @@
 """Nothing that cannot be made again is written over, forced or not."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -47,12 +48,13 @@ def test_a_tree_never_replaces_the_data(pets: Project, tmp_path: Path, place: st
 )
 def test_a_file_never_replaces_one_of_the_project(pets: Project, place: str) -> None:
     before, out = contents(pets.folder), pets.folder / place
-    for write in (
+    writes: list[Callable[[], int]] = [
         lambda: export(pets, out, "csv", force=True),
         lambda: export_answers(pets, out, "csv", force=True),
         lambda: write_batch(pets, [1], "csv", out, force=True),
         lambda: write_predictions(pets, out, "csv", force=True),
-    ):
+    ]
+    for write in writes:
         with pytest.raises(UsageError, match="a file of the project would be written over"):
             write()
     assert contents(pets.folder) == before
