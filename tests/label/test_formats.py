@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
@@ -22,6 +23,7 @@ from pauca.label import (
     write_batch,
     write_predictions,
 )
+from pauca.label.rows import write_rows
 from tests.label.helpers import clusters, images, npz, table
 
 TEXTS = ["good day", "bad, day", 'a "good" night', "two\nlines here", "=1+1 sum", "grüße dich"]
@@ -370,7 +372,7 @@ def test_numbers_and_depths_beyond_all_bounds(
         import_file(mails, tmp_path / "x.json")
     assert mails.history()[0].event.ms is None
     (tmp_path / "x.json").write_text(task % "1e300")
-    with pytest.raises(DataError, match="task 1 .id 1.: ms is above"):
+    with pytest.raises(DataError, match=r"task 1 .id 1.: ms is above"):
         import_file(mails, tmp_path / "x.json")
 
 
@@ -387,3 +389,56 @@ def test_long_texts_and_all_line_ends_come_back(tmp_path: Path) -> None:
         export(made, tmp_path / "out.csv", "csv")
         assert (tmp_path / "out.csv").read_bytes() == b'id,text,label\nm0,"one\rtwo",bad\n'
         assert import_file(made, tmp_path / "out.csv").new == 1
+
+
+def test_cells_are_kept_as_they_are(tmp_path: Path) -> None:
+    """Only what loses nothing becomes a number in parquet."""
+    rows = [
+        {
+            "a": i, "zip": f"0{i}", "dash": f"1_{i}", "word": ("nan", "inf")[i % 2],
+            "long": "9" * 25, "tags": ["x", i], "mixed": i if i % 2 else "w", "size": i / 2,
+            "text_number": f"{i}", "huge": 10**30 + i,
+        }
+        for i in range(6)
+    ]  # fmt: skip
+    (tmp_path / "r.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    wanted = pd.DataFrame(
+        {
+            **{name: [row[name] for row in rows] for name in ("a", "zip", "dash", "word", "long")},
+            "tags": [f'["x", {i}]' for i in range(6)],
+            "mixed": ["w", "1", "w", "3", "w", "5"],
+            "size": [i / 2 for i in range(6)],
+            "text_number": [f"{i}" for i in range(6)],
+            "huge": [str(10**30 + i) for i in range(6)],
+        }
+    )
+    with Project.create(
+        tmp_path / "r.jsonl", tmp_path / "r", classes=CLASSES,
+        options=PoolOptions(features=("a", "size")),
+    ) as made:  # fmt: skip
+        for item in range(6):
+            made.answer("anna", item, item % 2)
+        export(made, tmp_path / "out.parquet", "parquet")
+    found = pd.read_parquet(tmp_path / "out.parquet")[list(wanted)]
+    pd.testing.assert_frame_equal(found, wanted, check_dtype=False)
+    cells = [{"a": i, "zip": f"0{i}", "n": f"{i}", "x": f"{i}.50"} for i in range(6)]
+    with Project.create(table(tmp_path / "r.csv", cells), tmp_path / "c", classes=CLASSES) as made:
+        made.answer("anna", 3, 1)
+        export(made, tmp_path / "c.parquet", "parquet")
+    row = pd.read_parquet(tmp_path / "c.parquet").iloc[0]
+    assert (row["zip"], row["n"], row["x"]) == ("03", 3, 3.5)
+
+
+def test_a_parquet_file_of_columns_that_begin_empty(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pauca.label.rows._BLOCK", 2)
+    cells = [(None, 1, 1), (None, 2, "w"), ("late", 0.5, 2), (None, 4, None), (None, None, 3)]
+    rows = [dict(zip("abc", row, strict=True)) for row in cells]
+    assert write_rows(tmp_path / "x.parquet", "parquet", list("abcd"), rows) == 5
+    assert pq.read_table(tmp_path / "x.parquet").to_pydict() == {
+        "a": [None, None, "late", None, None],
+        "b": [1, 2, 0.5, 4, None],
+        "c": ["1", "w", "2", None, "3"],
+        "d": [None] * 5,
+    }

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -16,6 +17,7 @@ from pauca.label.label_studio import IMAGE_PREFIX, annotated, batch_tasks
 from pauca.label.places import check_out
 from pauca.label.project import Project
 from pauca.label.rows import (
+    as_text,
     blocks,
     item_columns,
     item_rows,
@@ -233,9 +235,15 @@ _HUB: dict[Callable[[Any], Any], str] = {
 
 
 def _type(project: Project, items: Sequence[int], column: str) -> Callable[[Any], Any]:
-    """bool, int, float or str: the first that holds all cells of the column."""
-    cells = {row[column] for row in project.items.shown(items)} - {None, ""}
+    """bool, int, float or str: the first that holds all cells of the column as they are.
+
+    Numbers that are written as texts count as such in csv alone, where there is no other way.
+    """
     if project.settings.source.kind == "text":
+        return str
+    cells = [row[column] for row in project.items.shown(items)]
+    cells = [cell for cell in cells if cell is not None and cell != ""]
+    if project.settings.source.format != "csv" and any(isinstance(cell, str) for cell in cells):
         return str
     if cells and all(isinstance(cell, bool) for cell in cells):
         return bool
@@ -245,20 +253,23 @@ def _type(project: Project, items: Sequence[int], column: str) -> Callable[[Any]
     return str
 
 
+_WHOLE = re.compile(r"-?(0|[1-9]\d{0,17})", re.ASCII)
+_DECIMAL = re.compile(r"-?((0|[1-9]\d{0,17})(\.\d*)?|\.\d+)([eE][+-]?\d\d?)?", re.ASCII)
+
+
 def _is(made: Callable[[Any], Any], cell: Any) -> bool:
-    if isinstance(cell, bool) or (made is int and isinstance(cell, float)):
+    """Whether nothing is lost, as the zeros of 007 would be."""
+    if isinstance(cell, str):
+        return (_WHOLE if made is int else _DECIMAL).fullmatch(cell) is not None
+    if isinstance(cell, bool) or not isinstance(cell, int | float):
         return False
-    try:
-        made(cell)
-    except (TypeError, ValueError):
-        return False
-    return True
+    return -(2**63) <= cell < 2**63 if isinstance(cell, int) else made is float
 
 
 def _made(cell: Any, made: Callable[[Any], Any]) -> Any:
     if cell is None or (cell == "" and made is not str):
         return None
-    return made(cell)
+    return as_text(cell) if made is str else made(cell)
 
 
 def _image_folder(

@@ -10,9 +10,11 @@ from pauca.errors import UsageError
 from pauca.label.atomic import new_file
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from pauca.label.project import Project
 
-__all__ = ["item_columns", "item_rows", "write_json_list", "write_rows", "write_rows_to"]
+__all__ = ["as_text", "item_columns", "item_rows", "write_json_list", "write_rows", "write_rows_to"]
 
 _BLOCK = 10_000
 
@@ -104,25 +106,50 @@ def _cell(value: Any) -> Any:
     return "" if value is None else value
 
 
+def as_text(value: Any) -> str:
+    """A cell as a text; what is nested as JSON."""
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else str(value)
+
+
 def _parquet(path: Path, columns: Sequence[str], rows: Iterable[Row]) -> int:
-    """The types are those of the first block; an empty table has texts."""
+    """Every column has the type that all of its cells have, else texts."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    count, writer = 0, None
+    found: dict[str, list[Any]] = {name: [] for name in columns}
+    for block in blocks(rows, _BLOCK):
+        for name, parts in found.items():
+            parts.append(_array([row.get(name) for row in block]))
+    table = pa.table({name: _joined(parts) for name, parts in found.items()})
+    pq.write_table(table, path)
+    return int(table.num_rows)
+
+
+def _array(cells: Sequence[Any]) -> "pa.Array":
+    import pyarrow as pa
+
     try:
-        for block in blocks(rows, _BLOCK):
-            table = pa.table({name: [row.get(name) for row in block] for name in columns})
-            writer = writer or pq.ParquetWriter(path, table.schema)
-            writer.write_table(table.cast(writer.schema))
-            count += len(block)
-        if writer is None:
-            empty = pa.schema([(name, pa.string()) for name in columns])
-            writer = pq.ParquetWriter(path, empty)
-    finally:
-        if writer is not None:
-            writer.close()
-    return count
+        return pa.array(cells)
+    except (pa.ArrowException, OverflowError):  # not of one type
+        return pa.array([None if cell is None else as_text(cell) for cell in cells], pa.string())
+
+
+def _joined(parts: Sequence["pa.Array"]) -> "pa.ChunkedArray":
+    import pyarrow as pa
+
+    types = {part.type for part in parts} - {pa.null()}
+    if types == {pa.int64(), pa.float64()}:
+        types = {pa.float64()}
+    if len(types) == 1:
+        (kind,) = types
+        return pa.chunked_array([part.cast(kind, safe=False) for part in parts], kind)
+    made = [
+        pa.array(
+            [None if cell is None else as_text(cell) for cell in part.to_pylist()], pa.string()
+        )
+        for part in parts
+    ]
+    return pa.chunked_array(made, pa.string())
 
 
 def blocks(rows: Iterable[Row], size: int) -> Iterator[list[Row]]:
