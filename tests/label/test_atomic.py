@@ -75,3 +75,18 @@ def test_places_that_cannot_be(tmp_path: Path) -> None:
     with pytest.raises(UsageError), new_folder(tmp_path / "file", force=True):
         pass
     assert (tmp_path / "file").read_text() == "x"
+
+
+def test_the_folder_one_is_in_is_not_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path / "empty")
+    for place in (".", "..", str(tmp_path), "/"):
+        with pytest.raises(UsageError, match="is the one you are in"):
+            half_a_folder(Path(place))
+        with pytest.raises(UsageError, match="is there already"), new_file(Path(place)):
+            pass
+    with new_folder(Path("../empty/new")) as draft:
+        (draft / "a").write_text("one")
+    assert [str(path) for path in Path().rglob("*")] == ["new", "new/a"]

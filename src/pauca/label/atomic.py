@@ -23,6 +23,7 @@ def new_file(path: Path, *, force: bool = False) -> Iterator[Path]:
     Raises:
         UsageError: something is there; there is no such folder, or it may not be written.
     """
+    path = Path(os.path.abspath(path))
     draft = _place(path, force, folder=False)
     try:
         yield draft
@@ -42,6 +43,7 @@ def new_folder(path: Path, *, force: bool = False) -> Iterator[Path]:
     Raises:
         UsageError: something is there; the folder above may not be written.
     """
+    path = Path(os.path.abspath(path))
     draft = _place(path, force, folder=True)
     try:
         draft.mkdir()
@@ -59,6 +61,12 @@ def new_folder(path: Path, *, force: bool = False) -> Iterator[Path]:
 
 def _place(path: Path, force: bool, *, folder: bool) -> Path:
     empty = folder and path.is_dir() and not any(path.iterdir())
+    if folder and Path.cwd().is_relative_to(path):
+        raise UsageError(
+            "this folder is the one you are in, or holds it",
+            where=str(path),
+            todo="go to another folder and name it from there",
+        )
     fits = path.is_dir() if folder else path.is_file()  # nothing else is ever replaced
     if os.path.lexists(path) and not empty and not (force and fits):
         kind = "folder" if path.is_dir() else "file"

@@ -77,7 +77,7 @@ def make_project(
     given = {key: value for key, value in settings.items() if value is not None}
     whole = settings_from(
         {
-            "name": out.name,
+            "name": Path(os.path.abspath(out)).name,
             "source": _source(source, pool, options, size, vocabulary),
             "features": choice,
             **given,
