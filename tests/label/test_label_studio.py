@@ -164,3 +164,30 @@ def test_the_number_of_a_task_is_no_id(tmp_path: Path) -> None:
     )
     assert import_file(made, path).new == 1
     assert labelled(made) == {"4": "bad"}
+
+
+def test_own_export_changes_nothing(mails: Project, tmp_path: Path) -> None:
+    """What was unsure or flagged is not a mere skip afterwards."""
+    answered(mails)
+    mails.answer("anna", 5, action="flag")
+    mails.answer("bob", 2, action="unsure")
+    export(mails, tmp_path / "ls.json", "label-studio")
+    found = import_file(mails, tmp_path / "ls.json")
+    assert (found.rows, found.new) == (9, 0)
+    other = Project.create(tmp_path / "m.csv", tmp_path / "other", classes=CLASSES)
+    assert import_file(other, tmp_path / "ls.json").new == 9
+    assert other.labels.flagged == {5}
+    assert {e.action for e in other.answers() if e.person == "bob"} == {"label", "skip", "unsure"}
+
+
+def test_labels_that_came_with_the_data_come_back(tmp_path: Path) -> None:
+    rows = [{"id": f"m{i}", "text": TEXTS[i], "label": ("good", "")[i % 2]} for i in range(4)]
+    made = Project.create(table(tmp_path / "t.csv", rows), tmp_path / "t", classes=CLASSES)
+    made.answer("anna", 1, 1)
+    export(made, tmp_path / "ls.json", "label-studio")
+    assert import_file(made, tmp_path / "ls.json").new == 0
+    bare = [{"id": row["id"], "text": row["text"]} for row in rows]
+    other = Project.create(table(tmp_path / "b.csv", bare), tmp_path / "b", classes=CLASSES)
+    assert import_file(other, tmp_path / "ls.json").new == 3
+    assert labelled(other) == {"m0": "good", "m1": "bad", "m2": "good"}
+    assert other.status().given == 2

@@ -12,6 +12,7 @@ from pauca.errors import DataError, PaucaError, UsageError, nearest
 from pauca.label import label_studio
 from pauca.label.checking import check_person
 from pauca.label.classes import Classes
+from pauca.label.labels import GIVEN
 from pauca.label.project import Project
 from pauca.label.records import Action, Given
 
@@ -215,7 +216,10 @@ def _given(
             raise DataError("one class is wanted, not", got=repr(said))
         cls = _class(str(said), classes)
     who = next((row[name] for name in _PEOPLE if row.get(name)), person)
-    return Given(check_person(str(who)), item, action, cls, ms=_ms(row.get("ms")))
+    ms = _ms(row.get("ms"))
+    if row.get("given") is True and who == GIVEN:  # came with the data, as our own export says
+        return Given(GIVEN, item, action, cls, strategy=GIVEN, ms=ms)
+    return Given(check_person(str(who)), item, action, cls, ms=ms)
 
 
 def _action(said: Any) -> Action:

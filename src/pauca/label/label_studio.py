@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 from xml.sax.saxutils import quoteattr
 
+from pauca.label.labels import GIVEN
 from pauca.label.records import Event
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["IMAGE_PREFIX", "annotated", "batch_tasks", "labelling_config", "parsed"]
 
 FROM, TO, ID = "class", "item", "pauca_id"
+_OTHERS = ("unsure", "flag")
 IMAGE_PREFIX = "/data/local-files/?d="
 """In front of an image's path: files that Label Studio serves from LOCAL_FILES_DOCUMENT_ROOT."""
 
@@ -60,7 +62,8 @@ def annotated(
 ) -> Iterator[Row]:
     """Tasks with the answers that stand, as Label Studio exports them.
 
-    People are numbered from 1 (``completed_by``); their names stand in ``meta``.
+    People are numbered from 1 (``completed_by``); their names stand in ``meta``, and so does who
+    flagged the item or was unsure: Label Studio itself knows labels and skips alone.
     """
     answers: dict[int, list[Event]] = {}
     for event in project.answers():
@@ -71,14 +74,18 @@ def annotated(
         events = answers.get(task["id"] - 1, [])
         task["annotations"] = [_annotation(project, each, numbers) for each in events]
         mine = {str(numbers[each.person]): each.person for each in events}
-        task["meta"] = {"people": mine}
+        others = {
+            str(numbers[each.person]): each.action for each in events if each.action in _OTHERS
+        }
+        task["meta"] = {"people": mine, **({"actions": others} if others else {})}
         yield task
 
 
 def parsed(text: str) -> list[tuple[str, Row]]:
     """Answers of an export, JSON or JSON-MIN, each with where it stands; nothing is checked yet.
 
-    Keys: id, label (None if there is no choice), action, person, ms.
+    Keys: id, label (None if there is no choice), action, person, ms; given, whether our own export
+    says that the label came with the data.
 
     Raises:
         ValueError: no JSON, or not a list of tasks.
@@ -92,9 +99,15 @@ def parsed(text: str) -> list[tuple[str, Row]]:
         where = f"task {number}{told}"
         data = task.get("data")
         if isinstance(data, dict):
-            people = (task.get("meta") or {}).get("people") or {}
+            meta = task.get("meta") or {}
+            people, actions = meta.get("people") or {}, meta.get("actions") or {}
             for annotation in task.get("annotations") or ():
-                found.append((where, {"id": data.get(ID), **_read(annotation, people)}))
+                row = _read(annotation, people)
+                action = actions.get(str(annotation.get("completed_by")))
+                if row["action"] == "skip" and action in _OTHERS:
+                    row["action"] = action
+                given = people.get(str(annotation.get("completed_by"))) == GIVEN
+                found.append((where, {"id": data.get(ID), **row, "given": given}))
         else:
             found.append((where, _read_short(task)))
     return found
