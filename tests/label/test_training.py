@@ -9,6 +9,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import norm
 from statsmodels.stats.proportion import proportion_confint
 
 from pauca.label.model import fit_temperature, make_for, tempered
@@ -50,9 +51,31 @@ def test_temperature_has_the_least_loss(seed: int, scale: float) -> None:
     y = torch.multinomial(logits.softmax(1), 1, generator=generator)[:, 0]
     probs = (logits * scale).softmax(1)
     found = fit_temperature(probs, y)
+
+    def loss(temperature: float) -> float:
+        return nll(y, tempered(probs, temperature)) - norm.logpdf(math.log(temperature)) / 80
+
     grid = np.exp(np.linspace(math.log(0.02), math.log(50), 400))
-    best = min(nll(y, tempered(probs, float(t))) for t in grid)
-    assert nll(y, tempered(probs, found)) <= best + 1e-6
+    assert loss(found) <= min(loss(float(t)) for t in grid) + 1e-6
+
+
+def test_few_labels_that_are_all_right_make_no_certainty() -> None:
+    """Overlapping clusters: on the rest confidence is no worse a guess than without tempering."""
+    rng = np.random.default_rng(0)
+    centres = rng.normal(size=(2, 16))
+    centres *= 2.5 / np.linalg.norm(centres, axis=1, keepdims=True)
+    losses = np.zeros(2)
+    for seed in range(8):
+        y = torch.from_numpy(rng.integers(0, 2, 600))
+        x = torch.from_numpy(centres[y] + rng.normal(size=(600, 16))).float()
+        none = np.zeros(10, dtype=np.bool_)
+        fitted = fit(
+            Material(x[:10], y[:10], none, none, 2, 5, seed),
+            lambda: make_for({"name": "probe"}, 16, ("a", "b")),
+        )
+        probs = fitted.learner.outputs(x[10:], torch.arange(590)).mean_probs
+        losses += nll(y[10:], probs), nll(y[10:], tempered(probs, fitted.temperature))
+    assert losses[1] < 1.25 * losses[0]
 
 
 def test_tempering_keeps_the_order() -> None:
