@@ -9,7 +9,9 @@ import torch
 
 from pauca.errors import CapabilityError, DataError, InputError, UsageError
 from pauca.label import Given, Project
+from pauca.label.making import SETTINGS
 from pauca.label.model import MODEL, tempered
+from pauca.label.settings import write_settings
 from tests.label.helpers import NAMES, clusters, images, npz, project, table, truth
 
 
@@ -333,3 +335,21 @@ def test_one_class_is_nothing_to_learn(tmp_path: Path) -> None:
             made.train()
         assert made.items.text(1) == "bad night"
         assert len(made.lease("anna", 5)) == 1
+
+
+@pytest.mark.parametrize("change", [{"random_share": 0.9}, {"random_share": 0.9, "seed": 5}])
+def test_what_a_strategy_chose_is_no_random_sample(
+    tmp_path: Path, change: dict[str, object]
+) -> None:
+    """The share is raised afterwards: until the sample is asked for, nothing is said of the pool."""
+    with project(tmp_path, n=120, random_share=0.0, batch=10) as made:
+        label(made, "anna", 60, k=10)
+    write_settings(tmp_path / "project" / SETTINGS, made.settings.model_copy(update=change))
+    with Project.open(tmp_path / "project") as made:
+        told = made.train().record["assessment"]
+        assert told["random"] < 10
+        assert told["accuracy"] is None
+        label(made, "anna", 60, k=10)
+        told = made.train().record["assessment"]
+        assert told["random"] == 108
+        assert told["accuracy"]["n"] == 108

@@ -261,6 +261,10 @@ class Engine:
         asked, _ = self.book.asked()
         begin = random_order(self.n, self.settings.seed)
         sample = begin[: sample_size(self.settings.random_share, asked, self.n)]
+        # another share or seed since: what was not asked for yet ends the sample, because of what
+        # comes after it the strategy chose a part, and only that has labels
+        open_ = np.flatnonzero(~np.isin(sample, self.book.closed()))
+        sample = sample[: open_[0]] if len(open_) else sample
         return Material(
             x=self.features[torch.from_numpy(labels.item)],
             y=columns_of(classes, labels.cls),
