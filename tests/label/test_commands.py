@@ -46,7 +46,7 @@ def test_from_data_to_predictions(cli: Run, tmp_path: Path) -> None:
     )
     assert err == "note: features: each column has mean 0 and deviation 1 over the pool\n"
     code, out, _ = cli("label", "status", place)
-    assert "stop: no; no model was trained yet" in out
+    assert "stop: no; the accuracy is not known before `pauca label train`" in out
 
     batch = tmp_path / "batch.csv"
     for number in range(3):
@@ -59,6 +59,8 @@ def test_from_data_to_predictions(cli: Run, tmp_path: Path) -> None:
             "30 answers kept, 0 known already, 0 rows without an answer; "
             f"{30 * (number + 1)} items are labelled\n",
         )
+    code, out, _ = cli("label", "status", place)
+    assert "accuracy worked out with 0 labels, now there are 90: pauca label train\n" in out
     code, out, _ = cli("label", "train", place)
     assert code == 0
     assert out.startswith("trained on 90 labels in ")

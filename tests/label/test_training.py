@@ -214,7 +214,7 @@ _TOLD = {
     [
         ({"budget": 50}, {}, True, "budget is spent: 190 of 50 labels"),
         ({}, {"open_items": 0}, True, "every item was asked for"),
-        ({}, {"assessment": None}, False, "no model was trained"),
+        ({}, {"assessment": None}, False, "not known before `pauca label train`"),
         ({}, {"assessment": {**_TOLD, "accuracy": None}}, False, "20 are needed"),
         ({"target": 0.85}, {}, True, "target is reached: accuracy 90.0 % .85.0 % to 94.0 %."),
         ({"target": 0.9}, {}, False, "wanted 90.0 %"),
@@ -239,7 +239,7 @@ def test_advice(settings: dict[str, Any], state: dict[str, Any], stop: bool, wor
 
 
 def test_saving_in_words() -> None:
-    assert said_saving(None) == "not known: no model was trained yet"
+    assert said_saving(None) == "not known before `pauca label train`"
     assert said_saving(_TOLD) == "why"
     saving = {
         "ratio": 2.0, "low": 1.2, "high": None, "bound": "at least", "value": 0.8, "labels": 40.0,

@@ -48,8 +48,12 @@ def show_status(status: "Status") -> None:
         typer.echo(f"curve: {', '.join(map(_point, status.curve)) or 'not known yet'}")
     typer.echo(f"label saving: {said_saving(status.assessment)}")
     _show_agreement(status.agreement)
-    if status.since:
-        typer.echo(f"{status.since} labels came since the last training: pauca label train")
+    known = 0 if status.assessment is None else status.assessment["labels"]
+    if known != status.labelled:
+        typer.echo(
+            f"accuracy worked out with {known} labels, now there are {status.labelled}: "
+            "pauca label train"
+        )
     typer.echo(f"stop: {'yes' if status.advice.stop else 'no'}; {status.advice.reason}")
 
 

@@ -151,7 +151,7 @@ def advise(
     if not open_items:
         return Advice(True, "every item was asked for")
     if assessment is None:
-        return Advice(False, "no model was trained yet")
+        return Advice(False, "the accuracy is not known before `pauca label train`")
     told = assessment["accuracy"]
     if told is None:
         return Advice(
@@ -185,7 +185,7 @@ def advise(
 def said_saving(assessment: Mapping[str, Any] | None) -> str:
     """What is known of the labels saved against random choice, in words."""
     if assessment is None:
-        return "not known: no model was trained yet"
+        return "not known before `pauca label train`"
     saving = assessment["saving"]
     if "reason" in saving:
         return str(saving["reason"])
