@@ -353,3 +353,22 @@ def test_what_a_strategy_chose_is_no_random_sample(
         told = made.train().record["assessment"]
         assert told["random"] == 108
         assert told["accuracy"]["n"] == 108
+
+
+def test_a_training_whose_model_never_came_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As if the process were killed between the account and the file."""
+    with project(tmp_path) as made:
+        assert not made.stale
+        label(made, "anna", 20)
+        made.train(assessed=False)
+        label(made, "anna", 20)
+        with monkeypatch.context() as patch:
+            patch.setattr("pauca.label.engine.save_model", lambda *_: None)
+            made.train(assessed=False)
+        assert made.stale
+        made.train(assessed=False)
+        assert not made.stale
+        (made.folder / MODEL).unlink()
+        assert made.stale

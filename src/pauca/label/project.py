@@ -354,9 +354,14 @@ class Project:
 
     @property
     def stale(self) -> bool:
-        """Whether something was answered or taken back since the last training."""
-        trainings = self._book.trainings()
-        return self._book.last() > (trainings[-1].last if trainings else 0)
+        """Whether something was answered or taken back since the last training.
+
+        Also whether its model is not there: the process was killed before, or the file removed.
+        """
+        trainings, model = self._book.trainings(), self.model
+        if not trainings or model is None or model.number != trainings[-1].seq:
+            return self._book.last() > 0
+        return self._book.last() > trainings[-1].last
 
     def trainings(self) -> list[Training]:
         """Every training, in order."""
