@@ -147,6 +147,18 @@ def test_undo_leases_the_item_again(book: Book) -> None:
     assert held(book, "anna", 5) == [5]
 
 
+def test_undo_of_a_skip_takes_nothing_from_others(book: Book, clock: Clock) -> None:
+    asked(book, 1)
+    assert held(book, "anna") == [1]
+    book.answer([say("anna", 1, None)])
+    assert held(book, "bob") == [1]
+    book.undo("anna", seconds=60)
+    assert held(book, "anna") == []
+    assert held(book, "bob") == [1]
+    clock.now += 61  # until it runs out
+    assert held(book, "anna") == [1]
+
+
 def test_an_overlap_of_two(tmp_path: Path) -> None:
     book = Book(tmp_path / "two.db", create=True, overlap=2)
     book.add_classes(["ant"], "tester")

@@ -156,7 +156,7 @@ class Book:
         return new
 
     def undo(self, person: str, *, seconds: float, token: str | None = None) -> Answer:
-        """Take back the person's last answer; the items are leased to him again.
+        """Take back the person's last answer; the items are leased to him, if nobody else has them.
 
         Raises:
             InputError: there is none; the token is another person's.
@@ -167,7 +167,7 @@ class Book:
                 return before
             now = self.clock()
             found = answers.take_back(db, person, now, self.overlap, token)
-            leases.hold(db, person, found.items, now + seconds)
+            leases.hold(db, person, found.items, now, now + seconds, self.overlap)
             return found
 
     def history(

@@ -68,12 +68,25 @@ def lease(
     return found
 
 
-def hold(db: sqlite3.Connection, person: str, items: Sequence[int], until: float) -> None:
-    """Give these items to the person, if they wait for an answer."""
+def hold(
+    db: sqlite3.Connection,
+    person: str,
+    items: Sequence[int],
+    now: float,
+    until: float,
+    overlap: int,
+) -> None:
+    """Give these items to the person, if they wait for an answer and others do not hold them."""
     db.executemany(
-        "INSERT INTO leases (item, person, until) SELECT item, ?, ? FROM queue WHERE item = ? "
+        "INSERT INTO leases (item, person, until) SELECT q.item, :person, :until FROM queue q "
+        "WHERE q.item = :item AND (SELECT count(*) FROM standing s WHERE s.item = q.item "
+        f"AND s.action IN ({COUNTED})) + (SELECT count(*) FROM leases l WHERE l.item = q.item "
+        "AND l.person <> :person AND l.until > :now) < :overlap "
         "ON CONFLICT (item, person) DO UPDATE SET until = excluded.until",
-        [(person, until, item) for item in items],
+        [
+            {"person": person, "until": until, "item": item, "now": now, "overlap": overlap}
+            for item in items
+        ],
     )
 
 

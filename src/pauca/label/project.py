@@ -264,7 +264,8 @@ class Project:
     def undo(self, person: str, *, token: str | None = None, seconds: float = 600.0) -> Answer:
         """Take back the person's last answer that stands; its items are leased to him again.
 
-        What he had answered before stands again.
+        Those that were given to others since (after a skip) stay theirs. What he had answered
+        before stands again.
 
         Raises:
             InputError: there is none.
