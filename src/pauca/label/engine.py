@@ -161,6 +161,17 @@ class Engine:
                 self._model = (stamp, found)
             return self._model[1]
 
+    @property
+    def stale(self) -> bool:
+        """Whether answers came or went since the last training, or its model is missing.
+
+        It is where a process was killed between the two, or where somebody removed the file.
+        """
+        trainings, model = self.book.trainings(), self.model
+        if not trainings or model is None or model.number != trainings[-1].seq:
+            return self.book.last() > 0
+        return self.book.last() > trainings[-1].last
+
     def predict(self, items: Sequence[int] | None) -> Iterator[Predictions]:
         """What the model says of these items, in blocks; of all without a label or flag if None.
 

@@ -264,8 +264,7 @@ class Project:
     def undo(self, person: str, *, token: str | None = None, seconds: float = 600.0) -> Answer:
         """Take back the person's last answer that stands; its items are leased to him again.
 
-        Those that were given to others since (after a skip) stay theirs. What he had answered
-        before stands again.
+        What he had answered before stands again. Items that others hold by now stay theirs.
 
         Raises:
             InputError: there is none.
@@ -355,14 +354,8 @@ class Project:
 
     @property
     def stale(self) -> bool:
-        """Whether something was answered or taken back since the last training.
-
-        Also whether its model is not there: the process was killed before, or the file removed.
-        """
-        trainings, model = self._book.trainings(), self.model
-        if not trainings or model is None or model.number != trainings[-1].seq:
-            return self._book.last() > 0
-        return self._book.last() > trainings[-1].last
+        """Whether answers came or went since the last training, or its model is missing."""
+        return self._engine.stale
 
     def trainings(self) -> list[Training]:
         """Every training, in order."""
