@@ -1,6 +1,9 @@
 """A whole project: labelling, learning and predicting, in threads and from two sides."""
 
+import sqlite3
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +12,7 @@ import torch
 
 from pauca.errors import CapabilityError, DataError, InputError, UsageError
 from pauca.label import Given, Project
+from pauca.label.book import Book
 from pauca.label.making import SETTINGS
 from pauca.label.model import MODEL, tempered
 from pauca.label.settings import write_settings
@@ -372,3 +376,30 @@ def test_a_training_whose_model_never_came_is_made_again(
         assert not made.stale
         (made.folder / MODEL).unlink()
         assert made.stale
+
+
+@pytest.mark.parametrize("what", ["labels", "train", "status", "agreement", "refill"])
+def test_a_class_may_be_merged_at_any_moment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    """Another process merges right after the answers were read, or before the labels are."""
+    with project(tmp_path) as made, Project.open(made.folder) as other:
+        label(made, "anna", 20)
+        made.answer("bob", made.labels.item[0], 2)
+        read, merged = Book._transaction, threading.Event()
+
+        @contextmanager
+        def reading(book: Book, begin: str) -> Iterator[sqlite3.Connection]:
+            with read(book, begin) as db:
+                yield db
+            if book is made._book and not merged.is_set():
+                merged.set()
+                other.merge_class("cat", "bee")
+
+        monkeypatch.setattr(Book, "_transaction", reading)
+        if what == "labels":
+            assert set(made.labels.cls.tolist()) == {0, 1, 2}
+        else:
+            getattr(made, what)()
+        assert merged.is_set()
+        assert set(made.labels.cls.tolist()) == {0, 1}

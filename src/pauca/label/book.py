@@ -240,6 +240,10 @@ class Book:
 
     def standing(self) -> Standing:
         """Every answer that stands."""
+        return self.moment()[0]
+
+    def moment(self) -> tuple[Standing, Classes]:
+        """Every answer that stands, and the classes at the same moment: all of theirs are active."""
         with self._read() as db:
             known = read_classes(db)
             rows = db.execute(
@@ -248,9 +252,8 @@ class Book:
             last = db.execute("SELECT coalesce(max(seq), 0) FROM events").fetchone()[0]
         item, person, action, cls = zip(*rows, strict=True) if rows else ((), (), (), ())
         roots = [-1 if one is None else known.root(one) for one in cls]
-        return Standing(
-            np.array(item, dtype=np.int64), person, action, np.array(roots, dtype=np.int64), last
-        )
+        items, ids = np.array(item, dtype=np.int64), np.array(roots, dtype=np.int64)
+        return Standing(items, person, action, ids, last), known
 
     def where_asked(self, items: Sequence[int]) -> dict[int, tuple[int, str, bool]]:
         """Round, strategy and whether at random, of those of these items that were asked for."""

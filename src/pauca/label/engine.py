@@ -74,7 +74,7 @@ class Engine:
     @property
     def labels(self) -> Labels:
         """One class an item."""
-        return labels_of(self.book.standing(), self.book.classes())
+        return labels_of(*self.book.moment())
 
     @cached_property
     def strategy(self) -> AbstractStrategy:
@@ -97,8 +97,8 @@ class Engine:
             k = missing()
             if k < 1:
                 return 0
-            classes = self.book.classes()
-            now = self.situation(self.labels, classes)
+            standing, classes = self.book.moment()
+            now = self.situation(labels_of(standing, classes), classes)
             picks = choose(now, k, self.strategy, lambda: self.learner(classes))
             return self.book.ask(picks, now.round) if picks else 0
 
@@ -127,7 +127,7 @@ class Engine:
             InputError: fewer than two classes, or no label.
         """
         with self._training.held():
-            standing, classes = self.book.standing(), self.book.classes()
+            standing, classes = self.book.moment()
             labels = labels_of(standing, classes)
             _check(labels, classes)
             data = self._material(labels, classes)

@@ -384,7 +384,7 @@ class Project:
 
     def agreement(self) -> Agreement:
         """How far people agree, and where they do not."""
-        return agreement_of(self._book.standing(), self.classes)
+        return agreement_of(*self._book.moment())
 
     def relabels(self, k: int = 50) -> list[Disagreement]:
         """Labelled items that are most worth a second look, at most k.

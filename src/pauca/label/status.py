@@ -86,7 +86,7 @@ class Status:
 def status_of(folder: Path, engine: Engine) -> Status:
     """How far the project in this folder is."""
     book, settings = engine.book, engine.settings
-    standing, classes = book.standing(), book.classes()
+    standing, classes = book.moment()
     labels, trainings, counts = labels_of(standing, classes), book.trainings(), book.counts()
     now = engine.situation(labels, classes)
     counted = dict(zip(*np.unique(labels.cls, return_counts=True), strict=True))
