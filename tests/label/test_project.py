@@ -403,3 +403,16 @@ def test_a_class_may_be_merged_at_any_moment(
             getattr(made, what)()
         assert merged.is_set()
         assert set(made.labels.cls.tolist()) == {0, 1}
+
+
+@pytest.mark.parametrize("device", ["cuda:77", "abacus"])
+def test_a_device_that_is_not_here(tmp_path: Path, device: str) -> None:
+    with pytest.raises(UsageError, match="device"), project(tmp_path, device=device):
+        pass
+    assert not (tmp_path / "project").exists()
+    with project(tmp_path) as made:
+        label(made, "anna", 10)
+    moved = made.settings.model_copy(update={"device": device})
+    write_settings(tmp_path / "project" / SETTINGS, moved)
+    with Project.open(tmp_path / "project") as again, pytest.raises(UsageError, match="device"):
+        again.train()

@@ -13,7 +13,8 @@ from torch import Tensor
 
 from pauca.data.augment import Pipeline
 from pauca.data.dataset import Task
-from pauca.errors import DataError
+from pauca.errors import DataError, UsageError
+from pauca.features.base import device_of
 from pauca.label.atomic import new_file
 from pauca.label.classes import Classes
 from pauca.learners import AbstractLearner, make_learner
@@ -78,7 +79,22 @@ class Model:
 def make_for(
     choice: Mapping[str, Any], d: int, names: Sequence[str], device: str = "cpu"
 ) -> AbstractLearner:
-    """A learner of classes with these names on features [n, d] that need no transform."""
+    """A learner of classes with these names on features [n, d] that need no transform.
+
+    Raises:
+        UsageError: there is no such device, or not here.
+        UnknownNameError: there is no such learner or setting.
+    """
+    where = device_of(device)
+    try:
+        torch.empty(0, device=where)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise UsageError(
+            "the device is not here",
+            expected="cpu, or a device that this machine and this build of torch have",
+            got=f"{device!r}: {(str(error).splitlines() or [''])[0][:100]}",
+            todo="name another with --device, or in project.toml",
+        ) from None
     none = Pipeline()
     task = Task("labels", "embedding", (d,), tuple(names), none, none)
     settings = {key: value for key, value in choice.items() if key != "name"}
