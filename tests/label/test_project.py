@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 
@@ -416,3 +418,34 @@ def test_a_device_that_is_not_here(tmp_path: Path, device: str) -> None:
     write_settings(tmp_path / "project" / SETTINGS, moved)
     with Project.open(tmp_path / "project") as again, pytest.raises(UsageError, match="device"):
         again.train()
+
+
+@pytest.mark.parametrize("form", ["npz", "parquet"])
+def test_pictures_of_other_data_are_refused(tmp_path: Path, form: str) -> None:
+    """Rows have no names: in another file another picture stands in their place."""
+    folder = images(tmp_path / "pets", [f"{i}.png" for i in range(4)])
+    path = tmp_path / f"data.{form}"
+
+    def write(numbers: list[int]) -> None:
+        if form == "npz":
+            npz(path, x=np.stack([np.full((4, 4), 9 * i, dtype=np.uint8) for i in numbers]))
+        else:
+            cells = [{"bytes": (folder / f"{i}.png").read_bytes()} for i in numbers]
+            pq.write_table(pa.table({"image": cells}), path)
+
+    write([0, 1, 2, 3])
+    with Project.create(path, tmp_path / "p", classes=("x",)) as made:
+        first = made.picture(3)
+    for numbers in ([3, 2, 1, 0], [0]):
+        write(numbers)
+        with (
+            Project.open(tmp_path / "p") as made,
+            pytest.raises(DataError, match="not those that the project was made of"),
+        ):
+            made.picture(3)
+    path.unlink()
+    with Project.open(tmp_path / "p") as made:
+        with pytest.raises(DataError, match="not those that the project was made of"):
+            made.picture(3)
+        write([0, 1, 2, 3])
+        assert made.picture(3) == first

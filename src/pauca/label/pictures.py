@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pauca.errors import DataError, InputError
 from pauca.label.items import Items
+from pauca.label.reading import fingerprint
 from pauca.label.settings import Source
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ class Pictures:
     def _stored(self) -> "Tensor":
         from pauca.data.sources.arrays import read_arrays, stored_items
 
-        path = Path(self._source.path)
+        path = self._same()
         return stored_items(read_arrays(path)["x"], path.name)
 
     @cached_property
@@ -76,11 +77,24 @@ class Pictures:
         import pyarrow.parquet as pq
 
         try:
-            return pq.ParquetFile(self._source.path)
+            return pq.ParquetFile(self._same())
         except (OSError, pa.ArrowException) as error:
             raise DataError(
                 "the data cannot be read", got=str(error)[:200], where=self._source.path
             ) from None
+
+    def _same(self) -> Path:
+        """The file, if it still is the one that the items are rows of."""
+        path = Path(self._source.path)
+        if not path.is_file() or fingerprint(path) != self._source.fingerprint:
+            raise DataError(
+                "the data are not those that the project was made of",
+                expected=f"a file with sha256 {self._source.fingerprint[:12]}...",
+                got="another file" if path.is_file() else "no file",
+                where=str(path),
+                todo="put the file back",
+            )
+        return path
 
     def _cell(self, item: int) -> bytes:
         """The bytes of a row; the last few row groups are kept."""
