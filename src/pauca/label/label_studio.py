@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 from xml.sax.saxutils import quoteattr
 
+from pauca.label.classes import Classes
 from pauca.label.labels import GIVEN
 from pauca.label.records import Event
 
@@ -65,14 +66,14 @@ def annotated(
     People are numbered from 1 (``completed_by``); their names stand in ``meta``, and so does who
     flagged the item or was unsure: Label Studio itself knows labels and skips alone.
     """
-    answers: dict[int, list[Event]] = {}
+    classes, answers = project.classes, dict[int, list[Event]]()
     for event in project.answers():
         answers.setdefault(event.item, []).append(event)
     people = {event.person for events in answers.values() for event in events}
     numbers = {person: number for number, person in enumerate(sorted(people), start=1)}
     for task in _tasks(project, items, prefix):
         events = answers.get(task["id"] - 1, [])
-        task["annotations"] = [_annotation(project, each, numbers) for each in events]
+        task["annotations"] = [_annotation(classes, each, numbers) for each in events]
         mine = {str(numbers[each.person]): each.person for each in events}
         others = {
             str(numbers[each.person]): each.action for each in events if each.action in _OTHERS
@@ -142,11 +143,11 @@ def _prediction(name: str, sure: float, item: int, version: str) -> Row:
     return {"model_version": version, "score": sure, "result": [_choice(name, f"p{item}")]}
 
 
-def _annotation(project: "Project", event: Event, numbers: Mapping[str, int]) -> Row:
+def _annotation(classes: Classes, event: Event, numbers: Mapping[str, int]) -> Row:
     named = event.cls is not None
     result = []
     if event.cls is not None:
-        result = [_choice(project.classes.name(event.cls), f"a{event.seq}")]
+        result = [_choice(classes.name(event.cls), f"a{event.seq}")]
     at = datetime.fromtimestamp(event.at, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     return {
         "id": event.seq,
