@@ -36,7 +36,7 @@ repetitions = 2
 learners = ["fake"]
 """
 
-COMMANDS = ("demo", "run", "resume", "status", "report", "export", "merge", "list")
+COMMANDS = ("demo", "run", "resume", "status", "report", "export", "merge", "list", "label")
 
 Run = Callable[..., tuple[int, str, str]]
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import adjusted_rand_score, cohen_kappa_score
 
 from pauca.errors import InputError
-from pauca.metrics import adjusted_rand, kappa
+from pauca.metrics import adjusted_rand, cohen_kappa
 
 pairs = st.integers(1, 30).flatmap(
     lambda n: st.tuples(*(st.lists(st.integers(0, 4), min_size=n, max_size=n) for _ in range(2)))
@@ -31,20 +31,20 @@ def test_adjusted_rand_is_that_of_scikit_learn(both: tuple[list[int], list[int]]
 def test_kappa_is_that_of_scikit_learn(both: tuple[list[int], list[int]]) -> None:
     a, b = both
     if len(set(a + b)) == 1:
-        assert kappa(a, b) == 1  # 0 / 0 by the formula
+        assert cohen_kappa(a, b, undefined=1.0) == 1  # 0 / 0 by the formula
         return
-    assert kappa(a, b) == pytest.approx(cohen_kappa_score(a, b), abs=1e-12)
-    assert kappa(torch.tensor(b), np.array(a)) == pytest.approx(kappa(a, b))
+    assert cohen_kappa(a, b) == pytest.approx(cohen_kappa_score(a, b), abs=1e-12)
+    assert cohen_kappa(torch.tensor(b), np.array(a)) == pytest.approx(cohen_kappa(a, b))
 
 
 def test_chance_is_zero_on_average() -> None:
     rng = np.random.default_rng(0)
     draws = [rng.integers(0, 4, (2, 60)) for _ in range(300)]
     assert np.mean([adjusted_rand(*each) for each in draws]) == pytest.approx(0, abs=0.01)
-    assert np.mean([kappa(*each) for each in draws]) == pytest.approx(0, abs=0.02)
+    assert np.mean([cohen_kappa(*each) for each in draws]) == pytest.approx(0, abs=0.02)
 
 
-@pytest.mark.parametrize("measure", [adjusted_rand, kappa])
+@pytest.mark.parametrize("measure", [adjusted_rand, cohen_kappa])
 def test_what_does_not_fit_is_refused(measure: object) -> None:
     assert callable(measure)
     for a, b in (([0, 1], [0]), ([], []), ([0.5], [1]), ([-1], [0])):

@@ -175,8 +175,17 @@ def cli_page() -> str:
 
     lines = ["# Commands\n", "Exit code 0: fine; 1: something failed; 2: wrong usage or data.\n"]
     environment = {"TERMINAL_WIDTH": "100", "NO_COLOR": "1"}
-    for name in ("", *(command.name or _called(command) for command in app.registered_commands)):
-        words = [name, "--help"] if name else ["--help"]
+    commands = [command.name or _called(command) for command in app.registered_commands]
+    for group in app.registered_groups:
+        inner = group.typer_instance
+        assert inner is not None
+        commands.append(str(inner.info.name))
+        commands += [
+            f"{inner.info.name} {command.name or _called(command)}"
+            for command in inner.registered_commands
+        ]
+    for name in ("", *commands):
+        words = [*name.split(), "--help"]
         shown = CliRunner().invoke(app, words, prog_name="pauca", env=environment)
         lines += [f"## `{f'pauca {name}'.strip()}`\n", "```text", _plain(shown.output), "```\n"]
     return "\n".join(lines)
@@ -274,6 +283,7 @@ METRICS = [
         "ranks",
         "partitions",
         "stop_rules",
+        "agreement",
     )
 ]
 """Order of docs/metrics.md; a module that is not named here is an error."""

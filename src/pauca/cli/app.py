@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pauca.cli.folders import export, merge
+from pauca.cli.label import label
 from pauca.cli.main import guarded
 
 if TYPE_CHECKING:
@@ -264,6 +265,9 @@ def list_(
         show_blocks(found, listing.columns, listing.below)
     else:
         show_rows(found, listing.columns)
+
+
+app.add_typer(label)
 
 
 def _preview(

@@ -16,7 +16,15 @@ from pauca.errors import DataError, nearest
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Features", "Missing", "TableOptions", "find_column", "make_features"]
+__all__ = [
+    "Features",
+    "Missing",
+    "TableOptions",
+    "find_column",
+    "make_features",
+    "texts_of",
+    "tf_idf",
+]
 
 Missing = Literal["refuse", "mean"]
 """What an empty cell of a number column does: stop, or become the mean of the training part."""
@@ -267,16 +275,9 @@ def _texts(
     where: str,
 ) -> Features:
     """tf-idf weights of words, rows of length 1; vocabulary and weights from training alone."""
-    from sklearn.feature_extraction.text import TfidfVectorizer
-
-    texts = _strings(train, text, where)
-    later = None if test is None else _strings(test, text, f"{where}, test part")
-    model = TfidfVectorizer(
-        sublinear_tf=True,
-        max_features=options.vocabulary,
-        dtype=np.float32,
-        strip_accents="unicode",
-    )
+    texts = texts_of(train, text, where)
+    later = None if test is None else texts_of(test, text, f"{where}, test part")
+    model = tf_idf(options.vocabulary)
     try:
         x = torch.from_numpy(model.fit_transform(texts).toarray())
     except ValueError as error:  # raised when no word is found at all
@@ -286,7 +287,24 @@ def _texts(
     return Features("text", x, x_test, Pipeline(), (texts, later), (note,))
 
 
-def _strings(frame: "pd.DataFrame", text: str, where: str) -> tuple[str, ...]:
+def tf_idf(vocabulary: int) -> Any:
+    """scikit-learn's vectoriser as pauca uses it: tf-idf weights of words, rows of length 1."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    return TfidfVectorizer(
+        sublinear_tf=True,
+        max_features=vocabulary,
+        dtype=np.float32,
+        strip_accents="unicode",
+    )
+
+
+def texts_of(frame: "pd.DataFrame", text: str, where: str) -> tuple[str, ...]:
+    """The texts of a column.
+
+    Raises:
+        DataError: there is no such column; a text is missing.
+    """
     column = frame[find_column(frame, text, where, "text")]
     for row, value in zip(column.index, column.tolist(), strict=True):
         if not isinstance(value, str) or not value.strip():

@@ -11,7 +11,7 @@ from pauca.data.images import Progress
 from pauca.data.sources import own_sources
 from pauca.errors import DataError, UnknownNameError, UsageError
 
-__all__ = ["load_dataset", "resolve_options"]
+__all__ = ["format_of", "load_dataset", "resolve_options"]
 
 _OPENML = re.compile(r"^openml:(\d+)$")
 _FORMATS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
@@ -76,7 +76,7 @@ def _find(name_or_path: str | Path, options: Mapping[str, Any]) -> tuple[str, st
     path = _path(name_or_path)
     if not path.exists():
         raise _unknown(name_or_path, path)
-    return "path", _format(path), given
+    return "path", format_of(path), given
 
 
 def _path(name_or_path: str | Path) -> Path:
@@ -99,7 +99,12 @@ def _unknown(name_or_path: str | Path, path: Path) -> Exception:
     return UnknownNameError("data set or path", written, datasets.names())
 
 
-def _format(path: Path) -> str:
+def format_of(path: Path) -> str:
+    """folder, csv, jsonl, parquet or npz.
+
+    Raises:
+        DataError: none of these.
+    """
     if path.is_dir():
         for suffix in ("parquet", "csv", "jsonl"):
             if any(path.glob(f"train*.{suffix}")) or any(path.glob(f"data/train*.{suffix}")):

@@ -4,20 +4,25 @@ Every function takes torch tensors, NumPy arrays or plain sequences, computes in
 plain Python numbers or a frozen record.
 """
 
+from pauca.metrics.agreement import answer_entropy, cohen_kappa, fleiss_kappa
 from pauca.metrics.asked import class_entropy, duplicate_rate, jaccard
 from pauca.metrics.bootstrap import bootstrap_interval
 from pauca.metrics.calibration import (
     Reliability,
     ReliabilityBin,
     reliability_curve,
-    wilson_interval,
 )
 from pauca.metrics.comparisons import Comparison, Comparisons, compare_all
 from pauca.metrics.corrections import benjamini_hochberg, holm
 from pauca.metrics.curves import area_under_budget_curve, labels_to_reach
-from pauca.metrics.intervals import Interval, mean_interval, paired_difference
+from pauca.metrics.intervals import (
+    Interval,
+    mean_interval,
+    paired_difference,
+    wilson_interval,
+)
 from pauca.metrics.overlaps import overlap_matrix
-from pauca.metrics.partitions import adjusted_rand, kappa
+from pauca.metrics.partitions import adjusted_rand
 from pauca.metrics.penalties import Penalties, penalty_matrix
 from pauca.metrics.power import paired_power, repetitions_needed, smallest_effect
 from pauca.metrics.predictions import (
@@ -62,6 +67,7 @@ __all__ = [
     "Stop",
     "accuracy",
     "adjusted_rand",
+    "answer_entropy",
     "area_under_budget_curve",
     "aupr",
     "auroc",
@@ -72,16 +78,17 @@ __all__ = [
     "class_entropy",
     "cliffs_delta",
     "cliques",
+    "cohen_kappa",
     "compare_all",
     "duplicate_rate",
     "ece",
     "evaluate",
     "false_acceptance",
+    "fleiss_kappa",
     "friedman",
     "holm",
     "jaccard",
     "judge_stop",
-    "kappa",
     "label_saving",
     "labels_for_share",
     "labels_to_reach",

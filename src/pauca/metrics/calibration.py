@@ -1,6 +1,5 @@
 """Whether predictions are as often right as they are sure: reliability curves."""
 
-import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -8,8 +7,8 @@ import numpy as np
 
 from pauca.checks import check_count
 from pauca.errors import InputError
-from pauca.metrics.arrays import Floats, Ints, as_ints, as_probabilities, check_level
-from pauca.metrics.intervals import Interval
+from pauca.metrics.arrays import Floats, Ints, as_ints, as_probabilities
+from pauca.metrics.intervals import Interval, wilson_interval
 
 __all__ = [
     "Bins",
@@ -17,7 +16,6 @@ __all__ = [
     "ReliabilityBin",
     "bins_of",
     "reliability_curve",
-    "wilson_interval",
 ]
 
 Bins = Literal["width", "mass"]
@@ -90,37 +88,6 @@ def reliability_curve(
         )
         off += len(sure) * abs(share.mean - float(sure.mean()))
     return Reliability(tuple(found), off / len(y), len(y))
-
-
-def wilson_interval(right: int, n: int, level: float = 0.95) -> Interval:
-    """Share of n independent items that are right, with Wilson's score interval, in [0, 1].
-
-    It has a width where all or none are right, and holds the true share about as often as it says
-    however few items there are.
-
-    Args:
-        right: How many are, 0 to n.
-        n: How many there are, >= 1.
-        level: Confidence level in (0, 1).
-
-    Raises:
-        InputError: no item, more right ones than items, a level outside (0, 1).
-
-    Reference: Wilson, JASA 22, 1927; Brown, Cai and DasGupta, Statistical Science 16, 2001, eq. 4.
-    """
-    n = check_count(n, "n", least=1)
-    right = check_count(right, "right", most=n)
-    check_level(level)
-    # scipy is imported here because only intervals need it
-    from scipy.special import ndtri
-
-    z = float(ndtri((1 + level) / 2))
-    share, square = right / n, z * z / n
-    centre = (share + square / 2) / (1 + square)
-    half = z * math.sqrt(share * (1 - share) / n + square / (4 * n)) / (1 + square)
-    low = 0.0 if right == 0 else max(0.0, centre - half)
-    high = 1.0 if right == n else min(1.0, centre + half)
-    return Interval(share, low, high, n, level, "Wilson")
 
 
 def bins_of(confidence: Floats, bins: int, by: Bins) -> Ints:

@@ -6,7 +6,7 @@ import numpy as np
 
 from pauca.metrics.arrays import Floats, Ints, as_ints, check_same
 
-__all__ = ["adjusted_rand", "kappa"]
+__all__ = ["adjusted_rand"]
 
 
 def adjusted_rand(a: Any, b: Any) -> float:
@@ -32,40 +32,12 @@ def adjusted_rand(a: Any, b: Any) -> float:
     return 1.0 if most == chance else float((joined - chance) / (most - chance))
 
 
-def kappa(a: Any, b: Any) -> float:
-    """Cohen's kappa: how often two raters agree, beyond what their own frequencies would give.
-
-    (p_o - p_e) / (1 - p_e), at most 1; 0 is chance. Two raters that both name one class throughout
-    agree wholly: 1, where the formula is 0 / 0.
-
-    Args:
-        a: Classes that the first names, whole numbers [n], n >= 1.
-        b: Classes that the second names.
-
-    Raises:
-        InputError: wrong types or sizes.
-
-    Reference: Cohen, Educational and Psychological Measurement 20, 1960, eq. 1.
-    """
-    both = _table(a, b, same=True)
-    n = float(both.sum())
-    agreed = float(np.trace(both)) / n
-    chance = float((both.sum(0) * both.sum(1)).sum()) / n**2
-    return 1.0 if chance == 1 else (agreed - chance) / (1 - chance)
-
-
-def _table(a: Any, b: Any, *, same: bool = False) -> Floats:
-    """Items by group of both, [groups of a, groups of b]; over the groups of either if ``same``."""
+def _table(a: Any, b: Any) -> Floats:
+    """Items by group of both, [groups of a, groups of b]."""
     x, y = as_ints(a, "a"), as_ints(b, "b")
     check_same(x, y, "a and b")
-    if same:
-        whole = _numbered(np.concatenate([x, y]))
-        rows, columns = whole[: len(x)], whole[len(x) :]
-        shape = (int(whole.max()) + 1,) * 2
-    else:
-        rows, columns = _numbered(x), _numbered(y)
-        shape = int(rows.max()) + 1, int(columns.max()) + 1
-    table = np.zeros(shape)
+    rows, columns = _numbered(x), _numbered(y)
+    table = np.zeros((int(rows.max()) + 1, int(columns.max()) + 1))
     np.add.at(table, (rows, columns), 1)
     return table
 

@@ -1,41 +1,81 @@
-"""Opening a study's database: made if it is new, refused if it is not ours."""
+"""Opening a database of ours: made if it is new, refused if it is another program's."""
 
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pauca.errors import StoreError
 from pauca.store.schema import APPLICATION, SCHEMA, VERSION
 
-__all__ = ["connect", "one", "roll_back"]
+__all__ = ["STUDY", "Format", "connect", "one", "roll_back"]
 
 
-def connect(path: Path, *, readonly: bool, timeout: float) -> sqlite3.Connection:
-    """A connection to the study's database at ``path``, its tables made if the file is empty.
+@dataclass(frozen=True)
+class Format:
+    """Which of our databases a file is.
+
+    Args:
+        what: Whose it is, in messages: a study, a project.
+        mark: In the file's header (PRAGMA application_id).
+        version: Of the tables (PRAGMA user_version).
+        schema: Every statement that makes the tables.
+        begin: The command that begins one.
+    """
+
+    what: str
+    mark: int
+    version: int
+    schema: str
+    begin: str
+
+
+STUDY = Format("study", APPLICATION, VERSION, SCHEMA, "pauca run STUDY.toml --out DIR")
+"""The database of a study."""
+
+
+def connect(
+    path: Path,
+    *,
+    readonly: bool,
+    timeout: float,
+    form: Format = STUDY,
+    threads: bool = False,
+) -> sqlite3.Connection:
+    """A connection to the database at ``path``, its tables made if the file is empty.
+
+    Every commit is on the disk when it returns (WAL, synchronous = FULL).
+
+    Args:
+        path: The file.
+        readonly: Only read.
+        timeout: Seconds to wait for another process's write.
+        form: Which database it is.
+        threads: Whether threads share the connection, one at a time by a lock of the caller's.
 
     Raises:
         StoreError: a database of another program, or of another version of pauca.
         sqlite3.Error: whatever else is wrong with the file.
     """
-    db = _reader(path, timeout) if readonly else _open(str(path), timeout)
+    db = _reader(path, timeout) if readonly else _open(str(path), timeout, threads=threads)
     try:
         db.execute("BEGIN")  # one moment: another process may be making the tables
-        known = _known(db, path)  # before anything else: a foreign file is left as it is
+        known = _known(db, path, form)  # before anything else: a foreign file is left as it is
         db.execute("COMMIT")
         if readonly:
             if not known:
                 raise StoreError(
-                    "this study holds nothing yet",
+                    f"this {form.what} holds nothing yet",
                     where=path,
-                    todo="if nobody is just starting it: `pauca run STUDY.toml --out DIR`",
+                    todo=f"if nobody is just starting it: `{form.begin}`",
                 )
             return db
         db.execute("PRAGMA journal_mode = WAL").fetchone()
         db.execute("PRAGMA synchronous = FULL")
         db.execute("PRAGMA foreign_keys = ON")
         if not known:
-            _make_tables(db, path)
+            _make_tables(db, path, form)
     except BaseException:
         db.close()
         raise
@@ -53,8 +93,12 @@ def roll_back(db: sqlite3.Connection) -> None:
         db.execute("ROLLBACK")
 
 
-def _open(place: str, timeout: float, *, uri: bool = False) -> sqlite3.Connection:
-    return sqlite3.connect(place, timeout=timeout, isolation_level=None, uri=uri)
+def _open(
+    place: str, timeout: float, *, uri: bool = False, threads: bool = False
+) -> sqlite3.Connection:
+    return sqlite3.connect(
+        place, timeout=timeout, isolation_level=None, uri=uri, check_same_thread=not threads
+    )
 
 
 def _reader(path: Path, timeout: float) -> sqlite3.Connection:
@@ -75,37 +119,37 @@ def _reader(path: Path, timeout: float) -> sqlite3.Connection:
     return db
 
 
-def _make_tables(db: sqlite3.Connection, path: Path) -> None:
+def _make_tables(db: sqlite3.Connection, path: Path, form: Format) -> None:
     db.execute("BEGIN IMMEDIATE")
     try:
-        if not _known(db, path):  # another process may have been faster
-            for statement in _statements(SCHEMA):
+        if not _known(db, path, form):  # another process may have been faster
+            for statement in _statements(form.schema):
                 db.execute(statement)
-            db.execute(f"PRAGMA application_id = {APPLICATION}")
-            db.execute(f"PRAGMA user_version = {VERSION}")
+            db.execute(f"PRAGMA application_id = {form.mark}")
+            db.execute(f"PRAGMA user_version = {form.version}")
         db.execute("COMMIT")
     except BaseException:
         roll_back(db)
         raise
 
 
-def _known(db: sqlite3.Connection, path: Path) -> bool:
+def _known(db: sqlite3.Connection, path: Path, form: Format) -> bool:
     """Whether the tables are there; False for an empty file."""
     mark = one(db, "PRAGMA application_id")
     version = one(db, "PRAGMA user_version")
-    if mark == APPLICATION and version == VERSION:
+    if mark == form.mark and version == form.version:
         return True
-    if mark == APPLICATION:
+    if mark == form.mark:
         raise StoreError(
-            "this study was made by another version of pauca",
-            expected=f"format {VERSION}",
+            f"this {form.what} was made by another version of pauca",
+            expected=f"format {form.version}",
             got=f"format {version}",
             where=path,
             todo="use the version that made it, or begin again in an empty folder",
         )
     if one(db, "SELECT count(*) FROM sqlite_master"):
         raise StoreError(
-            "this file is no database of a study",
+            f"this file is no database of a {form.what}",
             got="a database made by another program",
             where=path,
             todo="name another folder; pauca leaves this file as it is",

@@ -1,15 +1,18 @@
 """What SQLite reports, in words that say what to do."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from pauca.errors import StoreError
 
-__all__ = ["told"]
+__all__ = ["Advice", "told"]
 
-_ADVICE = {
+Advice = Mapping[int, tuple[str, str]]
+"""What is wrong and what to do, by SQLite's primary code; -1 for all others."""
+
+_ADVICE: Advice = {
     sqlite3.SQLITE_NOTADB: (
         "this file is no database of a study",
         "name another folder; pauca leaves this file as it is",
@@ -50,12 +53,17 @@ _ADVICE = {
         "the store refuses this change",
         "nothing: what is finished never changes",
     ),
+    -1: ("the study's database cannot be used", "check the file, or use another folder"),
 }
 
 
 @contextmanager
-def told(path: Path) -> Iterator[None]:
+def told(path: Path, advice: Advice = _ADVICE) -> Iterator[None]:
     """Turn an error of SQLite into one that says what is wrong, where, and what to do.
+
+    Args:
+        path: The file.
+        advice: What is said; of a study if left out.
 
     Raises:
         StoreError: in place of any sqlite3.Error.
@@ -65,8 +73,5 @@ def told(path: Path) -> Iterator[None]:
     except sqlite3.Error as error:
         code = getattr(error, "sqlite_errorcode", None)
         primary = None if code is None else code & 0xFF
-        what, todo = _ADVICE.get(
-            -1 if primary is None else primary,
-            ("the study's database cannot be used", "check the file, or use another folder"),
-        )
+        what, todo = advice.get(-1 if primary is None else primary, advice[-1])
         raise StoreError(what, got=str(error), where=path, todo=todo) from error

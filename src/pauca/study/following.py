@@ -25,7 +25,7 @@ from pauca.analysis import (
 )
 from pauca.data import Split
 from pauca.learners import AbstractLearner
-from pauca.metrics import kappa
+from pauca.metrics import cohen_kappa
 from pauca.rng import Streams
 from pauca.study.emergence.finders import RATIO, SELECTIVE, detector
 from pauca.study.openset import World
@@ -149,7 +149,7 @@ def _stopping(now: Snapshot, before: Snapshot | None, unanswered: Tensor) -> dic
         "changed": float((named != old)[unanswered].double().mean())
         if there and old is not None
         else None,
-        "kappa": None if old is None else kappa(named, old),
+        "kappa": None if old is None else cohen_kappa(named, old, undefined=1.0),
     }
 
 

@@ -18,7 +18,7 @@ from pauca.data.sources._registry import own_sources
 from pauca.data.tables import held_out_note
 from pauca.errors import DataError
 
-__all__ = ["npz_source"]
+__all__ = ["npz_source", "read_arrays", "stored_items"]
 
 # (items, labels) of the pool, then of the test part; the second line is MedMNIST's way
 _LAYOUTS = (
@@ -45,7 +45,7 @@ def npz_source(
     Raises:
         DataError: cut short, object arrays, an unknown layout, NaN, sizes that differ.
     """
-    arrays = _arrays(path)
+    arrays = read_arrays(path)
     layout = next((one for one in _LAYOUTS if one[0][0] in arrays), None)
     if layout is None:
         raise DataError(
@@ -56,13 +56,13 @@ def npz_source(
             todo="save it again with these names",
         )
     (x_name, y_name), (x_test_name, y_test_name) = layout
-    x = _items(arrays[x_name], f"{path.name}, {x_name}")
+    x = stored_items(arrays[x_name], f"{path.name}, {x_name}")
     given = None if classes is None else check_classes(classes, "classes")
     names, y = _labels(arrays.get(y_name), len(x), given, f"{path.name}, {y_name}")
     train, test = Split(x, y), None
     notes: tuple[str, ...] = ()
     if x_test_name in arrays:
-        x_test = _items(arrays[x_test_name], f"{path.name}, {x_test_name}")
+        x_test = stored_items(arrays[x_test_name], f"{path.name}, {x_test_name}")
         where = f"{path.name}, {y_test_name}"
         test = Split(x_test, _labels(arrays.get(y_test_name), len(x_test), names, where)[1])
     elif y is not None and check_fraction(test_fraction, "test_fraction", open_end=True) > 0:
@@ -84,8 +84,12 @@ def npz_source(
     return Dataset(task, train, test, source=f"npz: {path.name}", notes=notes)
 
 
-def _arrays(path: Path) -> dict[str, NDArray[np.generic]]:
-    """Every array; pickled objects are never loaded, because loading them can run any program."""
+def read_arrays(path: Path) -> dict[str, NDArray[np.generic]]:
+    """Every array; pickled objects are never loaded, because loading them can run any program.
+
+    Raises:
+        DataError: no such file, cut short, or object arrays.
+    """
     if not path.is_file():
         raise DataError("there is no such file", got=str(path), todo="check the path")
     try:
@@ -108,7 +112,12 @@ def _arrays(path: Path) -> dict[str, NDArray[np.generic]]:
         ) from error
 
 
-def _items(array: NDArray[np.generic], where: str) -> Tensor:
+def stored_items(array: NDArray[np.generic], where: str) -> Tensor:
+    """Images uint8 [n, channels, h, w], or finite rows float32 [n, d].
+
+    Raises:
+        DataError: another form; NaN or infinity, whose first place is named.
+    """
     if array.dtype == np.uint8 and array.ndim in (3, 4):
         return _channels_first(torch.from_numpy(np.ascontiguousarray(array)), where)
     if array.dtype.kind == "f" and array.ndim == 2:

@@ -32,7 +32,7 @@ from pauca.data.sources._registry import own_sources
 from pauca.data.tables import LABEL_NAMES, held_out_note, table_dataset
 from pauca.errors import DataError
 
-__all__ = ["parquet_source"]
+__all__ = ["image_column", "parquet_source"]
 
 
 @own_sources.register("parquet")
@@ -59,7 +59,7 @@ def parquet_source(
 
     With a column of images (the bytes of files, as the Hub keeps them) it is read as images, with
     the options image, size, mode, fit and flip of a folder of images; otherwise as a table, with
-    the options of csv.
+    the options of csv. Classes are those that the file names, as the Hub's files do.
 
     Raises:
         DataError: not parquet or cut short, a missing column, and all that a folder of images or a
@@ -68,7 +68,7 @@ def parquet_source(
     check_fraction(test_fraction, "test_fraction", open_end=True)
     train, test = _files(path)
     rows = [ParquetRows(files) for files in (train, test) if files]
-    found = image or _image_column(rows[0])
+    found = image or image_column(rows[0])
     if found is None:
         if size is not None or mode is not None:
             raise DataError(
@@ -77,8 +77,9 @@ def parquet_source(
                 where=path.name,
                 todo="say which column with image, or leave size and mode out",
             )
+        named = classes or _named_classes(rows[0], label)
         options = TableOptions(
-            label, text, features, group, classes, test_fraction, seed, missing, vocabulary
+            label, text, features, group, named, test_fraction, seed, missing, vocabulary
         )
         return _table(path, train, test, options)
     form, notes = _form(rows, found, size, mode, fit)
@@ -112,7 +113,7 @@ def _files(path: Path) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
     return train, test
 
 
-def _image_column(rows: ParquetRows) -> str | None:
+def image_column(rows: ParquetRows) -> str | None:
     """The first column of bytes, or of a struct that holds bytes."""
     import pyarrow as pa
 
@@ -178,6 +179,18 @@ def _read_images(
     order = torch.cat([kept, held])
     train, test = cut(x, None if y is None else y[order], None, len(kept))
     return train, test, notes
+
+
+def _named_classes(rows: ParquetRows, label: str | None) -> tuple[str, ...] | None:
+    """Classes that the file names for a label column of numbers.
+
+    None where names are whole numbers themselves: these are labels and not their places.
+    """
+    column = label or next((c for c in rows.columns if c.lower() in LABEL_NAMES), None)
+    names = None if column not in rows.columns else rows.class_names(str(column))
+    if names is None or len(names) < 2 or any(name.isdigit() for name in names):
+        return None
+    return names
 
 
 def _table(

@@ -1,0 +1,387 @@
+"""``pauca label``: from data of one's own to labels and a model."""
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pauca.cli.label_words import choice, pair, read_text, words, write_text
+from pauca.cli.main import guarded
+
+if TYPE_CHECKING:
+    from pauca.label import Project
+
+__all__ = ["label"]
+
+label = typer.Typer(
+    name="label",
+    help="Label data of your own: the machine chooses what is worth asking.",
+    epilog="Example: pauca label init DATA --classes a,b,c --out PROJECT",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+Folder = Annotated[Path, typer.Argument(help="Folder of the project.", metavar="PROJECT")]
+Json = Annotated[bool, typer.Option("--json", help="As JSON, on standard output.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace what is there.")]
+Prefix = Annotated[
+    str,
+    typer.Option(
+        "--image-prefix", help="In front of the paths of images, for Label Studio.", metavar="URL"
+    ),
+]
+_LOCAL = "/data/local-files/?d="
+
+
+class BatchFormat(StrEnum):
+    """How a batch is written."""
+
+    csv = "csv"
+    jsonl = "jsonl"
+    label_studio = "label-studio"
+
+
+class ExportFormat(StrEnum):
+    """How labels are written."""
+
+    csv = "csv"
+    jsonl = "jsonl"
+    parquet = "parquet"
+    imagefolder = "imagefolder"
+    label_studio = "label-studio"
+
+
+class TableFormat(StrEnum):
+    """How predictions are written."""
+
+    csv = "csv"
+    jsonl = "jsonl"
+    parquet = "parquet"
+
+
+@label.command(
+    epilog="Examples: pauca label init photos --classes cat,dog --out pets --- pauca label init "
+    "mails.csv --text body --classes spam,ham --out mails --- pauca label init emb.npz --out emb"
+)
+@guarded
+def init(
+    data: Annotated[
+        Path,
+        typer.Argument(
+            help="Folder of images, or csv, jsonl, parquet or npz file.", metavar="DATA"
+        ),
+    ],
+    out: Annotated[Path, typer.Option(help="Folder to make.", metavar="PROJECT")],
+    classes: Annotated[
+        str | None, typer.Option(help="Names of the classes, separated by commas.", metavar="A,B")
+    ] = None,
+    text: Annotated[str | None, typer.Option(help="Column of texts.")] = None,
+    known: Annotated[
+        str | None, typer.Option("--label", help="Column of labels that are known already.")
+    ] = None,
+    id_: Annotated[str | None, typer.Option("--id", help="Column of ids.")] = None,
+    columns: Annotated[
+        str | None,
+        typer.Option(help="Columns of numbers to use, separated by commas.", metavar="A,B"),
+    ] = None,
+    missing: Annotated[
+        str, typer.Option(help="What an empty cell of numbers does: refuse, or mean.")
+    ] = "refuse",
+    unlabelled: Annotated[
+        bool, typer.Option("--unlabelled", help="Leave labels alone that the data hold.")
+    ] = False,
+    features: Annotated[
+        str | None,
+        typer.Option(
+            help="What makes features: pca, tf-idf, lsa, rows, net:path=FILE, "
+            "transformers:path=FOLDER. By the kind of the data if left out.",
+            metavar="NAME[:KEY=VALUE,...]",
+        ),
+    ] = None,
+    size: Annotated[
+        int | None, typer.Option(help="Side that images are read at for features.", min=1)
+    ] = None,
+    learner: Annotated[str, typer.Option(help="What learns.", metavar="NAME[:KEY=VALUE,...]")] = "",
+    strategy: Annotated[
+        str,
+        typer.Option(
+            help="What chooses once every class was seen.", metavar="NAME[:KEY=VALUE,...]"
+        ),
+    ] = "margin",
+    batch: Annotated[int, typer.Option(help="Items chosen at a time.", min=1)] = 20,
+    random_share: Annotated[
+        float,
+        typer.Option(help="Share of items asked for at random, to measure with.", min=0, max=1),
+    ] = 0.1,
+    overlap: Annotated[int, typer.Option(help="People that each item is given to.", min=1)] = 1,
+    budget: Annotated[int | None, typer.Option(help="Labels that may be spent.", min=1)] = None,
+    target: Annotated[
+        float | None, typer.Option(help="Accuracy that is wanted, such as 0.95.", min=0, max=1)
+    ] = None,
+    guidelines: Annotated[
+        Path | None, typer.Option(help="Text file for those who label.", metavar="FILE")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of every random number.")] = 0,
+    device: Annotated[str, typer.Option(help="Where to compute.")] = "cpu",
+) -> None:
+    """Make a project of images, texts, rows or embeddings; the data stay where they are."""
+    from pauca.label import PoolOptions, Project
+
+    options = PoolOptions(
+        text=text,
+        label=known,
+        id=id_,
+        features=tuple(words(columns)) or None,
+        missing=missing,  # type: ignore[arg-type]  # checked with the other settings
+        known=not unlabelled,
+    )
+    with Project.create(
+        data,
+        out,
+        classes=words(classes),
+        options=options,
+        features=choice(features),
+        size=size,
+        guidelines=None if guidelines is None else read_text(guidelines),
+        learner=choice(learner),
+        strategy=choice(strategy),
+        batch=batch,
+        random_share=random_share,
+        overlap=overlap,
+        budget=budget,
+        target=target,
+        seed=seed,
+        device=device,
+    ) as project:
+        for note in project.notes:
+            typer.echo(f"note: {note}", err=True)
+        given, names = project.labels.m, project.classes.names
+        typer.echo(
+            f"{project.n} items of kind {project.settings.source.kind}, {given} labelled, "
+            f"{len(names)} classes: {', '.join(names) or 'none yet'}"
+        )
+        typer.echo(f"project: {project.folder.resolve()}")
+
+
+@label.command(
+    epilog="Examples: pauca label suggest pets -k 50 --out batch.csv --- pauca label suggest mails "
+    "-k 50 --format label-studio --out tasks.json --config labels.xml"
+)
+@guarded
+def suggest(
+    project: Folder,
+    k: Annotated[int, typer.Option("-k", help="How many items.", min=1)] = 50,
+    form: Annotated[BatchFormat, typer.Option("--format", help="How.")] = BatchFormat.csv,
+    out: Annotated[
+        Path | None, typer.Option(help="File to write; standard output if left out.")
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(help="Write Label Studio's labelling interface too.", metavar="FILE.xml"),
+    ] = None,
+    prefix: Prefix = _LOCAL,
+    force: Force = False,
+) -> None:
+    """Write the next items to label; the same ones again until they are answered.
+
+    Trains first if labels came in since. Fill in the column `label` and `pauca label import` it.
+    """
+    from pauca.label import labelling_config, write_batch
+    from pauca.label.places import check_out
+
+    with _open(project) as opened:
+        _train_if_due(opened)
+        items = opened.suggest(k)
+        if config is not None:
+            check_out(opened, config)
+            write_text(config, labelling_config(opened), force)
+        count = write_batch(
+            opened, items, form.value, out or sys.stdout, prefix=prefix, force=force
+        )
+    if out is not None:
+        typer.echo(f"{count} items: {out.resolve()}")
+
+
+@label.command(
+    "import",
+    epilog="Examples: pauca label import pets batch.csv --person anna --- pauca label import mails "
+    "export.json --format label-studio",
+)
+@guarded
+def import_(
+    project: Folder,
+    file: Annotated[Path, typer.Argument(help="Answers: csv, jsonl or Label Studio's JSON.")],
+    form: Annotated[
+        BatchFormat | None, typer.Option("--format", help="By the file's name if left out.")
+    ] = None,
+    person: Annotated[
+        str, typer.Option(help="Whose answers these are, where the file does not say.")
+    ] = "import",
+    id_column: Annotated[str | None, typer.Option(help="Column of ids.")] = None,
+    label_column: Annotated[str | None, typer.Option(help="Column of classes.")] = None,
+) -> None:
+    """Take answers in: all of the file, or, if anything in it is wrong, nothing."""
+    from pauca.label import import_file
+
+    with _open(project) as opened:
+        found = import_file(
+            opened,
+            file,
+            form=None if form is None else form.value,
+            person=person,
+            id_column=id_column,
+            label_column=label_column,
+        )
+        labelled = opened.labels.m
+    same = found.rows - found.new
+    typer.echo(
+        f"{found.new} answers kept, {same} known already, {found.blank} rows without an answer; "
+        f"{labelled} items are labelled"
+    )
+
+
+@label.command(epilog="Examples: pauca label train pets --- pauca label train pets --json")
+@guarded
+def train(project: Folder, json: Json = False) -> None:
+    """Train on the labels so far, with an honest estimate of the accuracy."""
+    from pauca.cli.label_show import show_training
+    from pauca.cli.show import show_json
+
+    with _open(project) as opened:
+        found = opened.train()
+    if json:
+        show_json(dict(found.record["assessment"]))
+    else:
+        show_training(found)
+
+
+@label.command(
+    epilog="Examples: pauca label export pets --format imagefolder --out tree --- pauca label "
+    "export mails --format parquet --out mails.parquet --- pauca label export mails --answers "
+    "--out log.csv"
+)
+@guarded
+def export(
+    project: Folder,
+    out: Annotated[Path, typer.Option(help="File or, for imagefolder, folder to make.")],
+    form: Annotated[ExportFormat, typer.Option("--format", help="How.")] = ExportFormat.csv,
+    answers: Annotated[
+        bool,
+        typer.Option(
+            "--answers", help="Every answer with who, when and how long, as csv or jsonl."
+        ),
+    ] = False,
+    link: Annotated[
+        bool, typer.Option("--link", help="Hard links in place of copies, for imagefolder.")
+    ] = False,
+    prefix: Prefix = _LOCAL,
+    force: Force = False,
+) -> None:
+    """Write what was labelled, one class an item."""
+    from pauca.label import export as write
+    from pauca.label import export_answers
+
+    with _open(project) as opened:
+        if answers:
+            count = export_answers(opened, out, form.value, force=force)
+        else:
+            count = write(opened, out, form.value, link=link, prefix=prefix, force=force)
+    typer.echo(f"{count} {'events' if answers else 'items'}: {out.resolve()}")
+
+
+@label.command(epilog="Example: pauca label predict pets --out rest.csv")
+@guarded
+def predict(
+    project: Folder,
+    out: Annotated[Path, typer.Option(help="File to write.")],
+    form: Annotated[TableFormat, typer.Option("--format", help="How.")] = TableFormat.csv,
+    force: Force = False,
+) -> None:
+    """Write class and calibrated confidence of every item without a label.
+
+    Trains first if labels came in since.
+    """
+    from pauca.label import write_predictions
+
+    with _open(project) as opened:
+        _train_if_due(opened)
+        count = write_predictions(opened, out, form.value, force=force)
+    typer.echo(f"{count} items: {out.resolve()}")
+
+
+@label.command(epilog="Examples: pauca label status pets --- pauca label status pets --json")
+@guarded
+def status(
+    project: Folder,
+    json: Json = False,
+    relabel: Annotated[
+        int, typer.Option(help="Show so many labels that deserve a second look.", min=0)
+    ] = 0,
+) -> None:
+    """Show labels so far, accuracy with its interval, saving against random, whether to stop."""
+    from pauca.cli.label_show import relabels_plain, show_relabels, show_status
+    from pauca.cli.show import show_json
+
+    with _open(project) as opened:
+        found, second = opened.status(), opened.relabels(relabel)
+        if json:
+            show_json({**found.plain(), "relabel": relabels_plain(opened, second)})
+            return
+        show_status(found)
+        if second:
+            show_relabels(opened, second)
+
+
+@label.command(
+    epilog="Examples: pauca label classes pets --add horse,cow --- pauca label classes pets "
+    "--rename kat=cat --- pauca label classes pets --merge kitten=cat"
+)
+@guarded
+def classes(
+    project: Folder,
+    add: Annotated[
+        str | None, typer.Option(help="Names of new classes, separated by commas.", metavar="A,B")
+    ] = None,
+    rename: Annotated[
+        list[str] | None, typer.Option(help="Give a class another name.", metavar="OLD=NEW")
+    ] = None,
+    merge: Annotated[
+        list[str] | None,
+        typer.Option(help="Let a class become part of another.", metavar="CLASS=OTHER"),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Show the classes; add, rename and merge them. What was answered stays in the account."""
+    from pauca.cli.show import show_json, show_rows
+
+    with _open(project) as opened:
+        renamed, merged = [[pair(one) for one in many or ()] for many in (rename, merge)]
+        if add is not None:
+            opened.add_classes(words(add))
+        for old, new in renamed:
+            opened.rename_class(old, new)
+        for name, into in merged:
+            opened.merge_class(name, into)
+        balance = opened.status().balance
+        rows = [
+            {"id": each.id, "name": each.name, "labelled": balance[each.name]}
+            for each in opened.classes
+        ]
+    if json:
+        show_json(rows)
+    else:
+        show_rows(rows, ("id", "name", "labelled"))
+
+
+def _open(folder: Path) -> "Project":
+    from pauca.label import Project
+
+    return Project.open(folder)
+
+
+def _train_if_due(project: "Project") -> None:
+    """Train if there are two classes, and answers that the model does not know."""
+    if project.stale and project.labels.m and len(project.classes) > 1:
+        project.train(assessed=False)

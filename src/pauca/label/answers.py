@@ -1,0 +1,217 @@
+"""Answers in the database: recorded once, taken back, looked up; within a transaction of another's.
+
+An item's state follows from its events: the last one of each person that was not taken back stands.
+"""
+
+import sqlite3
+from collections.abc import Sequence
+
+from pauca.errors import InputError
+from pauca.label.classes import Classes
+from pauca.label.records import Action, Answer, Event, Given
+from pauca.label.schema import ANSWERS
+
+__all__ = ["counted", "history", "record", "settle", "take_back", "told_before"]
+
+COLUMNS = (
+    "seq, act, at, person, item, action, class, suggested, confidence, shown, ms, round, strategy, "
+    "token, undoes"
+)
+COUNTED = ", ".join(f"'{action}'" for action in ANSWERS)
+
+
+def told_before(db: sqlite3.Connection, token: str | None, person: str) -> Answer | None:
+    """What was kept under this token, or None.
+
+    Raises:
+        InputError: it was another person's.
+    """
+    if token is None:
+        return None
+    rows = db.execute(
+        f"SELECT {COLUMNS} FROM events WHERE token = ? ORDER BY seq", (token,)
+    ).fetchall()
+    if not rows:
+        return None
+    found = Answer(tuple(map(event, rows)), again=True)
+    if found.events[0].person != person:
+        raise InputError(
+            "this token belongs to another person's answer",
+            got=repr(token),
+            todo="give every answer a token of its own",
+        )
+    return found
+
+
+def record(
+    db: sqlite3.Connection, given: Sequence[Given], known: Classes, at: float, overlap: int
+) -> Answer:
+    """Keep these answers as one act.
+
+    Args:
+        db: In a transaction.
+        given: At least one; all by one person with one token.
+        known: The classes.
+        at: Now.
+        overlap: Answers an item.
+
+    Raises:
+        InputError: there is no such class.
+    """
+    act = 1 + _one(db, "SELECT coalesce(max(seq), 0) FROM events")
+    found = []
+    for number, each in enumerate(given):
+        found.append(_kept(db, each, known, at, act, act + number))
+        db.execute("DELETE FROM leases WHERE item = ? AND person = ?", (each.item, each.person))
+        settle(db, each.item, overlap)
+    return Answer(tuple(found))
+
+
+def take_back(
+    db: sqlite3.Connection, person: str, at: float, overlap: int, token: str | None
+) -> Answer:
+    """Take back the person's last answer that stands, and what stood before stands again.
+
+    Raises:
+        InputError: there is none.
+    """
+    row = db.execute(
+        "SELECT e.act FROM standing s JOIN events e ON e.seq = s.seq "
+        "WHERE s.person = ? ORDER BY s.seq DESC LIMIT 1",
+        (person,),
+    ).fetchone()
+    if row is None:
+        raise InputError(
+            "there is nothing to undo",
+            expected="an answer by this person before",
+            got="none",
+            where=f"person {person!r}",
+        )
+    rows = db.execute(
+        f"SELECT {COLUMNS} FROM events WHERE act = ? AND seq IN (SELECT seq FROM standing) "
+        "ORDER BY seq",
+        row,
+    ).fetchall()
+    act = 1 + _one(db, "SELECT max(seq) FROM events")
+    found = []
+    for number, last in enumerate(map(event, rows)):
+        new = Event(
+            seq=act + number,
+            act=act,
+            at=at,
+            person=person,
+            item=last.item,
+            action="undo",
+            round=last.round,
+            strategy=last.strategy,
+            token=token,
+            undoes=last.seq,
+        )
+        _write(db, new)
+        _stand_again(db, last)
+        settle(db, last.item, overlap)
+        found.append(new)
+    return Answer(tuple(found))
+
+
+def history(
+    db: sqlite3.Connection, person: str | None, most: int, before: int | None
+) -> list[tuple[Event, bool]]:
+    """Events, newest first, each with whether it stands."""
+    rows = db.execute(
+        f"SELECT {COLUMNS}, seq IN (SELECT seq FROM standing) FROM events "
+        "WHERE (:person IS NULL OR person = :person) AND (:before IS NULL OR seq < :before) "
+        "ORDER BY seq DESC LIMIT :most",
+        {"person": person, "before": before, "most": most},
+    )
+    return [(event(row[:-1]), bool(row[-1])) for row in rows]
+
+
+def settle(db: sqlite3.Connection, item: int, overlap: int) -> None:
+    """Let the item be in the queue while it was asked for and lacks answers, and not otherwise."""
+    flagged = _one(db, "SELECT count(*) FROM standing WHERE item = ? AND action = 'flag'", item)
+    if flagged or counted(db, item) >= overlap:
+        db.execute("DELETE FROM queue WHERE item = ?", (item,))
+        return
+    db.execute(
+        "INSERT OR IGNORE INTO queue (item, place) SELECT item, seq FROM asked WHERE item = ?",
+        (item,),
+    )
+
+
+def counted(db: sqlite3.Connection, item: int) -> int:
+    """Answers that the item has."""
+    return _one(db, f"SELECT count(*) FROM standing WHERE item = ? AND action IN ({COUNTED})", item)
+
+
+def event(row: Sequence[object]) -> Event:
+    """The event of a row with ``COLUMNS``."""
+    values = list(row)
+    values[9] = bool(values[9])
+    return Event(*values)  # type: ignore[arg-type]  # the table's own checks hold the types
+
+
+def _kept(
+    db: sqlite3.Connection, given: Given, known: Classes, at: float, act: int, seq: int
+) -> Event:
+    asked = db.execute("SELECT round, strategy FROM asked WHERE item = ?", (given.item,)).fetchone()
+    round_, strategy = asked if asked is not None else (None, given.strategy)
+    cls = None if given.cls is None else known.root(given.cls)
+    suggested = None if given.suggested is None else known.root(given.suggested)
+    new = Event(
+        seq=seq,
+        act=act,
+        at=at,
+        person=given.person,
+        item=given.item,
+        action=_action(db, given),
+        cls=cls,
+        suggested=suggested,
+        confidence=given.confidence,
+        shown=given.shown,
+        ms=given.ms,
+        round=round_,
+        strategy=strategy,
+        token=given.token,
+    )
+    _write(db, new)
+    db.execute(
+        "INSERT INTO standing (item, person, seq, action, class) VALUES (?, ?, ?, ?, ?) "
+        "ON CONFLICT (item, person) DO UPDATE SET seq = excluded.seq, action = excluded.action, "
+        "class = excluded.class",
+        (new.item, new.person, new.seq, new.action, new.cls),
+    )
+    return new
+
+
+def _action(db: sqlite3.Connection, given: Given) -> Action:
+    if given.action != "label":
+        return given.action
+    row = db.execute(
+        "SELECT action FROM standing WHERE item = ? AND person = ?", (given.item, given.person)
+    ).fetchone()
+    return "relabel" if row is not None and row[0] in ("label", "relabel") else "label"
+
+
+def _stand_again(db: sqlite3.Connection, undone: Event) -> None:
+    """Put back what stood before, or nothing."""
+    db.execute("DELETE FROM standing WHERE item = ? AND person = ?", (undone.item, undone.person))
+    db.execute(
+        "INSERT INTO standing (item, person, seq, action, class) "
+        "SELECT item, person, seq, action, class FROM events WHERE item = :item "
+        "AND person = :person AND action <> 'undo' "
+        "AND seq NOT IN (SELECT undoes FROM events WHERE item = :item AND undoes IS NOT NULL) "
+        "ORDER BY seq DESC LIMIT 1",
+        {"item": undone.item, "person": undone.person},
+    )
+
+
+def _write(db: sqlite3.Connection, new: Event) -> None:
+    db.execute(
+        f"INSERT INTO events ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        tuple(vars(new).values()),
+    )
+
+
+def _one(db: sqlite3.Connection, query: str, *values: object) -> int:
+    return int(db.execute(query, values).fetchone()[0])

@@ -1,0 +1,351 @@
+"""The project's database as an object: threads share it, processes may write side by side."""
+
+import json
+import sqlite3
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from threading import RLock
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pauca.errors import StoreError
+from pauca.label import answers, leases
+from pauca.label.classes import Classes, add_class, merge_class, read_classes, rename_class
+from pauca.label.records import Answer, Event, Given, Pick
+from pauca.label.schema import PROJECT
+from pauca.store.connect import connect, roll_back
+from pauca.store.faults import Advice, told
+
+__all__ = ["Book", "Standing", "Training"]
+
+_AGAIN = "wait for that process or end it, then try again"
+_KEPT = "every answer that was acknowledged is kept"
+_ADVICE: Advice = {
+    sqlite3.SQLITE_NOTADB: ("this file is no database of a project", "name another folder"),
+    sqlite3.SQLITE_CORRUPT: ("the project's database is damaged", "put back a copy"),
+    sqlite3.SQLITE_BUSY: ("the project's database is locked by another process", _AGAIN),
+    sqlite3.SQLITE_LOCKED: ("the project's database is locked by another process", _AGAIN),
+    sqlite3.SQLITE_FULL: ("the disk is full", f"free some space and go on: {_KEPT}"),
+    sqlite3.SQLITE_IOERR: ("the disk refuses to read or write", f"check the disk: {_KEPT}"),
+    sqlite3.SQLITE_READONLY: (
+        "the project's database may not be written",
+        "check who owns the file, or copy the folder to a place of your own",
+    ),
+    sqlite3.SQLITE_CANTOPEN: (
+        "the project's database cannot be opened",
+        "check that the folder exists and that you may read and write it",
+    ),
+    sqlite3.SQLITE_CONSTRAINT: ("the account refuses this change", "nothing: what happened stays"),
+    -1: ("the project's database cannot be used", "check the file, or use another folder"),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Standing:
+    """Every answer that stands, in order of time.
+
+    Args:
+        item: int64 [a].
+        person: Who gave each.
+        action: label, relabel, skip, unsure or flag.
+        cls: int64 [a], id of the active class that each has become; -1 without one.
+        last: Place of the last event of the account, 0 without one.
+    """
+
+    item: NDArray[np.int64]
+    person: tuple[str, ...]
+    action: tuple[str, ...]
+    cls: NDArray[np.int64]
+    last: int
+
+
+@dataclass(frozen=True)
+class Training:
+    """A training that took place.
+
+    Args:
+        seq: Its number, from 1.
+        at: When, in seconds since 1970.
+        last: Place of the last event that it knew.
+        labels: Labelled items that it learned from.
+        record: What was found out, plain values.
+    """
+
+    seq: int
+    at: float
+    last: int
+    labels: int
+    record: Mapping[str, Any]
+
+
+class Book:
+    """Keeps the account of a project. Every call is one transaction, on the disk when it returns.
+
+    Args:
+        path: The file.
+        create: Make it.
+        overlap: Answers an item.
+        clock: Tells the time in seconds since 1970.
+        timeout: Seconds to wait for another process's write.
+
+    Raises:
+        StoreError: there is no such file, or it is not a project's, or it is damaged.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        create: bool = False,
+        overlap: int = 1,
+        clock: Callable[[], float] = time.time,
+        timeout: float = 60.0,
+    ) -> None:
+        self.path, self.overlap, self.clock = path, overlap, clock
+        self._lock = RLock()
+        self._open: sqlite3.Connection | None = None
+        if not create and not path.is_file():
+            raise StoreError(
+                "there is no project here",
+                expected=f"a file {path.name}",
+                where=path.parent,
+                todo=f"name the folder of a project; `{PROJECT.begin}` makes one",
+            )
+        with told(path, _ADVICE):
+            self._open = connect(path, readonly=False, timeout=timeout, form=PROJECT, threads=True)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        with self._lock:
+            if self._open is not None:
+                self._open.close()
+                self._open = None
+
+    def answer(self, given: Sequence[Given]) -> Answer:
+        """Keep one person's answers to one or more items as one act.
+
+        The same token again is the answer that was kept before, whatever else is said.
+
+        Raises:
+            InputError: there is no such class; the token is another person's.
+        """
+        with self._write() as db:
+            before = answers.told_before(db, given[0].token, given[0].person)
+            if before is not None:
+                return before
+            return answers.record(db, given, read_classes(db), self.clock(), self.overlap)
+
+    def answer_all(self, given: Sequence[Given]) -> int:
+        """Keep many answers, each an act of its own, all or none; equal ones are passed over.
+
+        Returns:
+            How many were new: an answer equal to what stands from the same person is not.
+        """
+        new = 0
+        with self._write() as db:
+            known, at = read_classes(db), self.clock()
+            for each in given:
+                if not _stands(db, each, known):
+                    answers.record(db, [each], known, at, self.overlap)
+                    new += 1
+        return new
+
+    def undo(self, person: str, *, seconds: float, token: str | None = None) -> Answer:
+        """Take back the person's last answer; the items are leased to him, if nobody else has them.
+
+        Raises:
+            InputError: there is none; the token is another person's.
+        """
+        with self._write() as db:
+            before = answers.told_before(db, token, person)
+            if before is not None:
+                return before
+            now = self.clock()
+            found = answers.take_back(db, person, now, self.overlap, token)
+            leases.hold(db, person, found.items, now, now + seconds, self.overlap)
+            return found
+
+    def history(
+        self, person: str | None, most: int, before: int | None = None
+    ) -> list[tuple[Event, bool]]:
+        """Events, newest first, each with whether it stands."""
+        with self._read() as db:
+            return answers.history(db, person, most, before)
+
+    def lease(self, person: str, k: int, seconds: float) -> list[leases.Held]:
+        """Up to k items for this person, held for so many seconds."""
+        with self._write() as db:
+            now = self.clock()
+            return leases.lease(db, person, k, now, now + seconds, self.overlap)
+
+    def release(self, person: str) -> int:
+        """Take back what the person holds; how many items."""
+        with self._write() as db:
+            return leases.let_go(db, person)
+
+    def waiting(self, person: str | None = None) -> int:
+        """Items of the queue that the person could be given; all that wait if None."""
+        with self._read() as db:
+            return leases.waiting(db, person, self.clock(), self.overlap)
+
+    def queued(self, most: int) -> list[Pick]:
+        """The next items of the queue, whoever holds them, in order."""
+        with self._read() as db:
+            rows = db.execute(
+                "SELECT q.item, a.strategy, a.random FROM queue q JOIN asked a ON a.item = q.item "
+                "ORDER BY q.place LIMIT ?",
+                (most,),
+            ).fetchall()
+        return [Pick(item, strategy, bool(random)) for item, strategy, random in rows]
+
+    def ask(self, picks: Sequence[Pick], round_: int) -> int:
+        """Put items into the queue; how many were new."""
+        with self._write() as db:
+            return leases.ask(db, picks, round_, self.clock(), self.overlap)
+
+    def asked(self) -> tuple[int, int]:
+        """How many items were asked for, and the number of the next round."""
+        with self._read() as db:
+            n, last = db.execute("SELECT count(*), max(round) FROM asked").fetchone()
+        return int(n), 0 if last is None else int(last) + 1
+
+    def closed(self) -> NDArray[np.int64]:
+        """Items that were asked for, or that have an answer that stands, int64, increasing."""
+        with self._read() as db:
+            rows = db.execute("SELECT item FROM asked UNION SELECT item FROM standing").fetchall()
+        return np.sort(np.array([item for (item,) in rows], dtype=np.int64))
+
+    def closed_among(self, items: Sequence[int]) -> set[int]:
+        """Those of these items that are closed."""
+        with self._read() as db:
+            return {
+                item
+                for item in items
+                if db.execute(
+                    "SELECT EXISTS (SELECT 1 FROM asked WHERE item = :i) "
+                    "OR EXISTS (SELECT 1 FROM standing WHERE item = :i)",
+                    {"i": int(item)},
+                ).fetchone()[0]
+            }
+
+    def last(self) -> int:
+        """Place of the last event, 0 without one."""
+        with self._read() as db:
+            return int(db.execute("SELECT coalesce(max(seq), 0) FROM events").fetchone()[0])
+
+    def standing(self) -> Standing:
+        """Every answer that stands."""
+        return self.moment()[0]
+
+    def moment(self) -> tuple[Standing, Classes]:
+        """Every answer that stands, and the classes at that moment: theirs are active."""
+        with self._read() as db:
+            known = read_classes(db)
+            rows = db.execute(
+                "SELECT item, person, action, class FROM standing ORDER BY seq"
+            ).fetchall()
+            last = db.execute("SELECT coalesce(max(seq), 0) FROM events").fetchone()[0]
+        item, person, action, cls = zip(*rows, strict=True) if rows else ((), (), (), ())
+        roots = [-1 if one is None else known.root(one) for one in cls]
+        items, ids = np.array(item, dtype=np.int64), np.array(roots, dtype=np.int64)
+        return Standing(items, person, action, ids, last), known
+
+    def where_asked(self, items: Sequence[int]) -> dict[int, tuple[int, str, bool]]:
+        """Round, strategy and whether at random, of those of these items that were asked for."""
+        with self._read() as db:
+            rows = db.execute("SELECT item, round, strategy, random FROM asked").fetchall()
+        wanted = set(items)
+        return {i: (round_, name, bool(r)) for i, round_, name, r in rows if i in wanted}
+
+    def counts(self) -> dict[str, int]:
+        """How many answers of each kind stand, and how many items wait (``pending``)."""
+        with self._read() as db:
+            rows = db.execute("SELECT action, count(*) FROM standing GROUP BY action").fetchall()
+            pending = db.execute("SELECT count(*) FROM queue").fetchone()[0]
+        return {**dict(rows), "pending": pending}
+
+    def classes(self) -> Classes:
+        """The classes as they stand."""
+        with self._read() as db:
+            return read_classes(db)
+
+    def add_classes(self, names: Sequence[str], person: str) -> None:
+        """Add classes, all or none."""
+        with self._write() as db:
+            add_class(db, names, person, self.clock())
+
+    def rename_class(self, old: str, new: str, person: str) -> None:
+        """Give a class another name."""
+        with self._write() as db:
+            rename_class(db, old, new, person, self.clock())
+
+    def merge_class(self, name: str, into: str, person: str) -> None:
+        """Let a class become part of another."""
+        with self._write() as db:
+            merge_class(db, name, into, person, self.clock())
+
+    def keep_training(self, last: int, labels: int, record: Mapping[str, Any]) -> int:
+        """Keep what a training found out; its number."""
+        with self._write() as db:
+            done = db.execute(
+                "INSERT INTO trainings (at, last, labels, record) VALUES (?, ?, ?, ?)",
+                (self.clock(), last, labels, json.dumps(record, allow_nan=False)),
+            )
+            return int(done.lastrowid or 0)
+
+    def trainings(self) -> list[Training]:
+        """Every training, in order."""
+        with self._read() as db:
+            rows = db.execute(
+                "SELECT seq, at, last, labels, record FROM trainings ORDER BY seq"
+            ).fetchall()
+        return [
+            Training(seq, at, last, labels, json.loads(record))
+            for seq, at, last, labels, record in rows
+        ]
+
+    @contextmanager
+    def _read(self) -> Iterator[sqlite3.Connection]:
+        """One moment of the file."""
+        with self._transaction("BEGIN") as db:
+            yield db
+
+    @contextmanager
+    def _write(self) -> Iterator[sqlite3.Connection]:
+        """All or nothing; the lock is taken first, so nothing read here can be overtaken."""
+        with self._transaction("BEGIN IMMEDIATE") as db:
+            yield db
+
+    @contextmanager
+    def _transaction(self, begin: str) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            db = self._open
+            if db is None:
+                raise StoreError("the project was closed", where=self.path, todo="open it again")
+            with told(self.path, _ADVICE):
+                db.execute(begin)
+                try:
+                    yield db
+                    db.execute("COMMIT")
+                except BaseException:
+                    roll_back(db)
+                    raise
+
+
+def _stands(db: sqlite3.Connection, given: Given, known: Classes) -> bool:
+    """Whether this person's answer to the item is the same already."""
+    row = db.execute(
+        "SELECT action, class FROM standing WHERE item = ? AND person = ?",
+        (given.item, given.person),
+    ).fetchone()
+    if row is None:
+        return False
+    action = "label" if row[0] == "relabel" else row[0]
+    before = None if row[1] is None else known.root(row[1])
+    wanted = None if given.cls is None else known.root(given.cls)
+    return bool((action, before) == (given.action, wanted))

@@ -1,0 +1,346 @@
+"""Features of a pool, once, into a file that is mapped into memory."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from pauca.checks import check_count
+from pauca.data.augment import Pipeline
+from pauca.data.dataset import Dataset, Split, Task
+from pauca.data.features import tf_idf
+from pauca.data.images import Progress, choose_form, decode_all, survey
+from pauca.data.own import image_dataset_of_own
+from pauca.errors import CapabilityError, DataError, UsageError
+from pauca.features import extractors, resolve_features
+from pauca.features.base import device_of
+from pauca.label.atomic import new_file
+from pauca.label.pool import Pool
+from pauca.rng import generator_from
+
+__all__ = ["FEATURES", "open_features", "resolve_choice", "write_features"]
+
+FEATURES = "features.npy"
+"""The file of a project's features, float32 [n, d]."""
+
+_OWN = {"rows": ("table", "embedding"), "tf-idf": ("text",), "lsa": ("text",)}
+_DEFAULTS = {"image": "pca", "text": "tf-idf", "table": "rows", "embedding": "rows"}
+_MANY_TEXTS = 50_000
+_LSA = 256
+_SIDE = {"pca": 32, "transformers": 224}
+_FIT = 20_000  # items that principal components are fitted on, at most
+_NUMBERS = 2**23
+_MODEL_FILES = ("*.json", "*.safetensors", "*.txt", "*.model")
+
+
+def resolve_choice(choice: str | Mapping[str, Any] | None, pool: Pool) -> dict[str, Any]:
+    """What makes the features, with every setting.
+
+    Beside the extractors of ``pauca.features``: ``rows`` (numbers as they are, each column with
+    mean 0 and deviation 1), ``tf-idf`` (weights of words) and ``lsa`` (256 directions of them).
+
+    Args:
+        choice: A name, or ``name`` and settings. If None: principal components of pixels; tf-idf,
+            or lsa beyond 50,000 texts; rows.
+        pool: Whose items.
+
+    Raises:
+        UnknownNameError: no such features or setting.
+        UsageError: they are not for items of this kind.
+    """
+    if choice is None:
+        many = pool.kind == "text" and pool.n > _MANY_TEXTS
+        choice = "lsa" if many else _DEFAULTS[pool.kind]
+    name = choice if isinstance(choice, str) else choice.get("name")
+    if name not in _OWN:
+        found = resolve_features(_local(choice))
+        if name == "transformers" and pool.kind not in ("image", "text"):
+            raise _misfit(name, pool.kind)
+        if name in ("pca", "net") and pool.kind == "text":
+            raise _misfit(str(name), pool.kind)
+        return found
+    if pool.kind not in _OWN[str(name)]:
+        raise _misfit(str(name), pool.kind)
+    settings = {} if isinstance(choice, str) else {k: v for k, v in choice.items() if k != "name"}
+    known = {"lsa": {"dimensions": _LSA}}.get(str(name), {})
+    unknown = set(settings) - set(known)
+    if unknown:
+        raise UsageError(
+            f"features {name!r} have no such setting",
+            expected=", ".join(known) or "none",
+            got=", ".join(sorted(unknown)),
+        )
+    whole = {**known, **settings}
+    for value in whole.values():
+        check_count(value, f"a setting of features {name!r}", least=1)
+    return {"name": name, **whole}
+
+
+def write_features(
+    folder: Path,
+    pool: Pool,
+    choice: Mapping[str, Any],
+    *,
+    size: int | None = None,
+    vocabulary: int = 4096,
+    device: str = "cpu",
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> tuple[str, ...]:
+    """Compute the features of every item into ``features.npy``; returns what was done.
+
+    Principal components are fitted on at most 20,000 items, drawn at random by the seed; a backbone
+    is given images in parts, so that a large pool's pixels are never all in memory.
+
+    Args:
+        folder: The project's.
+        pool: The items.
+        choice: As ``resolve_choice`` gave it.
+        size: Side that images are read at; their own if they are all alike and small, else 32 for
+            principal components and 224 for a backbone.
+        vocabulary: Most words of tf-idf.
+        device: Where a backbone computes.
+        seed: Of what is drawn.
+        progress: Told which fraction is done.
+
+    Raises:
+        DataError: images that cannot be read; what an extractor refuses.
+    """
+    parts, notes = _parts(pool, dict(choice), size, vocabulary, device, seed, progress)
+    with new_file(folder / FEATURES, force=True) as draft:
+        room: NDArray[np.float32] | None = None
+        low = 0
+        for part in parts:
+            rows = np.asarray(part, dtype=np.float32)
+            if room is None:
+                shape = (pool.n, rows.shape[1])
+                room = np.lib.format.open_memmap(draft, "w+", np.float32, shape)
+            if not np.isfinite(rows).all():
+                raise DataError("a feature is NaN or infinite", where=f"items from {low} on")
+            room[low : low + len(rows)] = rows
+            low += len(rows)
+        assert room is not None
+        if choice["name"] == "rows" or choice.get("standardise"):
+            _standardise(room)
+            notes = (*notes, "features: each column has mean 0 and deviation 1 over the pool")
+        room.flush()  # type: ignore[attr-defined]  # a memmap
+    return notes
+
+
+def open_features(folder: Path, n: int) -> Tensor:
+    """The features as a tensor, float32 [n, d], mapped: nothing is read before it is needed.
+
+    Raises:
+        DataError: they are not there, or not those of n items.
+    """
+    path = folder / FEATURES
+    try:
+        # copy on write: torch wants memory that could be written
+        found = np.load(path, mmap_mode="c")
+    except (OSError, ValueError) as error:
+        raise DataError(
+            "the features cannot be read",
+            got=str(error)[:200],
+            where=str(path),
+            todo="make the project anew from the same data, and take over its project.db",
+        ) from None
+    if found.dtype != np.float32 or found.ndim != 2 or len(found) != n:
+        raise DataError(
+            "the features are those of other items",
+            expected=f"float32 [{n}, d]",
+            got=f"{found.dtype} {list(found.shape)}",
+            where=str(path),
+        )
+    return torch.from_numpy(found)
+
+
+def _misfit(name: str, kind: str) -> UsageError:
+    fit = [own for own, kinds in _OWN.items() if kind in kinds]
+    fit += {"image": ["pca", "net", "transformers"], "text": ["transformers"]}.get(
+        kind, ["pca", "net"]
+    )
+    return UsageError(
+        f"features {name!r} are not for items of kind {kind}",
+        expected=", ".join(fit),
+        got=name,
+        where="features",
+    )
+
+
+def _local(choice: str | Mapping[str, Any]) -> str | Mapping[str, Any]:
+    """A backbone of the Hub, ``owner/name``, is fetched once and becomes a path."""
+    if isinstance(choice, str) or choice.get("name") != "transformers":
+        return choice
+    path = str(choice.get("path", ""))
+    if Path(path).expanduser().is_dir() or path.count("/") != 1 or path.startswith((".", "~")):
+        return choice
+    try:
+        from huggingface_hub import snapshot_download
+
+        return {**choice, "path": snapshot_download(path, allow_patterns=list(_MODEL_FILES))}
+    except Exception as error:  # the library raises errors of many other libraries
+        raise CapabilityError(
+            "the backbone is neither a folder nor to be had from the Hub",
+            expected="a folder made by save_pretrained, or owner/name and a network",
+            got=(str(error).splitlines() or [type(error).__name__])[0][:200],
+            where=path,
+            todo="fetch it on a machine with a network: hf download " + path,
+        ) from None
+
+
+def _parts(
+    pool: Pool,
+    choice: dict[str, Any],
+    size: int | None,
+    vocabulary: int,
+    device: str,
+    seed: int,
+    progress: Progress | None,
+) -> tuple[Iterable[Any], tuple[str, ...]]:
+    name = choice["name"]
+    if name == "rows":
+        assert pool.rows is not None
+        return torch.split(pool.rows, max(1, _NUMBERS // pool.rows.shape[1])), ()
+    if name in ("tf-idf", "lsa"):
+        return _words(pool, vocabulary, choice.get("dimensions"))
+    settings = {key: value for key, value in choice.items() if key != "name"}
+    made = extractors.make(name, settings)
+    if name == "transformers":
+        return _by_backbone(pool, made, size, device, progress), (f"features: {name}",)
+    data, notes = _dataset(pool, size if size is not None else _SIDE.get(name), progress)
+    if name == "pca" and pool.n > _FIT:
+        order = torch.randperm(pool.n, generator=generator_from(seed))[:_FIT].sort().values
+        data = Dataset(data.task, data.train.take(order), data.train)
+        found = made.extract(data, device_of(device))
+        said = f"features: principal components were fitted on {_FIT} items drawn at random"
+        assert found.test is not None
+        return [found.test], (*notes, *found.notes, said)
+    found = made.extract(data, device_of(device))
+    return [found.train], (*notes, *found.notes)
+
+
+def _words(
+    pool: Pool, vocabulary: int, dimensions: int | None
+) -> tuple[Iterable[NDArray[np.float32]], tuple[str, ...]]:
+    """tf-idf weights of the texts, or the leading directions of these."""
+    model = tf_idf(vocabulary)
+    try:
+        sparse = model.fit_transform(pool.sources)
+    except ValueError:  # raised when no word is found at all
+        raise DataError("the texts hold no words", got=f"{pool.n} texts") from None
+    words = sparse.shape[1]
+    note = f"features: tf-idf weights of {words} words"
+    if dimensions is not None and dimensions < min(words, pool.n):
+        from sklearn.decomposition import TruncatedSVD
+
+        svd = TruncatedSVD(dimensions, random_state=0)
+        return [svd.fit_transform(sparse)], (f"{note}, in {dimensions} directions",)
+    size = max(1, _NUMBERS // words)
+    return (sparse[i : i + size].toarray() for i in range(0, pool.n, size)), (note,)
+
+
+def _dataset(
+    pool: Pool, side: int | None, progress: Progress | None
+) -> tuple[Dataset, tuple[str, ...]]:
+    """The whole pool as a data set without labels."""
+    if pool.images is None:
+        assert pool.rows is not None
+        none = Pipeline()
+        task = Task("pool", pool.kind, tuple(pool.rows.shape[1:]), (), none, none)
+        return Dataset(task, Split(pool.rows, None), None), ()
+    if pool.images.stored is not None:
+        x, notes = pool.images.stored, tuple[str, ...]()
+    else:
+        raws = (raw for block in pool.images.blocks() for raw in block)
+        found = survey(raws, pool.images.name, upright=True)
+        alike = len({key[:2] for key in found}) == 1 and max(next(iter(found))[:2]) <= (side or 64)
+        form, notes = choose_form(found, None if alike else side, None, "crop")
+        x = decode_all(pool.images.blocks(), pool.n, form, pool.images.name, progress)
+    data = image_dataset_of_own(
+        "pool", Split(x, None), None, (), flip=False, source="pool", notes=()
+    )
+    return data, notes
+
+
+def _by_backbone(
+    pool: Pool, made: Any, size: int | None, device: str, progress: Progress | None
+) -> Iterator[Tensor]:
+    """Embeddings of a pre-trained model, in parts."""
+    if pool.kind == "text":
+        assert pool.sources is not None
+        for low in range(0, pool.n, 4096):
+            texts = tuple(pool.sources[low : low + 4096])
+            x = torch.zeros(len(texts), 1)
+            task = Task("pool", "text", (1,), (), Pipeline(), Pipeline())
+            split = Split(x, None, sources=texts)
+            yield made.extract(Dataset(task, split, None), device_of(device)).train
+            _tell(progress, (low + len(texts)) / pool.n)
+        return
+    assert pool.images is not None
+    side = size if size is not None else _SIDE["transformers"]
+    low = 0
+    for part in _some(pool, side):
+        data = image_dataset_of_own(
+            "pool", Split(part, None), None, (), flip=False, source="pool", notes=()
+        )
+        yield made.extract(data, device_of(device)).train
+        low += len(part)
+        _tell(progress, low / pool.n)
+
+
+def _some(pool: Pool, side: int) -> Iterator[Tensor]:
+    """Images uint8 [b, channels, h, w] in one form, some at a time."""
+    images = pool.images
+    assert images is not None
+    if images.stored is not None:
+        yield from torch.split(images.stored, 2048)
+        return
+    raws = (raw for block in images.blocks() for raw in block)
+    form, _ = choose_form(survey(raws, images.name, upright=True), side, "RGB", "crop")
+    low = 0
+    for block in _gathered(images.blocks(), 2048):
+        name = _from(images.name, low)
+        yield decode_all([block], len(block), form, name)
+        low += len(block)
+
+
+def _gathered(blocks: Iterable[Sequence[Any]], most: int) -> Iterator[list[Any]]:
+    held: list[Any] = []
+    for block in blocks:
+        held += block
+        if len(held) >= most:
+            yield held
+            held = []
+    if held:
+        yield held
+
+
+def _from(name: Callable[[int], str], low: int) -> Callable[[int], str]:
+    return lambda i: name(low + i)
+
+
+def _tell(progress: Progress | None, fraction: float) -> None:
+    if progress is not None:
+        progress(fraction)
+
+
+def _standardise(room: NDArray[np.float32]) -> None:
+    """Give each column mean 0 and deviation 1, in place, block by block, sums in float64."""
+    n, d = room.shape
+    size = max(1, _NUMBERS // d)
+    shift = room[: min(n, size)].mean(0, dtype=np.float64)
+    total, squares = np.zeros(d), np.zeros(d)
+    for low in range(0, n, size):
+        rows = room[low : low + size] - shift
+        total += rows.sum(0)
+        squares += (rows * rows).sum(0)
+    mean = total / n
+    scale = np.sqrt(np.maximum(squares / n - mean * mean, 0))
+    # what rounding leaves of a constant column is no variance
+    scale[scale <= 1e-6 * (1e-6 + np.abs(shift + mean))] = np.inf
+    for low in range(0, n, size):
+        room[low : low + size] = (room[low : low + size] - (shift + mean)) / scale

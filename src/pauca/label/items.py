@@ -1,0 +1,196 @@
+"""The items of a project: ids, and what is shown of each; on disk, read as needed."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pauca.errors import DataError, InputError, nearest
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["Items", "inside", "write_items"]
+
+_FILE = "items.arrow"
+
+
+@dataclass(frozen=True)
+class Items:
+    """n items, numbered from 0; their texts stay in a file that is mapped into memory.
+
+    Args:
+        folder: The project's.
+        kind: image, text, table or embedding.
+        root: The data: a folder of images, or a file.
+        images: Whether pictures are files below ``root``.
+    """
+
+    folder: Path
+    kind: str
+    root: Path
+    images: bool
+
+    @cached_property
+    def _table(self) -> "pa.Table":
+        import pyarrow as pa
+
+        path = self.folder / _FILE
+        try:
+            return pa.ipc.open_file(pa.memory_map(str(path))).read_all().combine_chunks()
+        except (OSError, pa.ArrowException) as error:
+            raise DataError(
+                "the list of items cannot be read",
+                got=str(error).splitlines()[0],
+                where=str(path),
+                todo="make the project anew from the same data, and take over its project.db",
+            ) from None
+
+    @property
+    def n(self) -> int:
+        """How many."""
+        return int(self._table.num_rows)
+
+    def __len__(self) -> int:
+        """How many."""
+        return self.n
+
+    def key(self, item: int) -> str:
+        """Id of an item: an image's path below the folder, a cell of the id column, or its row.
+
+        Raises:
+            InputError: there is no such item.
+        """
+        return str(self._table.column("key")[self._checked(item)].as_py())
+
+    def keys(self, items: Sequence[int] | None = None) -> list[str]:
+        """Ids of these items; of all if None."""
+        column = self._table.column("key")
+        found: list[str] = (column if items is None else column.take(_whole(items))).to_pylist()
+        return found
+
+    @cached_property
+    def _numbers(self) -> Mapping[str, int]:
+        return {key: item for item, key in enumerate(self.keys())}
+
+    def number(self, key: str) -> int:
+        """The item with this id.
+
+        Raises:
+            InputError: there is none; the nearest id is named where there are few.
+        """
+        found = self._numbers.get(key)
+        if found is None:
+            close = nearest(key, self._numbers) if self.n <= 10_000 else None
+            raise InputError(
+                "there is no item with this id",
+                got=repr(key),
+                todo=f"did you mean {close!r}?" if close else "check that it is the same data",
+            )
+        return found
+
+    def has(self, key: str) -> bool:
+        """Whether there is an item with this id."""
+        return key in self._numbers
+
+    def source(self, item: int) -> str:
+        """What the item is: an image's path, a text, a row as JSON, nothing for embeddings."""
+        return str(self._table.column("source")[self._checked(item)].as_py())
+
+    def text(self, item: int) -> str:
+        """The text of an item of kind text."""
+        return self.source(item)
+
+    def row(self, item: int) -> dict[str, Any]:
+        """The cells of an item of kind table, by column, as they were read."""
+        found: dict[str, Any] = json.loads(self.source(item))
+        return found
+
+    def path(self, item: int) -> Path:
+        """The file of an image, with every link followed; it lies in the data folder.
+
+        Raises:
+            InputError: the items are no files.
+            DataError: it is gone, or leads out of the folder.
+        """
+        if not self.images:
+            raise InputError("these items are no files", got=f"{self.kind} in {self.root.name}")
+        return inside(self.root, self.key(item))
+
+    def shown(self, items: Sequence[int]) -> Iterator[dict[str, Any]]:
+        """What tables say of these items beside their ids: text, columns, or nothing."""
+        if self.kind == "text":
+            yield from ({"text": text} for text in self._sources(items))
+        elif self.kind == "table":
+            yield from (json.loads(text) for text in self._sources(items))
+        else:
+            yield from ({} for _ in items)
+
+    def _sources(self, items: Sequence[int]) -> list[str]:
+        found: list[str] = self._table.column("source").take(_whole(items)).to_pylist()
+        return found
+
+    def _checked(self, item: int) -> int:
+        if not 0 <= item < self.n:
+            raise InputError("there is no such item", expected=f"0 to {self.n - 1}", got=item)
+        return item
+
+
+def write_items(folder: Path, keys: Sequence[str], sources: Sequence[str] | None) -> None:
+    """Keep the items in the project's folder.
+
+    Raises:
+        DataError: an id occurs twice.
+    """
+    import pyarrow as pa
+
+    if len(set(keys)) != len(keys):
+        seen: set[str] = set()
+        twice = next(key for key in keys if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+        raise DataError(
+            "an id occurs twice",
+            expected="a different id for every item",
+            got=repr(twice),
+            todo="name another column with --id, or leave it out for row numbers",
+        )
+    table = pa.table(
+        {
+            "key": pa.array(keys, pa.large_string()),
+            "source": pa.array(sources or [""] * len(keys), pa.large_string()),
+        }
+    )
+    with (
+        pa.OSFile(str(folder / _FILE), "wb") as file,
+        pa.ipc.new_file(file, table.schema) as writer,
+    ):
+        writer.write_table(table)
+
+
+def inside(root: Path, name: str) -> Path:
+    """The file of this name below a folder, links followed.
+
+    Raises:
+        DataError: it is not there, or lies elsewhere.
+    """
+    top = root.resolve()
+    found = (top / name).resolve()
+    if not found.is_relative_to(top):
+        raise DataError(
+            "a file leads out of the data folder",
+            got=str(name),
+            where=str(root),
+            todo="copy the file into the folder instead of linking it",
+        )
+    if not found.is_file():
+        raise DataError(
+            "a file is gone", got=str(name), where=str(root), todo="put it back where it was"
+        )
+    return found
+
+
+def _whole(items: Sequence[int]) -> "pa.Array":
+    import pyarrow as pa
+
+    return pa.array([int(item) for item in items], pa.int64())

@@ -1,0 +1,197 @@
+"""Making a project: its folder is there whole, or not at all."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pauca.errors import CapabilityError, UsageError
+from pauca.label.atomic import new_folder
+from pauca.label.book import Book
+from pauca.label.embed import resolve_choice, write_features
+from pauca.label.items import write_items
+from pauca.label.labels import GIVEN
+from pauca.label.model import make_for
+from pauca.label.pool import Pool, PoolOptions
+from pauca.label.reading import fingerprint, read_pool
+from pauca.label.records import Given
+from pauca.label.settings import ProjectSettings, settings_from, write_settings
+from pauca.learners import learners
+from pauca.strategies import strategies
+
+__all__ = ["DATABASE", "GUIDELINES", "SETTINGS", "Made", "make_project"]
+
+DATABASE, SETTINGS, GUIDELINES = "project.db", "project.toml", "guidelines.md"
+"""Files of a project's folder."""
+
+_TEXT_L2 = 0.03
+Progress = Any
+
+
+@dataclass(frozen=True)
+class Made:
+    """A project that was made.
+
+    Args:
+        folder: Where.
+        notes: What was done to the data.
+    """
+
+    folder: Path
+    notes: tuple[str, ...]
+
+
+def make_project(
+    source: Path,
+    out: Path,
+    options: PoolOptions,
+    *,
+    features: str | Mapping[str, Any] | None = None,
+    size: int | None = None,
+    vocabulary: int = 4096,
+    guidelines: str | None = None,
+    progress: Progress | None = None,
+    **settings: Any,
+) -> Made:
+    """Read the data, compute the features and write the project's folder.
+
+    Args:
+        source: Folder of images, or csv, jsonl, parquet or npz file.
+        out: Folder to make.
+        options: How the data are read.
+        features: What turns items into features.
+        size: Side that images are read at.
+        vocabulary: Most words of tf-idf.
+        guidelines: Text for those who label.
+        progress: Told which fraction of the features is done.
+        **settings: Of ``ProjectSettings``.
+
+    Raises:
+        PaucaError: the data, a name or a setting is not as it should be; nothing is left behind.
+    """
+    source = Path(os.path.abspath(source.expanduser()))
+    _check_places(source, out)
+    pool = read_pool(source, options)
+    choice = resolve_choice(features, pool)
+    given = {key: value for key, value in settings.items() if value is not None}
+    whole = settings_from(
+        {
+            "name": Path(os.path.abspath(out)).name,
+            "source": _source(source, pool, options, size, vocabulary),
+            "features": choice,
+            **given,
+            "learner": _learner(given.get("learner"), choice),
+            "strategy": _resolved(strategies, given.get("strategy", "margin"), "strategy"),
+        },
+        "the project",
+    )
+    names = _classes(pool, options)
+    _check_strategy(whole)
+    with new_folder(out) as folder:
+        write_items(folder, pool.keys, pool.sources)
+        notes = write_features(
+            folder,
+            pool,
+            choice,
+            size=size,
+            vocabulary=vocabulary,
+            device=whole.device,
+            seed=whole.seed,
+            progress=progress,
+        )
+        _begin(folder, pool, names, whole.overlap)
+        if guidelines is not None:
+            (folder / GUIDELINES).write_text(guidelines, encoding="utf-8")
+        write_settings(folder / SETTINGS, whole)
+    return Made(out, (*pool.notes, *notes))
+
+
+def _check_strategy(settings: ProjectSettings) -> None:
+    """Refuse what the learner cannot serve, before anything is computed.
+
+    Raises:
+        CapabilityError: the strategy needs what the learner does not give, or a companion.
+    """
+    strategy = strategies.make(
+        settings.strategy["name"], {k: v for k, v in settings.strategy.items() if k != "name"}
+    )
+    learner = make_for(settings.learner, 2, ("a", "b"), settings.device)
+    if strategy.companion is not None:
+        raise CapabilityError(
+            f"strategy {strategy.name!r} needs a companion in training",
+            expected="a strategy that reads what the learner says",
+            got=f"companion {strategy.companion!r}",
+            todo="choose margin, entropy, badge, k-center, ...",
+        )
+    strategy.check_needs(learner.gives | {"probs"}, f"learner {learner.name!r}")
+
+
+def _check_places(source: Path, out: Path) -> None:
+    where = Path(os.path.abspath(out))
+    if source.is_dir() and where.is_relative_to(source):
+        raise UsageError(
+            "the project would lie within its own data",
+            got=str(out),
+            where=str(source),
+            todo="name a folder elsewhere with --out",
+        )
+
+
+def _source(
+    source: Path, pool: Pool, options: PoolOptions, size: int | None, vocabulary: int
+) -> dict[str, Any]:
+    columns = {key: value for key, value in pool.columns.items() if value is not None}
+    return {
+        "path": str(source),
+        "format": pool.format,
+        "kind": pool.kind,
+        "items": pool.n,
+        "fingerprint": fingerprint(source),
+        "missing": options.missing,
+        "vocabulary": vocabulary,
+        **({} if size is None else {"size": size}),
+        **columns,
+    }
+
+
+def _learner(given: Any, choice: Mapping[str, Any]) -> dict[str, Any]:
+    """The learner with every setting; rows of length 1, as those of texts, want a weaker l2."""
+    if given is None:
+        given = {"name": "probe"}
+        if choice["name"] in ("tf-idf", "lsa"):
+            given["l2"] = _TEXT_L2
+    return _resolved(learners, given, "learner")
+
+
+def _resolved(registry: Any, given: Any, key: str) -> dict[str, Any]:
+    choice = {"name": given} if isinstance(given, str) else dict(given)
+    name = choice.pop("name", None)
+    if not isinstance(name, str):
+        raise UsageError(f"the {key} is not named", expected="a name", got=repr(given))
+    found = registry.resolve(name, choice)
+    return {"name": name, **{k: v for k, v in found.items() if v is not None}}
+
+
+def _classes(pool: Pool, options: PoolOptions) -> list[str]:
+    """Those that were given, then those that the data name, in order."""
+    found = sorted({label for label in pool.labels if label is not None})
+    return list(dict.fromkeys([*options.classes, *pool.classes, *found]))
+
+
+def _begin(folder: Path, pool: Pool, names: list[str], overlap: int) -> None:
+    book = Book(folder / DATABASE, create=True, overlap=overlap)
+    try:
+        if names:
+            book.add_classes(names, GIVEN)
+        known = book.classes()
+        number = {name: known.find(name.strip()) for name in names}
+        book.answer_all(
+            [
+                Given(GIVEN, item, "label", number[label], strategy=GIVEN)
+                for item, label in enumerate(pool.labels)
+                if label is not None
+            ]
+        )
+    finally:
+        book.close()

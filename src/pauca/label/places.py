@@ -1,0 +1,51 @@
+"""Where nothing may be written: over the data, and over a project's own files."""
+
+import os
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pauca.data.sources.folder import IMAGE_SUFFIXES
+from pauca.errors import UsageError
+
+if TYPE_CHECKING:
+    from pauca.label.project import Project
+
+__all__ = ["check_out"]
+
+_OWN = (
+    "project.*", "items.arrow", "features.npy", "model.pt", "duplicates-*.npy", "guidelines.md",
+    "*.lock",
+)  # fmt: skip
+
+
+def check_out(project: "Project", out: Path, *, folder: bool = False) -> None:
+    """Refuse a place where something would be lost that cannot be made again, ``--force`` or not.
+
+    Links are followed. Such are the data and the project, whatever holds them, the project's own
+    files, images of a data folder, and, for a folder to be made, any place within the data.
+
+    Args:
+        project: Whose data and files.
+        out: Where something is to be written.
+        folder: Whether it is a folder.
+
+    Raises:
+        UsageError: it is such a place.
+    """
+    where = Path(os.path.realpath(out))
+    home = Path(os.path.realpath(project.folder))
+    data = Path(os.path.realpath(project.settings.source.path))
+    lost = None
+    if data.is_relative_to(where):
+        lost = "the data"
+    elif home.is_relative_to(where):
+        lost = "the project"
+    elif where.parent == home and any(fnmatch(where.name, own) for own in _OWN):
+        lost = "a file of the project"
+    elif where.is_relative_to(data) and (folder or where.suffix.lower() in IMAGE_SUFFIXES):
+        lost = "a part of the data"
+    if lost is not None:
+        raise UsageError(
+            f"{lost} would be written over", got=str(out), todo="name another place with --out"
+        )

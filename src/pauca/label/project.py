@@ -1,0 +1,399 @@
+"""A labelling project: all that commands and a page need, for threads and processes alike."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from pauca.checks import check_count, check_positive
+from pauca.label.book import Book, Training
+from pauca.label.checking import check_given, check_person
+from pauca.label.classes import Classes
+from pauca.label.embed import open_features
+from pauca.label.engine import Engine, Predictions
+from pauca.label.items import Items
+from pauca.label.labels import Agreement, Disagreement, Labels, agreement_of
+from pauca.label.making import DATABASE, GUIDELINES, SETTINGS, make_project
+from pauca.label.model import Model
+from pauca.label.pictures import Pictures
+from pauca.label.pool import PoolOptions
+from pauca.label.records import Action, Answer, Event, Given, Leased
+from pauca.label.settings import ProjectSettings, read_settings
+from pauca.label.status import Status, status_of
+from pauca.learners.base import Progress
+
+__all__ = ["Entry", "Project"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of the history.
+
+    Args:
+        event: What happened.
+        stands: Whether it was neither taken back nor replaced.
+    """
+
+    event: Event
+    stands: bool
+
+
+class Project:
+    """A pool, its classes and answers, and the model that chooses what to ask.
+
+    Threads may share one, and processes may open the same folder side by side: what is answered,
+    leased, asked for or trained in one is seen by the others. An answer that was acknowledged is on
+    the disk. Items are numbered from 0; classes have ids that stay.
+
+    Args:
+        folder: The project's.
+        clock: Tells the time in seconds since 1970.
+
+    Raises:
+        PaucaError: there is no project, or some file of it is damaged.
+    """
+
+    def __init__(self, folder: Path | str, *, clock: Callable[[], float] = time.time) -> None:
+        self.folder = Path(folder)
+        self.settings: ProjectSettings = read_settings(self.folder / SETTINGS)
+        source = self.settings.source
+        files = source.format == "folder"
+        self.items = Items(self.folder, source.kind, Path(source.path), files)
+        self.features: Tensor = open_features(self.folder, self.items.n)
+        self.notes: tuple[str, ...] = ()  # what was done to the data, if made just now
+        self._pictures = Pictures(self.items, source)
+        self._book = Book(self.folder / DATABASE, overlap=self.settings.overlap, clock=clock)
+        self._engine = Engine(self.folder, self.settings, self.features, self._book)
+
+    @classmethod
+    def create(
+        cls,
+        source: Path | str,
+        folder: Path | str,
+        *,
+        classes: Sequence[str] = (),
+        options: PoolOptions | None = None,
+        features: str | Mapping[str, Any] | None = None,
+        size: int | None = None,
+        vocabulary: int = 4096,
+        guidelines: str | None = None,
+        progress: Progress | None = None,
+        **settings: Any,
+    ) -> Self:
+        """Make a project of one's own data and open it; it is there whole or not at all.
+
+        Args:
+            source: A folder of images, or a csv, jsonl, parquet or npz file.
+            folder: The project's folder, which must be new or empty.
+            classes: Names of the classes; those that the data name come after them.
+            options: How the data are read; its ``classes`` give way to ``classes``.
+            features: A name, or ``name`` and settings; by the kind of the items if None.
+            size: Side that images are read at for their features.
+            vocabulary: Most words of tf-idf.
+            guidelines: Text for those who label.
+            progress: Told which fraction of the features is done.
+            **settings: Of ``ProjectSettings``: learner, strategy, batch, random_share, overlap,
+                seed, target, budget, ...
+
+        Raises:
+            PaucaError: the data, a name or a setting is not as it should be.
+        """
+        made = make_project(
+            Path(source),
+            Path(folder),
+            replace(options or PoolOptions(), classes=tuple(classes)),
+            features=features,
+            size=size,
+            vocabulary=vocabulary,
+            guidelines=guidelines,
+            progress=progress,
+            **settings,
+        )
+        project = cls(made.folder)
+        project.notes = made.notes
+        return project
+
+    @classmethod
+    def open(cls, folder: Path | str, *, clock: Callable[[], float] = time.time) -> Self:
+        """Open a project that is there."""
+        return cls(folder, clock=clock)
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._book.close()
+
+    def __enter__(self) -> Self:
+        """The project itself."""
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Close it."""
+        self.close()
+
+    @property
+    def n(self) -> int:
+        """Items of the pool."""
+        return self.items.n
+
+    @property
+    def guidelines(self) -> str:
+        """Text for those who label; empty without a file guidelines.md."""
+        path = self.folder / GUIDELINES
+        return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+
+    def picture(self, item: int) -> tuple[bytes, str]:
+        """Bytes and media type of the picture of an item of kind image; see ``Pictures.read``."""
+        return self._pictures.read(item)
+
+    @property
+    def classes(self) -> Classes:
+        """The classes as they stand."""
+        return self._book.classes()
+
+    def add_classes(self, names: Sequence[str], *, person: str = "cli") -> Classes:
+        """Add classes, all or none.
+
+        Raises:
+            InputError: a name that is taken, or none.
+        """
+        self._book.add_classes(names, check_person(person))
+        return self.classes
+
+    def rename_class(self, old: str, new: str, *, person: str = "cli") -> Classes:
+        """Give a class another name; its id and its labels stay.
+
+        Raises:
+            UnknownNameError: there is no such class.
+            InputError: the new name is taken, or none.
+        """
+        self._book.rename_class(old, new, check_person(person))
+        return self.classes
+
+    def merge_class(self, name: str, into: str, *, person: str = "cli") -> Classes:
+        """Let a class become part of another; the account keeps what was answered.
+
+        Raises:
+            UnknownNameError: there is no such class.
+            InputError: both are the same.
+        """
+        self._book.merge_class(name, into, check_person(person))
+        return self.classes
+
+    def lease(
+        self, person: str, k: int = 1, seconds: float = 600.0, *, refill: bool = True
+    ) -> list[Leased]:
+        """Give a person up to k items to label: those that he holds already first.
+
+        Nobody else is given them until they are answered or the lease runs out; with an overlap of
+        n, an item has at most n answers and leases together. Fewer than k come where no more are
+        open. Asking again prolongs the leases.
+
+        Args:
+            person: Who.
+            k: How many, >= 1.
+            seconds: How long they are his.
+            refill: Whether a new batch is chosen where too few wait.
+        """
+        who = check_person(person)
+        check_count(k, "k", least=1)
+        check_positive(seconds, "seconds")
+        held = self._book.lease(who, k, seconds)
+        if len(held) < k and refill:
+            more = max(self.settings.batch, k)
+            self._engine.fill(lambda: more if self._book.waiting(who) < k else 0)
+            held = self._book.lease(who, k, seconds)
+        told = self.suggestions([item for item, *_ in held])
+        found = []
+        for item, until, round_, strategy in held:
+            cls, sure = told.get(item, (None, None))
+            fellows = self._engine.open_duplicates(item)
+            key = self.items.key(item)
+            found.append(Leased(item, key, until, round_, strategy, cls, sure, fellows))
+        return found
+
+    def release(self, person: str) -> int:
+        """Take back what a person holds; how many items."""
+        return self._book.release(check_person(person))
+
+    def answer(
+        self,
+        person: str,
+        item: int,
+        cls: int | None = None,
+        *,
+        action: Action = "label",
+        ms: int | None = None,
+        suggested: int | None = None,
+        confidence: float | None = None,
+        shown: bool = False,
+        token: str | None = None,
+        also: Sequence[int] = (),
+    ) -> Answer:
+        """Keep an answer; it is on the disk when this returns.
+
+        A person's new answer to an item replaces his earlier one. No lease is needed.
+
+        Args:
+            person: Who.
+            item: Number of the item.
+            cls: Id of the class, for action ``label``.
+            action: ``label``; ``skip`` (not for this person), ``unsure`` (counts as an answer
+                without a class) or ``flag`` (unfit: nobody is asked again, its labels do not
+                count).
+            ms: How long it took, in milliseconds.
+            suggested: Id of the class that was suggested.
+            confidence: Of the suggestion, in [0, 1].
+            shown: Whether the person saw the suggestion.
+            token: Chosen by the client: the same token again is the same answer, whatever else is
+                said.
+            also: Further items with the same answer: near-duplicates. One undo takes all back.
+
+        Raises:
+            InputError: no such item, class or action; a token of another person's.
+        """
+        given = Given(
+            check_person(person), item, action, cls, suggested, confidence, shown, ms, token
+        )
+        return self._book.answer(check_given(given, also, self.n))
+
+    def undo(self, person: str, *, token: str | None = None, seconds: float = 600.0) -> Answer:
+        """Take back the person's last answer that stands; its items are leased to him again.
+
+        What he had answered before stands again. Items that others hold by now stay theirs.
+
+        Raises:
+            InputError: there is none.
+        """
+        return self._book.undo(check_person(person), seconds=seconds, token=token)
+
+    def history(
+        self, person: str | None = None, most: int | None = 50, before: int | None = None
+    ) -> list[Entry]:
+        """What happened, newest first.
+
+        Args:
+            person: Whose; everybody's if None.
+            most: At most so many; all of it if None.
+            before: Only events before this place.
+        """
+        limit = -1 if most is None else check_count(most, "most")
+        return [Entry(*found) for found in self._book.history(person, limit, before)]
+
+    def import_answers(self, given: Sequence[Given]) -> int:
+        """Keep many answers, all or none; those equal to what stands are passed over.
+
+        Returns:
+            How many were new.
+        """
+        for each in given:
+            check_count(each.item, "item", most=self.n - 1)
+        return self._book.answer_all(given)
+
+    def waiting(self, person: str | None = None) -> int:
+        """Items that were asked for and that the person could be given; all that wait if None."""
+        return self._book.waiting(None if person is None else check_person(person))
+
+    def refill(self, k: int | None = None) -> int:
+        """Choose the next batch, whatever waits; how many items were added.
+
+        The learner is trained on the labels so far for the choice; ``model`` stays as it is.
+
+        Args:
+            k: How many; the project's ``batch`` if None.
+        """
+        wanted = self.settings.batch if k is None else check_count(k, "k", least=1)
+        return self._engine.fill(lambda: wanted)
+
+    def suggest(self, k: int) -> list[int]:
+        """The next k items to label, in order: those that wait, and as many more as are missing.
+
+        Asked again without answers in between, it says the same.
+        """
+        check_count(k, "k", least=1)
+        self._engine.fill(lambda: k - self._book.waiting())
+        return [pick.item for pick in self._book.queued(k)]
+
+    @property
+    def labels(self) -> Labels:
+        """One class an item, from the answers that stand."""
+        return self._engine.labels
+
+    def asked_for(self, items: Sequence[int]) -> dict[int, tuple[int, str, bool]]:
+        """Round, strategy and whether at random, of those of these items that were asked for."""
+        return self._book.where_asked(items)
+
+    def answers(self) -> list[Event]:
+        """Every answer that stands, in order."""
+        found = self._book.history(None, -1)
+        return [event for event, stands in reversed(found) if stands]
+
+    @property
+    def model(self) -> Model | None:
+        """The model of the last training, whichever process trained it; None before."""
+        return self._engine.model
+
+    def train(self, *, assessed: bool = True, progress: Progress | None = None) -> Training:
+        """Train on the labels so far, calibrate, and keep model and findings.
+
+        Leases and answers go on meanwhile; the queue stays as it is.
+
+        Args:
+            assessed: Whether accuracy, curve and label saving are worked out too, which takes
+                several times as long.
+            progress: Told which fraction of training and cross-validation is done.
+
+        Raises:
+            InputError: fewer than two classes, or no label.
+        """
+        return self._engine.train(assessed=assessed, progress=progress)
+
+    @property
+    def stale(self) -> bool:
+        """Whether answers came or went since the last training, or its model is missing."""
+        return self._engine.stale
+
+    def trainings(self) -> list[Training]:
+        """Every training, in order."""
+        return self._book.trainings()
+
+    def suggestions(self, items: Sequence[int]) -> dict[int, tuple[int, float]]:
+        """Likeliest class and its calibrated confidence, for each item; nothing without a model."""
+        return self._engine.suggestions(items)
+
+    def predict(self, items: Sequence[int] | None = None) -> Iterator[Predictions]:
+        """What the model says of these items, in blocks; of all without a label or flag if None.
+
+        Raises:
+            InputError: no model was trained yet.
+        """
+        return self._engine.predict(items)
+
+    def duplicates(self) -> NDArray[np.int32]:
+        """The group of near-duplicates of each item, -1 without any, int32 [n]; kept on the disk.
+
+        From then on a batch holds at most one item of a group (the random share apart), and a lease
+        names the others. The first call may take minutes for a large pool
+        (``duplicates.find_groups``).
+        """
+        return self._engine.duplicates()
+
+    def agreement(self) -> Agreement:
+        """How far people agree, and where they do not."""
+        return agreement_of(*self._book.moment())
+
+    def relabels(self, k: int = 50) -> list[Disagreement]:
+        """Labelled items that are most worth a second look, at most k.
+
+        By the entropy of their answers, highest first; then by the cross-validated margin of their
+        class, lowest first: below 0 the model sees another class.
+        """
+        return self._engine.relabels(check_count(k, "k"))
+
+    def status(self) -> Status:
+        """How far the project is, and whether to stop."""
+        return status_of(self.folder, self._engine)

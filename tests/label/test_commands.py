@@ -1,0 +1,184 @@
+"""``pauca label`` as it is typed."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.label.helpers import clusters, images, npz, table
+from tests.test_cli import Run, cli
+
+__all__ = ["cli"]  # a fixture
+
+COMMANDS = ("init", "suggest", "import", "train", "export", "predict", "status", "classes")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_with_an_example(cli: Run, command: str) -> None:
+    code, out, _ = cli("label", command, "--help")
+    assert code == 0
+    assert f"pauca label {command}" in " ".join(out.split())
+    assert "Example" in out
+
+
+def fill(path: Path, wrong: str | None = None) -> int:
+    """Answer a batch as the truth is; how many rows."""
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    for row in rows:
+        row["label"] = ["ant", "bee", "cat"][int(row["id"]) % 3]
+    if wrong is not None:
+        rows[-1]["label"] = wrong
+    table(path, rows)
+    return len(rows)
+
+
+def test_from_data_to_predictions(cli: Run, tmp_path: Path) -> None:
+    x, _ = clusters(150)
+    data, place = npz(tmp_path / "e.npz", x=x), tmp_path / "p"
+    words = ("--classes", "ant, bee,cat", "--random-share", 0.5, "--target", 0.5, "--seed", 3)
+    code, out, err = cli("label", "init", data, "--out", place, *words)
+    assert (code, out.splitlines()) == (
+        0,
+        ["150 items of kind embedding, 0 labelled, 3 classes: ant, bee, cat", f"project: {place}"],
+    )
+    assert err == "note: features: each column has mean 0 and deviation 1 over the pool\n"
+    code, out, _ = cli("label", "status", place)
+    assert "stop: no; the accuracy is not known before `pauca label train`" in out
+
+    batch = tmp_path / "batch.csv"
+    for number in range(3):
+        code, out, _ = cli("label", "suggest", place, "-k", 30, "--out", batch, "--force")
+        assert (code, out) == (0, f"30 items: {batch}\n")
+        fill(batch)
+        code, out, _ = cli("label", "import", place, batch, "--person", "anna")
+        assert (code, out) == (
+            0,
+            "30 answers kept, 0 known already, 0 rows without an answer; "
+            f"{30 * (number + 1)} items are labelled\n",
+        )
+    code, out, _ = cli("label", "status", place)
+    assert "accuracy worked out with 0 labels, now there are 90: pauca label train\n" in out
+    code, out, _ = cli("label", "train", place)
+    assert code == 0
+    assert out.startswith("trained on 90 labels in ")
+    assert "random items, cross-validated" in out
+    code, out, _ = cli("label", "train", place, "--json")
+    told = json.loads(out)
+    assert (told["labels"], told["accuracy"]["n"]) == (90, told["random"])
+
+    code, out, _ = cli("label", "status", place, "--json", "--relabel", 5)
+    status = json.loads(out)
+    assert (status["labelled"], status["items"], status["trainings"]) == (90, 150, 4)
+    assert status["advice"]["stop"]
+    assert status["advice"]["reason"].startswith("the target is reached: accuracy")
+    assert status["balance"].keys() == {"ant", "bee", "cat"}
+    code, out, _ = cli("label", "status", place, "--relabel", 5)
+    for line in (
+        "p: 90 of 150 items labelled",
+        "next: round 3, by margin",
+        "label saving: ",
+        "stop: yes",
+    ):
+        assert line in out
+
+    for form in ("csv", "parquet", "label-studio"):
+        target = tmp_path / f"out.{form}"
+        code, out, _ = cli("label", "export", place, "--format", form, "--out", target)
+        assert (code, out) == (0, f"90 items: {target}\n")
+    code, out, _ = cli("label", "export", place, "--answers", "--out", tmp_path / "log.csv")
+    assert out == f"90 events: {tmp_path / 'log.csv'}\n"
+    code, out, _ = cli("label", "predict", place, "--out", tmp_path / "rest.csv")
+    assert (code, out) == (0, f"60 items: {tmp_path / 'rest.csv'}\n")
+    with (tmp_path / "rest.csv").open() as file:
+        right = [
+            row["label"] == ["ant", "bee", "cat"][int(row["id"]) % 3]
+            for row in csv.DictReader(file)
+        ]
+    assert np.mean(right) > 0.95
+
+
+def test_classes(cli: Run, tmp_path: Path) -> None:
+    folder = images(tmp_path / "pets", ["a.png", "cat/b.png", "kitten/c.png", "dog/d.png"])
+    code, out, _ = cli("label", "init", folder, "--out", tmp_path / "p")
+    assert (code, out.splitlines()[0]) == (
+        0,
+        "4 items of kind image, 3 labelled, 3 classes: cat, dog, kitten",
+    )
+    code, out, _ = cli(
+        "label", "classes", tmp_path / "p", "--merge", "kitten=cat", "--rename", "dog=hound",
+        "--add", "cow", "--json",
+    )  # fmt: skip
+    assert (code, json.loads(out)) == (
+        0,
+        [
+            {"id": 0, "name": "cat", "labelled": 2},
+            {"id": 1, "name": "hound", "labelled": 1},
+            {"id": 3, "name": "cow", "labelled": 0},
+        ],
+    )
+    tree = tmp_path / "tree"
+    code, _, _ = cli("label", "export", tmp_path / "p", "--format", "imagefolder", "--out", tree)
+    assert sorted(file.relative_to(tree).as_posix() for file in tree.rglob("*.png")) == [
+        "cat/b.png", "cat/c.png", "hound/d.png",
+    ]  # fmt: skip
+
+
+def test_tasks_for_label_studio_on_standard_output(cli: Run, tmp_path: Path) -> None:
+    rows = [{"nr": f"m{i}", "body": f"word{i} and more", "kind": ""} for i in range(8)]
+    words = ("--text", "body", "--id", "nr", "--label", "kind", "--classes", "a,b")
+    data = table(tmp_path / "m.csv", rows)
+    assert cli("label", "init", data, "--out", tmp_path / "p", *words)[0] == 0
+    config = tmp_path / "c.xml"
+    code, out, err = cli(
+        "label", "suggest", tmp_path / "p", "-k", 3, "--format", "label-studio", "--config", config
+    )
+    assert (code, err) == (0, "")
+    tasks = json.loads(out)
+    assert len(tasks) == 3
+    assert all(task["data"]["text"].startswith("word") for task in tasks)
+    assert config.read_text().startswith("<View>")
+
+
+def test_errors_are_told_and_end_with_two(cli: Run, tmp_path: Path) -> None:
+    x, _ = clusters(30)
+    data, place = npz(tmp_path / "e.npz", x=x), tmp_path / "p"
+    code, _, err = cli("label", "status", place)
+    assert (code, "there is no project here" in err) == (2, True)
+    for words, said in (
+        (("--strategy", "marginal"), "did you mean 'margin'"),
+        (("--learner", "probe:l2=-1"), "greater than 0"),
+        (("--features", "pca:dimensions"), "a setting has no value"),
+        (("--missing", "guess"), "missing"),
+        (("--guidelines", tmp_path / "none.md"), "cannot be read"),
+        (("--text", "body"), "has no option text"),
+    ):
+        code, out, err = cli("label", "init", data, "--out", place, *words)
+        assert (code, out, said in " ".join(err.split())) == (2, "", True), err
+        assert not place.exists()
+    right = (
+        "--classes",
+        "ant,bee,cat",
+        "--features",
+        "pca:dimensions=5",
+        "--learner",
+        "probe:l2=0.5",
+    )
+    assert cli("label", "init", data, "--out", place, *right)[0] == 0
+    code, _, err = cli("label", "init", data, "--out", place)
+    assert (code, "is there already" in err) == (2, True)
+    for command in (("train", place), ("predict", place, "--out", tmp_path / "x")):
+        code, _, err = cli("label", *command)
+        assert (code, "labelled yet" in err or "was trained yet" in err) == (2, True), err
+    batch = tmp_path / "b.csv"
+    cli("label", "suggest", place, "-k", 6, "--out", batch)
+    fill(batch, wrong="cot")
+    code, _, err = cli("label", "import", place, batch)
+    assert (code, "line 7: no such class 'cot' (did you mean 'cat'?)" in err) == (2, True), err
+    code, _, err = cli("label", "classes", place, "--rename", "cat")
+    assert (code, "has no =" in err) == (2, True)
+    code, _, err = cli("label", "classes", place, "--merge", "cat=cow")
+    assert (code, "unknown class 'cow'" in err) == (2, True)
+    assert "0 of 30 items labelled" in cli("label", "status", place)[1]
