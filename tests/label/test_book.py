@@ -292,3 +292,12 @@ def test_files_that_are_no_account(tmp_path: Path) -> None:
     book.close()
     with pytest.raises(StoreError, match="was closed"):
         book.classes()
+
+
+def test_an_empty_file_is_no_new_account(tmp_path: Path) -> None:
+    """What was cut short does not become a project without answers."""
+    path = tmp_path / "project.db"
+    path.touch()
+    with pytest.raises(StoreError, match="is empty"):
+        Book(path)
+    assert path.stat().st_size == 0

@@ -116,6 +116,8 @@ class Book:
                 where=path.parent,
                 todo=f"name the folder of a project; `{PROJECT.begin}` makes one",
             )
+        if not create and not path.stat().st_size:
+            raise StoreError("the project's database is empty", where=path, todo="put back a copy")
         with told(path, _ADVICE):
             self._open = connect(path, readonly=False, timeout=timeout, form=PROJECT, threads=True)
 
