@@ -54,7 +54,8 @@ def test_temperature_has_the_least_loss(seed: int, scale: float) -> None:
     found = fit_temperature(probs, y)
 
     def loss(temperature: float) -> float:
-        return nll(y, tempered(probs, temperature)) - norm.logpdf(math.log(temperature)) / 80
+        prior = float(norm.logpdf(math.log(temperature)))
+        return nll(y, tempered(probs, temperature)) - prior / 80
 
     grid = np.exp(np.linspace(math.log(0.02), math.log(50), 400))
     assert loss(found) <= min(loss(float(t)) for t in grid) + 1e-6

@@ -245,7 +245,7 @@ class Book:
         return self.moment()[0]
 
     def moment(self) -> tuple[Standing, Classes]:
-        """Every answer that stands, and the classes at the same moment: all of theirs are active."""
+        """Every answer that stands, and the classes then: those of the answers are active."""
         with self._read() as db:
             known = read_classes(db)
             rows = db.execute(
