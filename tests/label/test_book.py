@@ -292,3 +292,35 @@ def test_files_that_are_no_account(tmp_path: Path) -> None:
     book.close()
     with pytest.raises(StoreError, match="was closed"):
         book.classes()
+
+
+def test_an_empty_file_is_no_new_account(tmp_path: Path) -> None:
+    """What was cut short does not become a project without answers."""
+    path = tmp_path / "project.db"
+    path.touch()
+    with pytest.raises(StoreError, match="is empty"):
+        Book(path)
+    assert path.stat().st_size == 0
+
+
+def test_a_second_look_does_not_make_a_label_a_late_one(book: Book) -> None:
+    """The learning curve is over labels in the order in which items were first labelled."""
+
+    def order() -> list[int]:
+        return [int(item) for item in labels_of(*book.moment()).item]
+
+    for item in (3, 5, 8):
+        book.answer([say("anna", item, 0)])
+    book.answer([say("anna", 3, 1)])
+    book.answer([say("bob", 5, 1)])
+    book.answer([say("anna", 5, 2)])
+    assert order() == [3, 5, 8]
+    assert labels_of(*book.moment()).cls.tolist() == [1, 2, 0]
+    book.undo("anna", seconds=60)
+    assert order() == [3, 5, 8]
+    book.answer([say("anna", 7, 0)])
+    book.undo("anna", seconds=60)
+    book.answer([say("anna", 6, 0)])
+    book.answer([say("anna", 7, 0)])
+    book.answer([say("anna", 7, 1)])
+    assert order()[-2:] == [6, 7]  # what was taken back does not count

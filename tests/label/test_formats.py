@@ -442,3 +442,14 @@ def test_a_parquet_file_of_columns_that_begin_empty(
         "c": ["1", "w", "2", None, "3"],
         "d": [None] * 5,
     }
+
+
+def test_blanks_around_an_id(tmp_path: Path) -> None:
+    """A table is read without them, and the same column is known again."""
+    rows = [{"id": f" m{i} ", "text": text} for i, text in enumerate(TEXTS)]
+    made = Project.create(table(tmp_path / "m.csv", rows), tmp_path / "mails", classes=CLASSES)
+    filled = [{**row, "label": "good"} for row in rows]
+    assert import_file(made, table(tmp_path / "a.csv", filled)).new == len(TEXTS)
+    twice = [{"id": name, "label": "bad"} for name in ("m1", "m1 ")]
+    with pytest.raises(DataError, match="the same item and person"):
+        import_file(made, table(tmp_path / "b.csv", twice))

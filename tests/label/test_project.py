@@ -347,7 +347,7 @@ def test_one_class_is_nothing_to_learn(tmp_path: Path) -> None:
 def test_what_a_strategy_chose_is_no_random_sample(
     tmp_path: Path, change: dict[str, object]
 ) -> None:
-    """The share is raised afterwards: until the sample is asked, nothing is said of the pool."""
+    """The share is raised: until the sample is asked for, nothing is said of the pool."""
     with project(tmp_path, n=120, random_share=0.0, batch=10) as made:
         label(made, "anna", 60, k=10)
     write_settings(tmp_path / "project" / SETTINGS, made.settings.model_copy(update=change))

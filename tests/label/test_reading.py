@@ -180,3 +180,20 @@ def test_unknown_names_are_told(tmp_path: Path) -> None:
         with pytest.raises(kind):
             Project.create(path, tmp_path / "p", **settings)
         assert sorted(child.name for child in tmp_path.iterdir()) == ["t.csv"]  # nothing is left
+
+
+@pytest.mark.parametrize("shape", [(0, 3), (3, 0)])
+def test_embeddings_without_numbers(tmp_path: Path, shape: tuple[int, int]) -> None:
+    with pytest.raises(DataError, match="holds no numbers"):
+        read_pool(npz(tmp_path / "e.npz", x=np.zeros(shape)), PoolOptions())
+
+
+def test_what_is_nested_is_shown_as_json(tmp_path: Path) -> None:
+    path = tmp_path / "r.jsonl"
+    path.write_text('{"a": 1, "v": [1, NaN, {"w": NaN}]}\n{"a": 2, "v": []}\n')
+    pool = read_pool(path, PoolOptions(features=("a",)))
+    assert pool.sources is not None
+    assert [json.loads(row) for row in pool.sources] == [
+        {"a": 1, "v": [1, None, {"w": None}]},
+        {"a": 2, "v": []},
+    ]

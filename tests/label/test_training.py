@@ -2,6 +2,7 @@
 
 import math
 import re
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -250,3 +251,12 @@ def test_saving_in_words() -> None:
         "random choice needs at least 2.00 times the labels for 80.0 % accuracy (1.20 to no upper "
         "bound; seen up to 80 labels, on 100 random items)"
     )
+
+
+def test_more_parts_than_random_items() -> None:
+    """No part of the sample is empty."""
+    data = replace(material(90, random=0.5), folds=60)
+    assert 40 <= data.random.sum() < 60
+    told = assess(data, fit(data, make), make)
+    assert told.saving["n"] == data.random.sum()
+    assert told.saving["up_to"] == data.random.sum() - 1

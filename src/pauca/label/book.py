@@ -55,6 +55,8 @@ class Standing:
         action: label, relabel, skip, unsure or flag.
         cls: int64 [a], id of the active class that each has become; -1 without one.
         last: Place of the last event of the account, 0 without one.
+        first: Place of the event by which the person first answered so, or gave the item the class
+            that this answer replaced, int64 [a].
     """
 
     item: NDArray[np.int64]
@@ -62,6 +64,7 @@ class Standing:
     action: tuple[str, ...]
     cls: NDArray[np.int64]
     last: int
+    first: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -116,6 +119,8 @@ class Book:
                 where=path.parent,
                 todo=f"name the folder of a project; `{PROJECT.begin}` makes one",
             )
+        if not create and not path.stat().st_size:
+            raise StoreError("the project's database is empty", where=path, todo="put back a copy")
         with told(path, _ADVICE):
             self._open = connect(path, readonly=False, timeout=timeout, form=PROJECT, threads=True)
 
@@ -243,17 +248,20 @@ class Book:
         return self.moment()[0]
 
     def moment(self) -> tuple[Standing, Classes]:
-        """Every answer that stands, and the classes at that moment: theirs are active."""
+        """Every answer that stands, and the classes then: those of the answers are active."""
         with self._read() as db:
             known = read_classes(db)
             rows = db.execute(
-                "SELECT item, person, action, class FROM standing ORDER BY seq"
+                "SELECT item, person, action, class, coalesce(CASE action WHEN 'relabel' THEN "
+                "(SELECT min(e.seq) FROM events e WHERE e.item = s.item AND e.person = s.person "
+                "AND e.action = 'label' AND e.seq NOT IN (SELECT undoes FROM events u WHERE "
+                "u.item = s.item AND undoes IS NOT NULL)) END, seq) FROM standing s ORDER BY seq"
             ).fetchall()
             last = db.execute("SELECT coalesce(max(seq), 0) FROM events").fetchone()[0]
-        item, person, action, cls = zip(*rows, strict=True) if rows else ((), (), (), ())
+        item, person, action, cls, first = zip(*rows, strict=True) if rows else ((),) * 5
         roots = [-1 if one is None else known.root(one) for one in cls]
-        items, ids = np.array(item, dtype=np.int64), np.array(roots, dtype=np.int64)
-        return Standing(items, person, action, ids, last), known
+        items, ids, begun = (np.array(each, dtype=np.int64) for each in (item, roots, first))
+        return Standing(items, person, action, ids, last, begun), known
 
     def where_asked(self, items: Sequence[int]) -> dict[int, tuple[int, str, bool]]:
         """Round, strategy and whether at random, of those of these items that were asked for."""

@@ -209,7 +209,8 @@ def _given(
         key = str(key)
     if not isinstance(key, str) or not key:
         raise DataError("an id is missing", got=repr(key))
-    item = project.items.number(key)
+    # ids of tables were taken without blanks at their ends
+    item = project.items.number(key if project.items.has(key) else key.strip())
     cls = None
     if action == "label":
         if not isinstance(said, str | int) or isinstance(said, bool):

@@ -111,20 +111,22 @@ def labels_of(standing: Standing, classes: Classes) -> Labels:
     )
     votes: dict[int, list[int]] = {}
     people: dict[int, set[str]] = {}
-    for item, person, cls in zip(
-        standing.item.tolist(), standing.person, standing.cls.tolist(), strict=True
-    ):
+    begun: dict[int, int] = {}
+    columns = (standing.item.tolist(), standing.person, standing.cls.tolist())
+    for item, person, cls, first in zip(*columns, standing.first.tolist(), strict=True):
         if cls >= 0 and item not in flagged:
             votes.setdefault(item, []).append(cls)
             people.setdefault(item, set()).add(person)
+            begun[item] = min(first, begun.get(item, first))
+    order = sorted(votes, key=begun.__getitem__)
     c = max(1, len(classes))
     return Labels(
-        item=np.array(list(votes), dtype=np.int64),
-        cls=np.array([_most(given) for given in votes.values()], dtype=np.int64),
-        answers=np.array([len(given) for given in votes.values()], dtype=np.int64),
-        entropy=np.array([_entropy(given, c) for given in votes.values()], dtype=np.float64),
+        item=np.array(order, dtype=np.int64),
+        cls=np.array([_most(votes[item]) for item in order], dtype=np.int64),
+        answers=np.array([len(votes[item]) for item in order], dtype=np.int64),
+        entropy=np.array([_entropy(votes[item], c) for item in order], dtype=np.float64),
         flagged=flagged,
-        given=np.array([who == {GIVEN} for who in people.values()], dtype=np.bool_),
+        given=np.array([people[item] == {GIVEN} for item in order], dtype=np.bool_),
     )
 
 

@@ -51,6 +51,13 @@ def npz_pool(path: Path, options: PoolOptions) -> Pool:
             todo="save it again: np.savez(file, x=..., ids=...)",
         )
     x = stored_items(arrays.pop("x"), f"{path.name}, x")
+    if not x.numel():
+        raise DataError(
+            "the file holds no numbers",
+            expected="at least one row and one column",
+            got=f"x {list(x.shape)}",
+            where=path.name,
+        )
     ids, y = arrays.get("ids"), arrays.get("y")
     keys = _keys(None if ids is None else ids.reshape(-1).tolist(), len(x), f"{path.name}, ids")
     values = [None] * len(x) if y is None else y.reshape(-1).tolist()
@@ -222,6 +229,10 @@ def _rows_as_json(frame: "pd.DataFrame") -> list[str]:
 def _cell(value: Any) -> Any:
     if _empty(value):
         return None
+    if isinstance(value, list | tuple):
+        return [_cell(each) for each in value]
+    if isinstance(value, dict):
+        return {str(key): _cell(each) for key, each in value.items()}
     plain = value.item() if isinstance(value, np.generic) else value
     return str(plain) if isinstance(plain, float) and math.isinf(plain) else plain
 

@@ -287,13 +287,14 @@ def _saving(data: Material, make: Make) -> dict[str, Any]:
         }
     if n >= 0.9 * (data.m - data.given.sum()):
         return {"reason": "there is nothing to compare: nearly all labels are of random items"}
-    most = n - math.ceil(n / data.folds)
+    folds = min(data.folds, n)
+    most = n - math.ceil(n / folds)
     grid = sorted({max(10, round(most * 0.5**p)) for p in range(_POINTS)})
     order = torch.randperm(n, generator=Streams(data.seed).generator("noise")).numpy()
     asked = np.flatnonzero(~data.given)
-    curves = np.empty((2, data.folds, len(grid)))
-    for fold in range(data.folds):
-        test = pool[order[fold :: data.folds]]
+    curves = np.empty((2, folds, len(grid)))
+    for fold in range(folds):
+        test = pool[order[fold::folds]]
         for which, line in enumerate((asked, pool[order])):
             line = line[~np.isin(line, test)]
             for at, labels in enumerate(grid):
