@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+import pauca.cli.label_serve  # noqa: F401 - adds a command
 from pauca.cli.folders import export, merge
 from pauca.cli.label import label
 from pauca.cli.main import guarded

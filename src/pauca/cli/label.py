@@ -13,7 +13,7 @@ from pauca.cli.main import guarded
 if TYPE_CHECKING:
     from pauca.label import Project
 
-__all__ = ["label"]
+__all__ = ["Folder", "label"]
 
 label = typer.Typer(
     name="label",

@@ -1,0 +1,345 @@
+"""What the page asks for and sends, as JSON."""
+
+import json
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from starlette.background import BackgroundTask
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import Route
+
+from pauca.errors import InputError, PaucaError
+from pauca.label.exporting import export
+from pauca.label.project import Project
+from pauca.label.web.content import content_of, item_plain, plain
+from pauca.label.web.guard import COOKIE, Door, refuse
+from pauca.label.web.work import Work
+
+__all__ = ["Api"]
+
+_MOST = 100
+_EXPORTS = {"csv": "csv", "jsonl": "jsonl", "label-studio": "json"}
+Body = dict[str, Any]
+
+
+class Api:
+    """Answers for one project.
+
+    Args:
+        project: Whose items.
+        work: What goes on in the background.
+        door: What had to be shown.
+        lease: Seconds for which an item is a person's.
+    """
+
+    def __init__(self, project: Project, work: Work, door: Door, *, lease: float = 600.0) -> None:
+        self.project, self.work, self.door, self.seconds = project, work, door, lease
+
+    def routes(self) -> list[Route]:
+        """Every address below /api/."""
+        reads: dict[str, Callable[[Request], Any]] = {
+            "project": self._project,
+            "history": self._history,
+            "items": self._items,
+            "status": self._status,
+            "agreement": self._agreement,
+            "relabels": self._relabels,
+        }
+        writes: dict[str, Callable[[Body], Any]] = {
+            "lease": self._lease,
+            "answer": self._answer,
+            "undo": self._undo,
+            "train": self._train,
+            "classes": self._classes,
+            "release": self._release,
+        }
+        found = [Route(f"/api/{name}", _read(told)) for name, told in reads.items()]
+        found += [
+            Route(f"/api/{name}", _written(told), methods=["POST"]) for name, told in writes.items()
+        ]
+        return [
+            *found,
+            Route("/api/login", self._login, methods=["POST"]),
+            Route("/api/picture/{item:int}", self._picture),
+            Route("/api/export/{form}", self._export),
+        ]
+
+    async def _login(self, request: Request) -> Response:
+        body = await _body(request)
+        if not self.door.fits(str(body.get("token", ""))):
+            return refuse(403, "this is not the token", todo="copy it from where the server runs")
+        answer = Response(status_code=204)
+        answer.set_cookie(
+            COOKIE,
+            self.door.pass_,
+            httponly=True,
+            samesite="strict",
+            secure=request.url.scheme == "https",
+            max_age=30 * 24 * 3600,
+        )
+        return answer
+
+    def _project(self, request: Request) -> Any:
+        settings = self.project.settings
+        return {
+            "name": settings.name,
+            "kind": settings.source.kind,
+            "items": self.project.n,
+            "classes": self._named(),
+            "guidelines": self.project.guidelines,
+            "overlap": settings.overlap,
+            "strategy": settings.strategy["name"],
+            "batch": settings.batch,
+            "target": settings.target,
+            "budget": settings.budget,
+            "token_needed": self.door.token is not None,
+        }
+
+    def _lease(self, body: Body) -> Any:
+        person, k = _person(body), _whole(body, "k", 1)
+        if not 1 <= k <= _MOST:
+            raise InputError("k is out of range", expected=f"1 to {_MOST}", got=k)
+        held = self.project.lease(person, k, self.seconds, refill=False)
+        waiting = self.project.waiting(person)
+        # early enough that nobody waits, late enough that most labels count
+        low = max(k, self.project.settings.batch // 4)
+        choosing = self.work.choose() if waiting < low else self.work.now.choosing
+        items = [
+            {**plain(each.plain()), "content": content_of(self.project, each.item)} for each in held
+        ]
+        return {"items": items, "waiting": waiting, "choosing": choosing}
+
+    def _answer(self, body: Body) -> Any:
+        also = body.get("also") or []
+        if not isinstance(also, list) or len(also) > 10 * _MOST:
+            raise InputError("also is no list of items", expected=f"at most {10 * _MOST} numbers")
+        found = self.project.answer(
+            _person(body),
+            _whole(body, "item"),
+            None if body.get("class") is None else _whole(body, "class"),
+            action=_text(body, "action", "label"),  # type: ignore[arg-type]  # checked there
+            ms=None if body.get("ms") is None else _whole(body, "ms"),
+            suggested=None if body.get("suggested") is None else _whole(body, "suggested"),
+            confidence=_number(body, "confidence"),
+            shown=body.get("shown") is True,
+            token=None if body.get("token") is None else _text(body, "token"),
+            also=also,
+        )
+        self.work.answered()
+        events = [
+            {"seq": e.seq, "item": e.item, "action": e.action, "class": e.cls} for e in found.events
+        ]
+        return {"events": events, "again": found.again}
+
+    def _undo(self, body: Body) -> Any:
+        person = _person(body)
+        token = None if body.get("token") is None else _text(body, "token")
+        try:
+            found = self.project.undo(person, token=token, seconds=self.seconds)
+        except InputError as error:
+            return refuse(404, error.what, got=error.got, todo=error.todo)
+        self.work.answered()
+        return {"items": list(found.items)}
+
+    def _history(self, request: Request) -> Any:
+        query = request.query_params
+        person = query.get("person") or None
+        most = min(_MOST, _asked(query.get("most"), "most", 50))
+        before = None if "before" not in query else _asked(query["before"], "before")
+        entries = self.project.history(person, most, before)
+        names = (
+            "seq", "at", "person", "item", "action", "suggested", "confidence", "shown", "ms",
+            "undoes",
+        )  # fmt: skip
+        return {
+            "entries": [
+                {
+                    **{name: plain(getattr(entry.event, name)) for name in names},
+                    "key": self.project.items.key(entry.event.item),
+                    "class": entry.event.cls,
+                    "stands": entry.stands,
+                }
+                for entry in entries
+            ]
+        }
+
+    def _items(self, request: Request) -> Any:
+        asked = [part for part in request.query_params.get("ids", "").split(",") if part]
+        if len(asked) > _MOST:
+            raise InputError("too many items at once", expected=f"at most {_MOST}", got=len(asked))
+        return {"items": item_plain(self.project, [_asked(part, "ids") for part in asked])}
+
+    def _status(self, request: Request) -> Any:
+        found, now, trainings = self.work.status(), self.work.now, self.project.trainings()
+        known = found["assessment"]
+        ids = {each["name"]: each["id"] for each in self._named()}
+        return plain(
+            {
+                "version": f"{self.work.last}.{len(trainings)}",
+                "labels": found["labelled"],
+                "given": found["given"],
+                "items": found["items"],
+                "answers": dict(found["answers"]),
+                "classes": [
+                    {"id": ids.get(name), "name": name, "labels": count}
+                    for name, count in found["balance"].items()
+                ],
+                "accuracy": None if known is None else known["accuracy"],
+                "curve": [dict(each) for each in found["curve"]],
+                "saving": None if known is None else dict(known["saving"]),
+                "saving_said": found["saving"],
+                "advice": found["advice"],
+                "phase": found["phase"],
+                "training": {
+                    "running": now.training,
+                    "fraction": now.fraction,
+                    "stale": self.project.stale,
+                    "error": now.error,
+                    "labels": trainings[-1].labels if trainings else None,
+                    "next_in": now.next_in,
+                },
+                "choosing": now.choosing,
+                "people": dict(found["people"]),
+                "target": self.project.settings.target,
+                "budget": self.project.settings.budget,
+            }
+        )
+
+    def _agreement(self, request: Request) -> Any:
+        return plain(self.project.agreement().plain())
+
+    def _relabels(self, request: Request) -> Any:
+        k = min(_MOST, _asked(request.query_params.get("k"), "k", 20))
+        return {
+            "items": [
+                {
+                    **plain(each.plain()),
+                    "key": self.project.items.key(each.item),
+                    "content": content_of(self.project, each.item),
+                }
+                for each in self.project.relabels(k)
+            ]
+        }
+
+    def _train(self, body: Body) -> Any:
+        self.work.train()
+        return JSONResponse({}, 202)
+
+    def _classes(self, body: Body) -> Any:
+        person, name, action = _person(body), _text(body, "name"), _text(body, "action")
+        if action == "add":
+            self.project.add_classes([name], person=person)
+        elif action == "rename":
+            self.project.rename_class(name, _text(body, "new"), person=person)
+        elif action == "merge":
+            self.project.merge_class(name, _text(body, "into"), person=person)
+        else:
+            raise InputError("no such change", expected="add, rename or merge", got=repr(action))
+        return {"classes": self._named()}
+
+    def _release(self, body: Body) -> Any:
+        return {"released": self.project.release(_person(body))}
+
+    async def _picture(self, request: Request) -> Response:
+        item = int(request.path_params["item"])
+        try:
+            content, kind = await run_in_threadpool(self.project.picture, item)
+        except PaucaError as error:
+            return refuse(404, error.what, got=error.got, todo=error.todo)
+        return Response(content, media_type=kind, headers={"cache-control": "private, max-age=600"})
+
+    async def _export(self, request: Request) -> Response:
+        form = request.path_params["form"]
+        if form not in _EXPORTS:
+            return refuse(404, "no such export", expected=", ".join(_EXPORTS), got=form)
+        name = f"labels.{_EXPORTS[form]}"
+        folder = tempfile.TemporaryDirectory(prefix="pauca-export-")
+        path = Path(folder.name) / name
+        try:
+            await run_in_threadpool(export, self.project, path, form)
+        except PaucaError as error:
+            folder.cleanup()
+            return _refused(error)
+        return FileResponse(path, filename=name, background=BackgroundTask(folder.cleanup))
+
+    def _named(self) -> list[dict[str, Any]]:
+        return [{"id": each.id, "name": each.name} for each in self.project.classes]
+
+
+def _read(told: Callable[[Request], Any]) -> Callable[[Request], Any]:
+    async def answer(request: Request) -> Response:
+        return await _answered(told, request)
+
+    return answer
+
+
+def _written(told: Callable[[Body], Any]) -> Callable[[Request], Any]:
+    async def answer(request: Request) -> Response:
+        try:
+            body = await _body(request)
+        except InputError as error:
+            return _refused(error)
+        return await _answered(told, body)
+
+    return answer
+
+
+async def _answered(told: Callable[[Any], Any], given: Any) -> Response:
+    try:
+        found = await run_in_threadpool(told, given)
+    except PaucaError as error:
+        return _refused(error)
+    return found if isinstance(found, Response) else JSONResponse(found)
+
+
+def _refused(error: PaucaError) -> JSONResponse:
+    # where it happened is a place on this machine, which the page need not know
+    status = 400 if isinstance(error, InputError) or error.exit_code != 2 else 422
+    return refuse(status, error.what, expected=error.expected, got=error.got, todo=error.todo)
+
+
+async def _body(request: Request) -> Body:
+    try:
+        found = json.loads(await request.body() or b"{}")
+    except (ValueError, RecursionError) as error:
+        raise InputError("the body is no JSON", got=str(error)[:200]) from None
+    if not isinstance(found, dict):
+        raise InputError("the body is no JSON object", got=type(found).__name__)
+    return found
+
+
+def _text(body: Body, name: str, default: str | None = None) -> str:
+    found = body.get(name, default)
+    if not isinstance(found, str):
+        raise InputError(f"{name} is no text", expected="a string", got=type(found).__name__)
+    return found
+
+
+def _person(body: Body) -> str:
+    return _text(body, "person")
+
+
+def _whole(body: Body, name: str, default: int | None = None) -> int:
+    found = body.get(name, default)
+    if not isinstance(found, int) or isinstance(found, bool):
+        raise InputError(f"{name} is no whole number", got=repr(found)[:100])
+    return found
+
+
+def _number(body: Body, name: str) -> float | None:
+    found = body.get(name)
+    if found is None or (isinstance(found, int | float) and not isinstance(found, bool)):
+        return None if found is None else float(found)
+    raise InputError(f"{name} is no number", got=repr(found)[:100])
+
+
+def _asked(text: str | None, name: str, default: int = 0) -> int:
+    if text is None:
+        return default
+    if not text.isascii() or not text.isdecimal() or len(text) > 18:
+        raise InputError(f"{name} is no whole number", got=repr(text)[:100])
+    return int(text)

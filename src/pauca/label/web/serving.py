@@ -1,0 +1,134 @@
+"""``pauca label serve``: one server a project, on this machine unless told otherwise."""
+
+import json
+import secrets
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import uvicorn
+
+from pauca.errors import StoreError, UsageError
+from pauca.label.locking import FolderLock
+from pauca.label.project import Project
+from pauca.label.web.app import make_app
+from pauca.label.web.guard import Door, is_loopback
+from pauca.label.web.work import Work
+
+__all__ = ["serve"]
+
+_LOCK, _WHERE = "server.lock", "server.json"
+_SHORTEST = 16
+
+
+def serve(
+    folder: Path,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    token: str | None = None,
+    names: tuple[str, ...] = (),
+    every: int | None = None,
+    lease: float = 600.0,
+    ready: Callable[[str], None] | None = None,
+) -> None:
+    """Let people label a project until the process is told to end.
+
+    Args:
+        folder: The project's.
+        host: Address to listen on. Beyond this machine every request has to show a token.
+        port: 0 for one that is free.
+        token: Made up where one is needed and none is given.
+        names: Further names of hosts under which the server is known.
+        every: Answers after which the model is trained again; the project's batch if None, 0 for
+            never.
+        lease: Seconds for which an item is a person's.
+        ready: Told the address, with the token behind a # where one is needed.
+
+    Raises:
+        UsageError: an address that cannot be listened on; a token that can be guessed.
+        StoreError: the project is served already.
+    """
+    if token is not None and len(token) < _SHORTEST:
+        raise UsageError(
+            "the token is too short",
+            expected=f"at least {_SHORTEST} characters",
+            got=f"{len(token)}",
+            todo="leave it out, and one is made up",
+        )
+    if token is None and not is_loopback(host):
+        token = secrets.token_urlsafe(32)
+    with Project.open(folder) as project, _only(folder), _listening(host, port) as listening:
+        address = _address(host, listening.getsockname()[1])
+        (folder / _WHERE).write_text(json.dumps({"address": address}), encoding="utf-8")
+        door = Door(host=host, token=token, names=tuple(name.lower() for name in names))
+        app = make_app(project, door=door, work=Work(project, every=every), lease=lease)
+        config = uvicorn.Config(
+            app,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            date_header=False,
+            proxy_headers=False,
+            limit_concurrency=512,
+            timeout_keep_alive=30,
+            timeout_graceful_shutdown=5,
+            h11_max_incomplete_event_size=32 * 1024,
+        )
+        if ready is not None:
+            ready(address if token is None else f"{address}#token={token}")
+        uvicorn.Server(config).run(sockets=[listening])
+
+
+class _only:
+    """The one server of this project; let go however the process ends."""
+
+    def __init__(self, folder: Path) -> None:
+        self._held = FolderLock(folder / _LOCK, patience=0.0).held()
+        self._folder = folder
+
+    def __enter__(self) -> None:
+        try:
+            self._held.__enter__()
+        except StoreError as error:
+            if not error.what.startswith("another process"):
+                raise
+            raise StoreError(
+                "this project is served already",
+                got=_where(self._folder),
+                where=self._folder,
+                todo="open that address, or end that server first",
+            ) from None
+
+    def __exit__(self, *error: object) -> None:
+        (self._folder / _WHERE).unlink(missing_ok=True)
+        self._held.__exit__(None, None, None)
+
+
+def _where(folder: Path) -> str | None:
+    try:
+        return str(json.loads((folder / _WHERE).read_text(encoding="utf-8"))["address"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    found = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        found.bind((host, port))
+        found.listen(512)
+    except (OSError, OverflowError) as error:
+        found.close()
+        raise UsageError(
+            "this address cannot be listened on",
+            got=f"{host}, port {port}: {getattr(error, 'strerror', None) or error}",
+            todo="name another port, or 0 for one that is free",
+        ) from None
+    return found
+
+
+def _address(host: str, port: int) -> str:
+    shown = socket.gethostname() if host in ("0.0.0.0", "::") else host
+    return f"http://{f'[{shown}]' if ':' in shown else shown}:{port}/"

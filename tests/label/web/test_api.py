@@ -1,0 +1,297 @@
+"""What the page asks for and sends."""
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pauca.label import PoolOptions, Project
+from tests.label.helpers import images, npz, project, table, truth
+from tests.label.web.helpers import client, leased, served, wait_for
+
+
+def answer(asked: Any, person: str, item: int, **more: Any) -> dict[str, Any]:
+    told = asked.post("/api/answer", json={"person": person, "item": item, **more})
+    assert told.status_code == 200, told.text
+    found: dict[str, Any] = told.json()
+    return found
+
+
+def test_a_person_labels_until_nothing_is_left(tmp_path: Path) -> None:
+    with served(tmp_path, n=30, batch=8, every=10) as asked:
+        classes = asked.get("/api/project").json()["classes"]
+        ids = [each["id"] for each in classes]
+        seen: list[int] = []
+        while items := leased(asked, "anna", 3):
+            assert len({each["item"] for each in items}) == len(items)
+            for each in items:
+                seen.append(each["item"])
+                answer(asked, "anna", each["item"], **{"class": ids[truth(each["item"])]})
+        assert sorted(seen) == list(range(30))
+        told = asked.get("/api/status").json()
+        assert (told["labels"], told["items"]) == (30, 30)
+        assert told["people"] == {"anna": 30}
+        assert [each["labels"] for each in told["classes"]] == [10, 10, 10]
+        assert told["advice"]["stop"] is True
+        assert told["choosing"] is False
+
+
+def test_asking_again_gives_the_same_items_and_nobody_else_gets_them(tmp_path: Path) -> None:
+    with served(tmp_path, n=40, batch=10) as asked:
+        anna = [each["item"] for each in leased(asked, "anna", 4)]
+        assert [each["item"] for each in leased(asked, "anna", 4)] == anna  # after a reload
+        ben = [each["item"] for each in leased(asked, "ben", 4)]
+        assert not set(anna) & set(ben)
+        assert asked.post("/api/release", json={"person": "anna"}).json() == {"released": 4}
+        ben = [each["item"] for each in leased(asked, "ben", 10)]
+        assert set(anna) <= set(ben)
+
+
+def test_the_same_token_is_the_same_answer(tmp_path: Path) -> None:
+    with served(tmp_path, n=30) as asked:
+        (item,) = leased(asked, "anna")
+        first = answer(asked, "anna", item["item"], **{"class": 1, "token": "t1", "ms": 900})
+        again = answer(asked, "anna", item["item"], **{"class": 2, "token": "t1"})
+        assert (first["again"], again["again"]) == (False, True)
+        assert first["events"] == again["events"]
+        (entry,) = asked.get("/api/history").json()["entries"]
+        assert (entry["class"], entry["ms"], entry["stands"]) == (1, 900, True)
+
+
+def test_undo_gives_the_item_back(tmp_path: Path) -> None:
+    with served(tmp_path, n=30) as asked:
+        (item,) = leased(asked, "anna")
+        answer(asked, "anna", item["item"], **{"class": 1})
+        told = asked.post("/api/undo", json={"person": "anna", "token": "u1"})
+        assert told.json() == {"items": [item["item"]]}
+        assert leased(asked, "anna")[0]["item"] == item["item"]
+        none = asked.post("/api/undo", json={"person": "anna"})
+        assert none.status_code == 404
+        assert none.json()["error"]
+
+
+def test_skip_unsure_and_flag(tmp_path: Path) -> None:
+    with served(tmp_path, n=30, batch=6) as asked:
+        items = leased(asked, "anna", 3)
+        for each, action in zip(items, ("skip", "unsure", "flag"), strict=True):
+            answer(asked, "anna", each["item"], action=action)
+        told = asked.get("/api/status").json()["answers"]
+        assert (told["skip"], told["unsure"], told["flag"]) == (1, 1, 1)
+        left = {each["item"] for each in leased(asked, "anna", 20)}
+        assert not left & {each["item"] for each in items}
+
+
+def test_near_duplicates_are_one_act_and_one_undo(tmp_path: Path) -> None:
+    with served(tmp_path, n=30, batch=6) as asked:
+        first, *rest = [each["item"] for each in leased(asked, "anna", 3)]
+        told = answer(asked, "anna", first, **{"class": 1, "also": rest})
+        assert [e["item"] for e in told["events"]] == [first, *rest]
+        back = asked.post("/api/undo", json={"person": "anna"}).json()["items"]
+        assert sorted(back) == sorted([first, *rest])
+
+
+def test_training_goes_on_beside_answers_and_brings_suggestions(tmp_path: Path) -> None:
+    with served(tmp_path, n=90, batch=12, every=12) as asked:
+        for _ in range(3):
+            for each in leased(asked, "anna", 12):
+                answer(asked, "anna", each["item"], **{"class": truth(each["item"])})
+        wait_for(lambda: asked.get("/api/status").json()["training"]["labels"] is not None)
+        wait_for(lambda: not asked.get("/api/status").json()["training"]["running"])
+        items = leased(asked, "anna", 5)
+        assert all(each["suggested"] == truth(each["item"]) for each in items)
+        assert all(0 < each["confidence"] <= 1 for each in items)
+        told = asked.get("/api/status").json()
+        assert told["training"]["error"] is None
+        assert 0 <= told["training"]["next_in"] <= 12
+
+
+def test_training_can_be_asked_for(tmp_path: Path) -> None:
+    with served(tmp_path, n=60, batch=30, every=0) as asked:
+        assert asked.get("/api/status").json()["training"]["next_in"] is None
+        for each in leased(asked, "anna", 30):
+            answer(asked, "anna", each["item"], **{"class": truth(each["item"])})
+        assert asked.get("/api/status").json()["training"]["labels"] is None
+        assert asked.post("/api/train", json={}).status_code == 202
+        wait_for(lambda: asked.get("/api/status").json()["training"]["labels"] == 30)
+
+
+def test_a_broken_training_is_said_and_labelling_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(self: Project, **settings: Any) -> None:
+        raise RuntimeError("no memory")
+
+    monkeypatch.setattr(Project, "train", broken)
+    with served(tmp_path, n=60, batch=10, every=5) as asked:
+        for each in leased(asked, "anna", 6):
+            answer(asked, "anna", each["item"], **{"class": truth(each["item"])})
+        wait_for(lambda: asked.get("/api/status").json()["training"]["error"] is not None)
+        assert "no memory" in asked.get("/api/status").json()["training"]["error"]
+        assert leased(asked, "anna", 1)
+
+
+def test_classes_are_added_renamed_and_merged(tmp_path: Path) -> None:
+    with served(tmp_path, n=30) as asked:
+
+        def change(**body: Any) -> Any:
+            return asked.post("/api/classes", json={"person": "anna", **body})
+
+        added = change(action="add", name="dog").json()["classes"]
+        assert [each["name"] for each in added] == ["ant", "bee", "cat", "dog"]
+        renamed = change(action="rename", name="dog", new="wolf").json()["classes"]
+        assert renamed[3] == {"id": added[3]["id"], "name": "wolf"}
+        merged = change(action="merge", name="wolf", into="cat").json()["classes"]
+        assert [each["name"] for each in merged] == ["ant", "bee", "cat"]
+        assert change(action="add", name="ant").status_code == 400
+        assert change(action="remove", name="ant").status_code == 400
+        assert change(action="rename", name="no", new="x").status_code in (400, 422)
+
+
+def test_several_people_agree_and_second_looks(tmp_path: Path) -> None:
+    with served(tmp_path, n=40, batch=10, overlap=2) as asked:
+        for person, shift in (("anna", 0), ("ben", 1)):
+            for at, each in enumerate(leased(asked, person, 8)):
+                cls = (truth(each["item"]) + (shift if at == 0 else 0)) % 3
+                answer(asked, person, each["item"], **{"class": cls})
+        told = asked.get("/api/agreement").json()
+        assert (told["items"], told["agreed"], told["method"]) == (8, 7, "Cohen")
+        (differs,) = told["disagreements"]
+        assert set(differs["answers"]) == {"anna", "ben"}
+        (second, *_) = asked.get("/api/relabels?k=5").json()["items"]
+        assert second["item"] == differs["item"]
+        assert second["content"]["length"] == 12
+
+
+def test_history_page_by_page(tmp_path: Path) -> None:
+    with served(tmp_path, n=30, batch=10) as asked:
+        items = [each["item"] for each in leased(asked, "anna", 7)]
+        for item in items:
+            answer(asked, "anna", item, **{"class": 1})
+        first = asked.get("/api/history?person=anna&most=4").json()["entries"]
+        rest = asked.get(f"/api/history?most=10&before={first[-1]['seq']}").json()["entries"]
+        assert [each["item"] for each in first + rest] == items[::-1]
+        assert asked.get("/api/history?person=ben").json()["entries"] == []
+        told = asked.get(f"/api/items?ids={items[0]},{items[1]}").json()["items"]
+        assert [each["item"] for each in told] == items[:2]
+
+
+def test_texts_rows_numbers_and_pictures(tmp_path: Path) -> None:
+    texts = [{"text": f"<b>{i}</b> é\n2", "n": i} for i in range(20)]
+    file = table(tmp_path / "texts.csv", texts)
+    options = PoolOptions(text="text")
+    with (
+        Project.create(file, tmp_path / "t", classes=("a", "b"), options=options) as made,
+        client(made) as asked,
+    ):
+        (each,) = leased(asked, "anna")
+        assert each["content"] == {"text": f"<b>{each['item']}</b> é\n2"}
+    rows = table(tmp_path / "rows.csv", [{"x": i, "z": i * 0.5} for i in range(20)])
+    with Project.create(rows, tmp_path / "r", classes=("a", "b")) as made, client(made) as asked:
+        (each,) = leased(asked, "anna")
+        assert float(each["content"]["row"]["x"]) == each["item"]
+    folder = images(tmp_path / "photos", [f"{i}.png" for i in range(12)])
+    with Project.create(folder, tmp_path / "i", classes=("a", "b")) as made, client(made) as asked:
+        (each,) = leased(asked, "anna")
+        got = asked.get(each["content"]["picture"])
+        assert got.headers["content-type"] == "image/png"
+        assert got.content == (folder / each["key"]).read_bytes()
+        assert asked.get("/api/picture/99").status_code == 404
+        (folder / each["key"]).unlink()
+        gone = asked.get(each["content"]["picture"])
+        assert gone.status_code == 404
+        assert str(tmp_path) not in gone.text  # nothing of this machine's folders
+
+
+def test_exports(tmp_path: Path) -> None:
+    with served(tmp_path, n=30, batch=10) as asked:
+        assert asked.get("/api/export/csv").status_code == 400  # nothing is labelled
+        for each in leased(asked, "anna", 6):
+            answer(asked, "anna", each["item"], **{"class": truth(each["item"])})
+        got = asked.get("/api/export/csv")
+        assert "attachment" in got.headers["content-disposition"]
+        rows = list(csv.DictReader(io.StringIO(got.text)))
+        assert len(rows) == 6
+        assert all(row["label"] == ("ant", "bee", "cat")[int(row["id"]) % 3] for row in rows)
+        assert len(asked.get("/api/export/jsonl").text.splitlines()) == 6
+        assert len(json.loads(asked.get("/api/export/label-studio").text)) == 6
+        assert asked.get("/api/export/xlsx").status_code == 404
+
+
+BROKEN: list[tuple[str, Any]] = [
+    ("lease", {"k": 1}),
+    ("lease", {"person": "", "k": 1}),
+    ("lease", {"person": "anna", "k": 0}),
+    ("lease", {"person": "anna", "k": 101}),
+    ("lease", {"person": "anna", "k": True}),
+    ("lease", {"person": ["anna"]}),
+    ("lease", {"person": "given"}),
+    ("answer", {"person": "anna", "item": 0}),
+    ("answer", {"person": "anna", "item": 30, "class": 1}),
+    ("answer", {"person": "anna", "item": -1, "class": 1}),
+    ("answer", {"person": "anna", "item": "0", "class": 1}),
+    ("answer", {"person": "anna", "item": 0, "class": 99}),
+    ("answer", {"person": "anna", "item": 0, "class": 1, "action": "erase"}),
+    ("answer", {"person": "anna", "item": 0, "class": 1, "also": [0]}),
+    ("answer", {"person": "anna", "item": 0, "class": 1, "also": "1"}),
+    ("answer", {"person": "anna", "item": 0, "class": 1, "also": list(range(1, 1200))}),
+    ("answer", {"person": "anna", "item": 0, "class": 1, "ms": -1}),
+    ("answer", {"person": "anna", "item": 0, "class": 1, "ms": 1e300}),
+    ("answer", {"person": "anna", "item": 0, "class": 1, "confidence": 2}),
+    ("answer", {"person": "anna", "item": 0, "class": 1, "confidence": "1"}),
+    ("answer", {"person": "anna", "item": 0, "class": 1, "token": "x" * 300}),
+    ("answer", {"person": "anna", "item": 0, "class": 1, "suggested": 99}),
+    ("answer", [1, 2]),
+    ("answer", "text"),
+]
+
+
+@pytest.mark.parametrize(("name", "body"), BROKEN)
+def test_what_makes_no_sense_is_refused_with_a_reason(tmp_path: Path, name: str, body: Any) -> None:
+    with served(tmp_path, n=30) as asked:
+        told = asked.post(f"/api/{name}", json=body)
+        assert told.status_code == 400, told.text
+        assert told.json()["error"]
+        assert asked.get("/api/history").json()["entries"] == []
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"\xff\xfe", b"[" * 5000, b"NaN", b'{"person": NaN}', b"null"]
+)
+def test_a_body_that_is_no_json_object_is_refused(tmp_path: Path, content: bytes) -> None:
+    with served(tmp_path, n=30) as asked:
+        headers = {"content-type": "application/json"}
+        told = asked.post("/api/answer", content=content, headers=headers)
+        assert told.status_code == 400
+        assert told.json()["error"]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "history?most=x", "history?before=-1", "items?ids=a", "items?ids=31", "relabels?k=x",
+        "items?ids=" + ",".join(map(str, range(101))), "history?before=" + "9" * 40,
+    ],
+)  # fmt: skip
+def test_a_query_that_makes_no_sense_is_refused(tmp_path: Path, query: str) -> None:
+    with served(tmp_path, n=30) as asked:
+        assert asked.get(f"/api/{query}").status_code == 400
+
+
+def test_numbers_that_are_none_are_null(tmp_path: Path) -> None:
+    """JSON has no NaN."""
+    with project(tmp_path, n=30) as made, client(made) as asked:
+        told = asked.get("/api/status").text
+        json.loads(told, parse_constant=lambda name: pytest.fail(name))
+
+
+def test_npz_of_images(tmp_path: Path) -> None:
+    import numpy as np
+
+    x = np.random.default_rng(0).integers(0, 256, (20, 1, 8, 8), dtype=np.uint8)
+    data = npz(tmp_path / "x.npz", x=x)
+    with Project.create(data, tmp_path / "p", classes=("a", "b")) as made, client(made) as asked:
+        (each,) = leased(asked, "anna")
+        assert asked.get(each["content"]["picture"]).content.startswith(b"\x89PNG")
