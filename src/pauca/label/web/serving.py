@@ -14,6 +14,7 @@ from pauca.label.project import Project
 from pauca.label.web.app import make_app
 from pauca.label.web.guard import Door, is_loopback
 from pauca.label.web.work import Work
+from pauca.study.stopping import stoppable
 
 __all__ = ["serve"]
 
@@ -48,6 +49,7 @@ def serve(
     Raises:
         UsageError: an address that cannot be listened on; a token that can be guessed.
         StoreError: the project is served already.
+        KeyboardInterrupt: it was told to end, and has.
     """
     if token is not None and len(token) < _SHORTEST:
         raise UsageError(
@@ -58,7 +60,12 @@ def serve(
         )
     if token is None and not is_loopback(host):
         token = secrets.token_urlsafe(32)
-    with Project.open(folder) as project, _only(folder), _listening(host, port) as listening:
+    with (
+        stoppable(),
+        Project.open(folder) as project,
+        _only(folder),
+        _listening(host, port) as listening,
+    ):
         address = _address(host, listening.getsockname()[1])
         (folder / _WHERE).write_text(json.dumps({"address": address}), encoding="utf-8")
         door = Door(host=host, token=token, names=tuple(name.lower() for name in names))

@@ -1,0 +1,104 @@
+"""The server as a process of its own, and a client that keeps trying."""
+
+import http.client
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+__all__ = ["Refused", "Running", "ask", "start"]
+
+
+@dataclass
+class Running:
+    """A server that runs.
+
+    Args:
+        process: It.
+        address: Where, with the token behind a # if there is one.
+    """
+
+    process: subprocess.Popen[str]
+    address: str
+
+    @property
+    def base(self) -> str:
+        """The address alone, without a slash at its end."""
+        return self.address.partition("#")[0].rstrip("/")
+
+    def kill(self) -> None:
+        """End it as a power failure would."""
+        self.end(signal.SIGKILL)
+
+    def end(self, number: int = signal.SIGTERM) -> int:
+        """Ask it to end; its exit code."""
+        self.process.send_signal(number)
+        self.process.communicate(timeout=30)
+        return self.process.returncode
+
+
+def start(folder: Path, *arguments: str, patience: float = 60.0) -> Running:
+    """Start a server on a free port and wait until it says where."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pauca", "label", "serve", str(folder), "--port", "0", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    if "label here: " not in line:
+        process.kill()
+        raise AssertionError(line + process.communicate()[1])
+    running = Running(process, line.split("label here: ")[1].split()[0])
+    end = time.monotonic() + patience
+    while time.monotonic() < end:
+        try:
+            ask(running.base, "/api/login", {"token": ""})
+            return running
+        except Refused:
+            return running
+        except OSError:
+            time.sleep(0.01)
+    raise AssertionError("it never answered")
+
+
+class Refused(OSError):
+    """An answer that is none of 200 to 299."""
+
+    def __init__(self, code: int, told: str) -> None:
+        super().__init__(f"{code}: {told}")
+        self.code = code
+
+
+def ask(
+    base: str,
+    path: str,
+    body: Mapping[str, Any] | None = None,
+    timeout: float = 30.0,
+    **headers: str,
+) -> Any:
+    """What it says, as plain values.
+
+    Raises:
+        OSError: it is not there, broke off, or refused.
+    """
+    link = http.client.HTTPConnection(base.removeprefix("http://"), timeout=timeout)
+    try:
+        content = None if body is None else json.dumps(body).encode()
+        method = "GET" if body is None else "POST"
+        link.request(method, path, content, {"content-type": "application/json", **headers})
+        with link.getresponse() as told:
+            text = told.read().decode()
+            if not 200 <= told.status < 300:
+                raise Refused(told.status, text)
+        return json.loads(text) if text else None
+    finally:
+        link.close()
