@@ -4,15 +4,23 @@ import http.client
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Refused", "Running", "ask", "start"]
+import uvicorn
+
+from pauca.label import Project
+from pauca.label.web import Door, make_app
+
+__all__ = ["Refused", "Running", "Threaded", "ask", "start", "threaded"]
 
 
 @dataclass
@@ -68,6 +76,42 @@ def start(folder: Path, *arguments: str, patience: float = 60.0) -> Running:
         except OSError:
             time.sleep(0.01)
     raise AssertionError("it never answered")
+
+
+@dataclass
+class Threaded:
+    """A server that runs in a thread.
+
+    Args:
+        address: Where, with the token behind a # if there is one.
+    """
+
+    address: str
+
+    @property
+    def base(self) -> str:
+        """The address alone, without a slash at its end."""
+        return self.address.partition("#")[0].rstrip("/")
+
+
+@contextmanager
+def threaded(folder: Path, *, token: str | None = None) -> Iterator[Threaded]:
+    """A server of a project in this process, until the end of the block."""
+    with Project.open(folder) as project, socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        app = make_app(project, door=Door(token=token))
+        server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
+        thread = threading.Thread(target=server.run, args=([listening],))
+        thread.start()
+        while not server.started:
+            assert thread.is_alive()
+            time.sleep(0.005)
+        shown = "" if token is None else f"#token={token}"
+        try:
+            yield Threaded(f"http://127.0.0.1:{listening.getsockname()[1]}/{shown}")
+        finally:
+            server.should_exit = True
+            thread.join()
 
 
 class Refused(OSError):

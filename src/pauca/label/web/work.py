@@ -33,6 +33,16 @@ class Working:
     next_in: int | None
 
 
+@dataclass(frozen=True)
+class _Told:
+    """A status that was worked out: until when it counts as new, and of what."""
+
+    until: float
+    names: tuple[str, ...]
+    place: tuple[int, int]
+    found: dict[str, Any]
+
+
 class Work:
     """Keeps a queue filled and a model fresh, in threads that no answer waits for.
 
@@ -50,7 +60,7 @@ class Work:
         self._errors: dict[str, str] = {}
         self._fraction: float | None = None
         self._nothing_at: int | None = None  # place of the account where nothing more was chosen
-        self._told: tuple[float, tuple[int, int], dict[str, Any]] | None = None
+        self._told: _Told | None = None
         self._lock, self._status = Lock(), Lock()
         self._end = False
         jobs: dict[str, Callable[[], None]] = {"choose": self._choose, "train": self._train}
@@ -118,11 +128,15 @@ class Work:
     def status(self) -> dict[str, Any]:
         """How far the project is, as plain values; worked out at most once a second."""
         with self._status:
-            now, place = time.monotonic(), (self.last, len(self.project.trainings()))
-            if self._told is not None and (self._told[1] == place or now < self._told[0]):
-                return self._told[2]
+            names = self.project.classes.names
+            place = (self.last, len(self.project.trainings()))
+            told = self._told
+            if told is not None and told.names == names:  # a change of classes is seen at once
+                fresh = time.monotonic() < told.until
+                if fresh or told.place == place:
+                    return told.found
             found = self.project.status().plain()
-            self._told = (time.monotonic() + _FRESH, place, found)
+            self._told = _Told(time.monotonic() + _FRESH, names, place, found)
             return found
 
     def _busy(self, name: str) -> bool:

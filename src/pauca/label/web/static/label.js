@@ -1,0 +1,215 @@
+// One item after the other.
+
+import { answer, call, insist, token } from "./api.js";
+import { classButtons, classOfKey, used } from "./buttons.js";
+import { shown } from "./content.js";
+import { add, byId, el, many, percent, put, say } from "./dom.js";
+import { guidelines } from "./help.js";
+import { refresh } from "./side.js";
+import { nameOf, remember, state } from "./state.js";
+
+const AHEAD = 3; // items that are held, so that the next one is there at once
+const SHOWN = "pauca.shown";
+const RENEW = 240_000; // ms after which what is held is asked for again
+
+/** The view. `only`: items that were struck out of a grid, which come first. */
+export function labelView(main, { only = [] } = {}) {
+  let queue = [];
+  let first = [...only];
+  let current = null;
+  let since = 0;
+  let busy = true;
+  let closed = false;
+  let turn = 0;
+  const ticked = new Set();
+
+  const title = el("h2", { id: "view-title", class: "unseen" }, "Label");
+  const stage = el("section", { class: "stage", "aria-label": "Item" });
+  const copies = el("section", { class: "copies", hidden: true, "aria-label": "Near-duplicates" });
+  const suggestion = el("div", { class: "suggestion" });
+  const choice = el("div", {});
+  const others = el("div", { class: "row commands", role: "group", "aria-label": "Other answers" },
+    command("Skip", "x", () => done("skip")), command("Unsure", "u", () => done("unsure")),
+    command("Unfit", "f", () => done("flag"), "Nobody is asked again, and its labels do not count"),
+    command("Undo", "z", undo), el("span", { class: "grow" }),
+    command("Guidelines", "g", guidelines),
+    el("button", { type: "button", class: "quiet", id: "hide", "aria-keyshortcuts": "v", "aria-pressed": String(state.hidden), onclick: hide },
+      "Hide suggestions ", el("kbd", { "aria-hidden": "true" }, "v")));
+  put(main, title, el("div", { class: "beside" }, stage, copies), suggestion, choice, others);
+
+  function command(text, key, act, hint) {
+    return el("button", { type: "button", class: "command", "aria-keyshortcuts": key, title: hint, onclick: act },
+      text, " ", el("kbd", { "aria-hidden": "true" }, key));
+  }
+
+  // what is held, and more; null where something was answered meanwhile, so that it is out of date
+  async function fetchMore() {
+    const mine = turn;
+    const told = await insist("lease", { person: state.person, k: AHEAD });
+    if (closed || mine !== turn) return null;
+    const known = new Set(first.map((each) => each.item));
+    queue = told.items.filter((each) => !known.has(each.item));
+    // the one under the eyes stays there, also after a reload
+    const shownNow = current?.item ?? Number(sessionStorage.getItem(SHOWN) ?? -1);
+    queue.sort((a, b) => (b.item === shownNow) - (a.item === shownNow));
+    return told;
+  }
+
+  async function next() {
+    turn += 1; // another answer or undo may come while this one waits
+    busy = true;
+    ticked.clear();
+    if (first.length) {
+      show(first[0]);
+      return;
+    }
+    if (queue.length) show(queue[0]);
+    const waited = el("p", { class: "empty" }, "The next items are being chosen …");
+    for (;;) {
+      const told = await fetchMore();
+      if (told === null) return;
+      if (queue.length) break;
+      if (!told.choosing) {
+        current = null;
+        put(stage, el("div", { class: "empty" }, el("h3", {}, "Nothing is left for you"),
+          el("p", {}, "Every item was answered, or somebody else holds it. Labels can be exported on the right.")));
+        put(choice); put(suggestion); copies.hidden = true;
+        busy = false;
+        return;
+      }
+      if (!waited.isConnected) put(stage, waited);
+      await new Promise((go) => setTimeout(go, 400));
+    }
+    if (current?.item !== queue[0].item) show(queue[0]);
+  }
+
+  function show(item) {
+    current = item;
+    sessionStorage.setItem(SHOWN, String(item.item));
+    since = performance.now();
+    put(stage, shown(item));
+    const upcoming = first[1] ?? queue.find((each) => each.item !== item.item);
+    if (upcoming?.content.picture) new Image().src = upcoming.content.picture;
+    drawChoice();
+    drawCopies();
+    busy = false;
+    main.setAttribute("aria-busy", "false");
+    // a button that was pressed is gone with its item: the focus stays in the view
+    if (document.activeElement === document.body) byId("main").focus({ preventScroll: true });
+  }
+
+  function drawChoice() {
+    const seen = !state.hidden && current.suggested !== null;
+    put(choice, classButtons((id) => done("label", id), { marked: seen ? current.suggested : null }));
+    put(suggestion, seen && el("button", { type: "button", class: "accept", "aria-keyshortcuts": "Space", onclick: () => done("label", current.suggested) },
+      el("kbd", { "aria-hidden": "true" }, "space"), el("span", {}, `${nameOf(current.suggested)}?`),
+      el("span", { class: "sure" }, `${words(current.confidence)}, ${percent(current.confidence)}`)));
+  }
+
+  async function drawCopies() {
+    copies.hidden = true;
+    const mine = current;
+    if (!mine.duplicates?.length) return;
+    const told = await call(`items?ids=${mine.duplicates.slice(0, 12).join(",")}`).catch(() => null);
+    if (closed || current !== mine || !told) return;
+    copies.hidden = false;
+    put(copies, el("h3", {}, many(told.items.length, "near-duplicate")), el("p", {}, "Tick those that get the same answer."),
+      el("button", { type: "button", "aria-keyshortcuts": "d", onclick: tickAll }, "Tick all ", el("kbd", { "aria-hidden": "true" }, "d")),
+      el("ul", { class: "strip" }, told.items.map((each) => el("li", {}, el("label", { class: "copy" },
+        el("input", { type: "checkbox", value: String(each.item), onchange: (event) => (event.target.checked ? ticked.add(each.item) : ticked.delete(each.item)) }),
+        el("span", { class: "unseen" }, `also item ${each.key}`), shown(each, { small: true }))))));
+  }
+
+  function tickAll() {
+    const boxes = [...copies.querySelectorAll("input")];
+    const all = boxes.every((box) => box.checked);
+    for (const box of boxes) {
+      box.checked = !all;
+      box.dispatchEvent(new Event("change"));
+    }
+    if (boxes.length) say(all ? "none ticked" : `${boxes.length} ticked`);
+  }
+
+  async function done(action, cls = null) {
+    if (busy || !current) return;
+    busy = true;
+    turn += 1;
+    main.setAttribute("aria-busy", "true");
+    const seen = !state.hidden && current.suggested !== null;
+    const also = [...ticked];
+    try {
+      await answer({ person: state.person, item: current.item, action, class: cls, also, shown: seen,
+        suggested: current.suggested, confidence: current.confidence, ms: Math.round(performance.now() - since) });
+    } catch (error) {
+      say(error.message, { warn: true });
+      busy = false;
+      await next();
+      return;
+    }
+    if (cls !== null) used(cls);
+    const gone = new Set([current.item, ...also]);
+    first = first.filter((each) => !gone.has(each.item));
+    queue = queue.filter((each) => !gone.has(each.item));
+    const count = gone.size > 1 ? ` (${gone.size} items)` : "";
+    say({ label: `${cls === null ? "" : nameOf(cls)}${count}`, skip: "skipped", unsure: "unsure", flag: "set aside as unfit" }[action]);
+    if (closed) return;
+    refresh();
+    await next();
+  }
+
+  async function undo() {
+    if (busy) return;
+    busy = true;
+    turn += 1;
+    try {
+      const told = await insist("undo", { person: state.person, token: token() });
+      say(`taken back: ${many(told.items.length, "item")}`);
+      const { items } = await call(`items?ids=${told.items.slice(0, 50).join(",")}`);
+      first = [...items.map((each) => ({ duplicates: [], ...each })), ...first];
+      refresh();
+    } catch (error) {
+      say(error.status === 404 ? "there is nothing to take back" : error.message, { warn: true });
+    }
+    await next();
+  }
+
+  function hide() {
+    state.hidden = !state.hidden;
+    remember();
+    byId("hide").setAttribute("aria-pressed", String(state.hidden));
+    say(state.hidden ? "suggestions are hidden" : "suggestions are shown");
+    if (current) drawChoice();
+  }
+
+  const renewal = setInterval(() => { if (!document.hidden && !busy) fetchMore().catch(() => {}); }, RENEW);
+  next().catch((error) => say(error.message, { warn: true }));
+  return {
+    close() { closed = true; clearInterval(renewal); },
+    again() { if (current) drawChoice(); },
+    key(key) {
+      if (key === " ") {
+        if (current && !state.hidden && current.suggested !== null) done("label", current.suggested);
+        else say("there is no suggestion to accept", { warn: true });
+      } else if (key === "x" || key === "ArrowRight") done("skip");
+      else if (key === "u") done("unsure");
+      else if (key === "f") done("flag");
+      else if (key === "z" || key === "Backspace") undo();
+      else if (key === "g") guidelines();
+      else if (key === "v") hide();
+      else if (key === "d") tickAll();
+      else {
+        const cls = classOfKey(key);
+        if (cls === null) return false;
+        done("label", cls);
+      }
+      return true;
+    },
+  };
+}
+
+/** How sure, in a word. */
+export function words(confidence) {
+  if (confidence >= 0.95) return "nearly sure";
+  if (confidence >= 0.8) return "likely";
+  return confidence >= 0.5 ? "perhaps" : "a guess";
+}
