@@ -76,3 +76,21 @@ def test_rows_of_zeros_and_few_features() -> None:
     assert (find_groups(torch.ones(9, 3), 0.5) == -1).all()
     with pytest.raises(InputError):
         find_groups(torch.ones(9, 20), 1.5)
+
+
+def test_a_search_tells_how_far_it_is_and_can_be_ended() -> None:
+    class Ended(Exception):
+        pass
+
+    x = torch.randn(9000, 8, generator=torch.Generator().manual_seed(0))
+    told: list[float] = []
+    find_groups(x, 0.99, progress=told.append)
+    assert told == sorted(told)
+    assert told[-1] == 1.0
+    assert len(told) > 1
+
+    def end(fraction: float) -> None:
+        raise Ended
+
+    with pytest.raises(Ended):
+        find_groups(x, 0.99, progress=end)

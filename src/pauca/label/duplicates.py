@@ -10,6 +10,7 @@ from torch import Tensor
 
 from pauca.checks import check_share
 from pauca.label.atomic import new_file
+from pauca.learners.base import Progress
 
 __all__ = ["duplicates_file", "find_groups", "members_of", "read_groups", "write_groups"]
 
@@ -20,7 +21,9 @@ _CELLS = 8
 _LEAST_FEATURES = 8
 
 
-def find_groups(x: Tensor, threshold: float, *, exact: bool | None = None) -> NDArray[np.int32]:
+def find_groups(
+    x: Tensor, threshold: float, *, exact: bool | None = None, progress: Progress | None = None
+) -> NDArray[np.int32]:
     """The group of near-duplicates of each item, -1 for items without any, int32 [n].
 
     Items are gone through in order; one that belongs to no group yet begins one with those of its
@@ -35,13 +38,15 @@ def find_groups(x: Tensor, threshold: float, *, exact: bool | None = None) -> ND
         x: Features, float32 [n, d]; may be memory-mapped.
         threshold: In (0, 1].
         exact: Whether all pairs are compared; decided by size if None.
+        progress: Told from time to time which fraction is done; what it raises ends the search.
     """
     check_share(threshold, "threshold")
     n, d = x.shape
     groups = np.full(n, -1, dtype=np.int32)
     if d < _LEAST_FEATURES or n < 2:
         return groups
-    first, second = _pairs(x, threshold, n * n * d <= _EXACT if exact is None else exact)
+    whole = n * n * d <= _EXACT if exact is None else exact
+    first, second = _pairs(x, threshold, whole, progress)
     changes = np.flatnonzero(first[1:] != first[:-1]) + 1
     ends = [0, *changes.tolist(), len(first)] if len(first) else [0]
     number = 0
@@ -86,7 +91,9 @@ def write_groups(folder: Path, threshold: float, groups: NDArray[np.int32]) -> N
         np.save(f, groups)
 
 
-def _pairs(x: Tensor, threshold: float, exact: bool) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _pairs(
+    x: Tensor, threshold: float, exact: bool, progress: Progress | None
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Pairs of neighbours that are alike enough, in both directions, in order."""
     import faiss
 
@@ -109,6 +116,8 @@ def _pairs(x: Tensor, threshold: float, exact: bool) -> tuple[NDArray[np.int64],
         # similarities of equal rows may come out a rounding below 1
         row, column = np.nonzero((near >= threshold - 1e-6) & (which >= 0))
         found.append(np.stack([row + low, which[row, column]]))
+        if progress is not None:
+            progress(min(1.0, (low + _BLOCK) / n))
     a, b = np.concatenate(found, axis=1)
     kept = a != b
     a, b = a[kept], b[kept]

@@ -203,11 +203,11 @@ class Engine:
             )
         }
 
-    def duplicates(self) -> NDArray[np.int32]:
+    def duplicates(self, progress: Progress | None = None) -> NDArray[np.int32]:
         """The group of near-duplicates of each item; found once, and kept on the disk."""
         groups = self.known_groups()
         if groups is None:
-            groups = find_groups(self.features, self.settings.duplicates)
+            groups = find_groups(self.features, self.settings.duplicates, progress=progress)
             write_groups(self.folder, self.settings.duplicates, groups)
             self._groups = groups
         return groups

@@ -373,14 +373,13 @@ class Project:
         """
         return self._engine.predict(items)
 
-    def duplicates(self) -> NDArray[np.int32]:
+    def duplicates(self, progress: Progress | None = None) -> NDArray[np.int32]:
         """The group of near-duplicates of each item, -1 without any, int32 [n]; kept on the disk.
 
         From then on a batch holds at most one item of a group (the random share apart), and a lease
-        names the others. The first call may take minutes for a large pool
-        (``duplicates.find_groups``).
+        names the others. The first call may take minutes (``duplicates.find_groups``).
         """
-        return self._engine.duplicates()
+        return self._engine.duplicates(progress)
 
     def agreement(self) -> Agreement:
         """How far people agree, and where they do not."""

@@ -1,7 +1,9 @@
 """``pauca label serve``: one server a project, on this machine unless told otherwise."""
 
 import json
+import os
 import secrets
+import signal
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -69,7 +71,8 @@ def serve(
         address = _address(host, listening.getsockname()[1])
         (folder / _WHERE).write_text(json.dumps({"address": address}), encoding="utf-8")
         door = Door(host=host, token=token, names=tuple(name.lower() for name in names))
-        app = make_app(project, door=door, work=Work(project, every=every), lease=lease)
+        work = Work(project, every=every)
+        app = make_app(project, door=door, work=work, lease=lease)
         config = uvicorn.Config(
             app,
             log_level="warning",
@@ -84,7 +87,13 @@ def serve(
         )
         if ready is not None:
             ready(address if token is None else f"{address}#token={token}")
-        uvicorn.Server(config).run(sockets=[listening])
+        try:
+            uvicorn.Server(config).run(sockets=[listening])
+        except KeyboardInterrupt as stop:
+            if work.at_work:  # in a library, which cannot be told; the interpreter would not wait
+                (folder / _WHERE).unlink(missing_ok=True)
+                os._exit(128 + getattr(stop, "number", signal.SIGINT))
+            raise
 
 
 class _only:

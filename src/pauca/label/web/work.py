@@ -33,6 +33,10 @@ class Working:
     next_in: int | None
 
 
+class _Ended(Exception):
+    """The server ends, and with it what goes on beside it."""
+
+
 @dataclass(frozen=True)
 class _Told:
     """A status that was worked out: until when it counts as new, and of what."""
@@ -62,6 +66,7 @@ class Work:
         self._nothing_at: int | None = None  # place of the account where nothing more was chosen
         self._told: _Told | None = None
         self._lock, self._status = Lock(), Lock()
+        self._trained = self._known()
         self._end = False
         jobs: dict[str, Callable[[], None]] = {"choose": self._choose, "train": self._train}
         self._threads = [Thread(target=self._loop, args=job, daemon=True) for job in jobs.items()]
@@ -75,14 +80,19 @@ class Work:
         self.choose()
         self.answered()
 
-    def stop(self, patience: float = 5.0) -> None:
-        """Let go; what is under way is given up, since nothing of it is needed."""
+    def stop(self, patience: float = 10.0) -> None:
+        """Let go; what is under way is given up at its next step, since nothing of it is needed."""
         self._end = True
         for wanted in self._wanted.values():
             wanted.set()
         until = time.monotonic() + patience
         for thread in self._threads:
             thread.join(max(0.0, until - time.monotonic()))
+
+    @property
+    def at_work(self) -> bool:
+        """Whether a thread has not ended."""
+        return any(thread.is_alive() for thread in self._threads)
 
     def choose(self) -> bool:
         """See to it that a batch is chosen; False where nothing is left to choose."""
@@ -97,8 +107,7 @@ class Work:
 
     def answered(self) -> None:
         """An answer came: train where it is due."""
-        due = self.next_in
-        if due is not None and due <= 0:
+        if self.every and self.last - self._trained >= self.every:
             self.train()
 
     @property
@@ -112,9 +121,7 @@ class Work:
         """Events until the next training that comes by itself."""
         if not self.every:
             return None
-        trainings = self.project.trainings()
-        known = trainings[-1].last if trainings else 0
-        return max(0, self.every - (self.last - known))
+        return max(0, self.every - (self.last - self._trained))
 
     @property
     def now(self) -> Working:
@@ -154,6 +161,8 @@ class Work:
             try:
                 job()
                 found = None
+            except _Ended:
+                return
             except PaucaError as error:
                 found = str(error)
             except Exception as error:  # whatever it is, labelling goes on
@@ -174,13 +183,26 @@ class Work:
         self._fraction = 0.0
 
         def told(fraction: float) -> None:
+            self._goes_on(fraction)
             self._fraction = fraction
 
         self.project.train(progress=told)
+        self._trained = self._known()
+
+    def _known(self) -> int:
+        """Place of the last event that the last training knew."""
+        trainings = self.project.trainings()
+        return trainings[-1].last if trainings else 0
+
+    def _goes_on(self, fraction: float) -> None:
+        if self._end:
+            raise _Ended
 
     def _find_copies(self) -> None:
         try:
-            self.project.duplicates()
+            self.project.duplicates(self._goes_on)
+        except _Ended:
+            return
         except Exception as error:  # labelling goes on without
             with self._lock:
                 self._errors["copies"] = f"near-duplicates were not looked for: {error}"
