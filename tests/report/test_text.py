@@ -12,7 +12,7 @@ from pauca.cli import main
 from pauca.errors import StoreError
 from pauca.report import write_report, write_text
 from pauca.report.page import contents
-from pauca.report.text import escaped, text_of
+from pauca.report.text import _Page, escaped, text_of
 from pauca.report.view import read_study
 from pauca.store import MemoryStore, SqliteStore
 from tests.report.emergence import planted
@@ -133,3 +133,12 @@ def test_the_command_names_no_place_of_the_machine() -> None:
 )
 def test_nothing_is_read_as_markup(text: str, expected: str) -> None:
     assert escaped(text) == expected
+
+
+def test_numbers_that_are_too_many_are_left_out() -> None:
+    page = _Page()
+    page.figure("few", "few", "<svg/>", "a\n1\n")
+    page.figure("many", "many", "<svg/>", "a\n" + "1\n" * 60_000)
+    assert set(page.figures) == {"few.svg", "few.csv", "many.svg"}
+    assert "[numbers](few.csv)" in page.blocks[0]
+    assert "Its numbers are in the folder" in page.blocks[1]

@@ -20,12 +20,16 @@ __all__ = ["FILE", "text_of"]
 
 FILE = "README.md"
 _SVG = '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
+_LARGE = 100_000  # characters of numbers beyond which a file is too large to be kept
 _MARKS = {"unknown": "?"}
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|])")
 
 
 def text_of(found: Contents) -> dict[str, str]:
-    """Files by name: the text, the figures that it shows, as SVG, and numbers behind them."""
+    """Files by name: the text, the figures that it shows, as SVG, and numbers behind them.
+
+    Numbers of every unit for every item, as those of an activation wall, are left out.
+    """
     page = _Page()
     page.say(f"# {found.view.name}")
     page.paragraphs(found.summary)
@@ -66,7 +70,9 @@ class _Page:
             file, number = f"{slug}-{number}.svg", number + 1
         self.figures[file] = svg
         shown = f"![{escaped(alt)}]({file})"
-        if numbers:
+        if len(numbers) > _LARGE:
+            shown += "\nIts numbers are in the folder of figures that `pauca report` makes."
+        elif numbers:
             table = file.removesuffix("svg") + "csv"
             self.figures[table] = numbers
             shown += f"\n[numbers]({table})"
