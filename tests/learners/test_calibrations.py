@@ -21,6 +21,7 @@ from pauca.testing.fakes import tiny_image_dataset
 from pauca.testing.learners import LEARNER_CHECKS, maker
 from tests.learners.test_forward_forward import NAMES, a_learner, a_task, ids_of, same, some
 from tests.learners.test_long import Cut, Kept
+from tests.own import own_names
 
 both = pytest.mark.parametrize("name", NAMES)
 WAYS: dict[str, Any] = {
@@ -260,7 +261,7 @@ def begun(strategy: AbstractStrategy, inner: AbstractForward) -> Session:
 
 
 @both
-@pytest.mark.parametrize("asks", strategies.names())
+@pytest.mark.parametrize("asks", own_names(strategies))
 def test_any_strategy_asks_a_forward_learner_through_the_seam(name: str, asks: str) -> None:
     strategy = make_strategy(asks)
     settings: dict[str, Any] = {"widths": [12, 8], "steps": 12, "batch": 16}

@@ -10,18 +10,19 @@ from pauca.learners import AbstractLearner, learners, make_learner
 from pauca.testing.fakes import tiny_image_dataset, tiny_table_dataset
 from pauca.testing.learners import LEARNER_CHECKS, Make, check_other_process, maker
 from pauca.testing.process import OtherProcess
+from tests.own import own_names
 
 _IMAGES = tiny_image_dataset(40)
 _FEW = {"passes": 2, "attack_steps": 3}
 
 
-@pytest.mark.parametrize("name", learners.names())
+@pytest.mark.parametrize("name", own_names(learners))
 @pytest.mark.parametrize("check", LEARNER_CHECKS, ids=lambda check: check.__name__)
 def test_contract(name: str, check: Callable[[Make, Dataset], None]) -> None:
     check(maker(name), _IMAGES)
 
 
-@pytest.mark.parametrize("name", learners.names())
+@pytest.mark.parametrize("name", own_names(learners))
 def test_contract_in_another_process(name: str, other_process: OtherProcess) -> None:
     check_other_process(maker(name), _IMAGES, other_process)
 
@@ -48,7 +49,7 @@ def test_contract_of_backprop_with_a_residual_net(check: Callable[[Make, Dataset
     check(maker("backprop", steps=3, batch=8, **_FEW, **net), tiny_image_dataset(16))
 
 
-@pytest.mark.parametrize("name", learners.names())
+@pytest.mark.parametrize("name", own_names(learners))
 def test_settings_are_whole_json_and_stay_as_they_are(name: str) -> None:
     quick = dict(cast(type[AbstractLearner], learners.get(name)).quick)
     for params in ({}, quick):
@@ -56,7 +57,7 @@ def test_settings_are_whole_json_and_stay_as_they_are(name: str) -> None:
         assert json.loads(json.dumps(learners.resolve(name, whole))) == whole
 
 
-@pytest.mark.parametrize("name", learners.names())
+@pytest.mark.parametrize("name", own_names(learners))
 def test_an_unknown_device_is_refused(name: str) -> None:
     with pytest.raises(UsageError, match=r"unknown device.*'gpu'"):
         make_learner(name, task=_IMAGES.task, device="gpu")

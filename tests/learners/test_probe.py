@@ -23,6 +23,7 @@ from pauca.strategies import make_strategy, strategies
 from pauca.testing.fakes import tiny_image_dataset, tiny_table_dataset
 from pauca.testing.learners import LEARNER_CHECKS, Make, check_other_process, maker
 from pauca.testing.process import OtherProcess
+from tests.own import own_names
 
 _TABLE, _IMAGES = tiny_table_dataset(40), tiny_image_dataset(40)
 _MLP: dict[str, Any] = {
@@ -310,14 +311,15 @@ def test_its_inside_can_be_looked_at() -> None:
     assert wiring(trained(_IMAGES), x) == {}
 
 
-_OWN = [name for name in strategies.names() if strategies.get(name).__module__.startswith("pauca.")]
-
-
-@pytest.mark.parametrize("name", _OWN)
+@pytest.mark.parametrize("name", own_names(strategies))
 def test_every_strategy_asks_it_or_is_refused_before_training(name: str) -> None:
     strategy = make_strategy(name)
     learner = make_learner("probe", task=_TABLE.task, **_MLP)
     whole = attach(strategy.companion, learner, strategy.companion_settings)
+    if "goodness" in strategy.needs:
+        with pytest.raises(CapabilityError, match="goodness"):
+            Session(_TABLE.train.x, whole, strategy, streams=Streams(0))
+        return
     session = Session(_TABLE.train.x, whole, strategy, streams=Streams(0))
     assert _TABLE.train.y is not None
     for _ in range(2):
