@@ -59,6 +59,7 @@ def visiting(
     page.keyboard.type(person)
     page.keyboard.press("Enter")
     expect(page.locator("dialog")).not_to_be_visible()
+    expect(page.locator("#view-title")).to_have_count(1)  # from now on keys are heard
     yield page
     assert wrong == []
     context.close()
