@@ -43,6 +43,8 @@ class Truth:
     related: float = 4.0
     novel: float = 1.0
     accuracy: float = 0.94
+    rare: float = 0.0
+    """1: each unit answers to few items of its class, so AUC is low and the index is not."""
 
 
 NONE = Truth(hoyer=(0.45, 0.40, 0.38), specific=0.0, related=1.0, novel=0.0, accuracy=0.1)
@@ -389,7 +391,7 @@ class _Made:
     def _selectivity(self) -> dict[str, float]:
         s = self.truth.specific
         return {
-            "auc": self.near(0.62 + 0.2 * s),
+            "auc": self.near(0.62 + 0.2 * s - 0.3 * self.truth.rare),
             "d_prime": self.near(0.5 + s),
             "class_selectivity": self.near(0.2 + 0.5 * s),
             "mutual_information": self.near(0.05 + 0.2 * s),

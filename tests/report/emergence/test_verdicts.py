@@ -99,6 +99,17 @@ def test_a_pattern_made_by_the_label_is_not_a_category() -> None:
     assert "blank image" in found[SPECIFIC].remarks[0]
 
 
+def test_where_measures_of_selectivity_disagree_it_depends_on_them() -> None:
+    rare = {**TRUTHS, "forward-forward": Truth(accuracy=0.995, rare=1.0)}
+    found = verdicts(Plan(truths=rare, unseen=(), without=NO_ARRAYS))
+    on = "forward-forward: on the measure of selectivity in layer1, layer2 and layer3"
+    assert (found[SPECIFIC].word, found[SPECIFIC].on) == ("depends", on)
+    assert (found[ACCURATE].word, found[ACCURATE].on) == ("depends", on)
+    marks = {s.split(":")[0]: mark for mark, s in found[SPECIFIC].readings[0].sentences}
+    assert marks["Units more selective than untrained (AUC)"] == "no"
+    assert marks["Units more selective than untrained (selectivity index)"] == "yes"
+
+
 def test_sparsity_depends_on_the_learning_rate_of_backprop() -> None:
     fast = Truth((0.96, 0.9, 0.85), 0.0, accuracy=0.955)
     truths = {**TRUTHS, "backprop 0.01": fast}

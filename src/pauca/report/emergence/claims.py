@@ -76,10 +76,11 @@ def specific(material: Material) -> Verdict:
 
 _SPECIFIC_RULE = (
     "Ensembles have more members than under shuffled labels, come out again on test items above"
-    " chance, and units are more selective than in the untrained net; in nets that read a label"
-    f" they also tell their class under the neutral label (AUC above {LEAST_AUC}), follow the image"
-    " rather than the label when both disagree, and come out again from images without the answer"
-    " more than from the answer without an image."
+    " chance, and units are more selective than in the untrained net, by AUC, by d\u2032 and by the"
+    " selectivity index (where these disagree, it depends on the measure); in nets that read a"
+    f" label they also tell their class under the neutral label (AUC above {LEAST_AUC}), follow the"
+    " image rather than the label when both disagree, and come out again from images without the"
+    " answer more than from the answer without an image."
 )
 
 
@@ -228,7 +229,6 @@ def _specific(material: Material, net: Net) -> list[Check]:
     for layer in net.layers:
         null = ("nulls", own, layer, DECIDES)
         found = ("ensembles", own, layer, DECIDES)
-        units = ("selectivity", own, layer, "auc")
         checks += [
             compare(
                 "More members than by chance",
@@ -244,17 +244,32 @@ def _specific(material: Material, net: Net) -> list[Check]:
                 net.at(*found, "jaccard"),
                 net.at(*found, "chance"),
             ),
-            compare(
-                "Units more selective than untrained",
-                "mean AUC of units for their best class less that of the untrained net, paired",
-                layer,
-                net.at(*units) if start else {},
-                start.at("selectivity", start.own, layer, "auc") if start else {},
-            ),
+            *_selectivity_checks(net, start, layer),
         ]
         if net.reads_label:
             checks += _label_checks(net, layer)
     return checks
+
+
+def _selectivity_checks(net: Net, start: Net | None, layer: str) -> Sequence[Check]:
+    """By every measure: silence within the own class counts against a unit in some of them only."""
+    if start is None:
+        return [Check(f"{_SELECTIVE} (AUC)", "no untrained net", layer, over(()))]
+    return [
+        compare(
+            f"{_SELECTIVE} ({name})",
+            f"mean {name} of units for their best class less that of the untrained net, paired",
+            layer,
+            net.at("selectivity", net.own, layer, key),
+            start.at("selectivity", start.own, layer, key),
+            by="the measure of selectivity",
+        )
+        for key, name in _MEASURES.items()
+    ]
+
+
+_SELECTIVE = "Units more selective than untrained"
+_MEASURES = {"auc": "AUC", "d_prime": "d\u2032", "class_selectivity": "selectivity index"}
 
 
 def _label_checks(net: Net, layer: str) -> Sequence[Check]:
