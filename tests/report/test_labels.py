@@ -1,7 +1,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pauca.report.labels import key, learner_labels
+from pauca.report.labels import brief_names, key, learner_labels, telling
 
 
 def labels(*learners: Mapping[str, Any]) -> list[str]:
@@ -29,3 +29,20 @@ def test_untrained_learners_are_told_apart_among_themselves() -> None:
     b = {"name": "ff", "rate": 2}
     c = {"name": "ff", "rate": 1, "untrained": True}
     assert labels(a, b, c) == ["ff (rate 1)", "ff (rate 2)", "ff, untrained"]
+
+
+def test_a_choice_tells_before_its_settings_do() -> None:
+    plain = {"learner.name": "ff"}
+    made = {"learner.name": "ff", "learner.calibration.folds": 2, "learner.calibration.name": "fit"}
+    assert telling([plain, made]) == ("learner.calibration.name",)
+
+
+def test_names_are_brief_unless_two_end_alike() -> None:
+    assert brief_names(["learner.start.name", "query"]) == {
+        "learner.start.name": "start",
+        "query": "query",
+    }
+    assert brief_names(["data.rate", "learner.rate"]) == {
+        "data.rate": "data.rate",
+        "learner.rate": "learner.rate",
+    }

@@ -1,4 +1,5 @@
 import math
+from typing import Any
 
 import pytest
 
@@ -79,3 +80,15 @@ def test_flatten_names_what_is_nested() -> None:
         "e.1.name": "x",
         "e.2.name": "y",
     }
+
+
+def test_groups_of_learners_are_known_by_the_choice_that_tells() -> None:
+    store = MemoryStore()
+    made = {"name": "ff", "calibration": {"name": "cross-fit", "folds": 2}}
+    both: dict[str, dict[str, Any]] = {"plain": {"name": "ff"}, "made": made}
+    common = {"data": {"name": "digits"}, "repetition": 0}
+    store.add([RunSpec(i, "active", {**common, "learner": one}) for i, one in both.items()])
+    assert [g.title for g in read_study(store).groups] == [
+        "digits, ff",
+        "digits, ff (calibration cross-fit)",
+    ]

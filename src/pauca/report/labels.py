@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-__all__ = ["flatten", "key", "learner_labels", "name_of"]
+__all__ = ["brief_names", "flatten", "key", "learner_labels", "name_of", "telling"]
 
 _TELLING = ("recipe", "net", "rate", "epochs", "steps", "widths", "adversarial", "goodness", "loss")
 """Settings that say most about a learner, the most telling first."""
@@ -60,19 +60,31 @@ def _brief(learners: Sequence[Mapping[str, Any]]) -> list[str]:
     labels = []
     for own, learner in zip(flat, learners, strict=True):
         rivals = [f for f in flat if f.get("name") == own.get("name")]
-        chosen = _telling(rivals)
+        chosen = telling(rivals)
         extra = ", ".join(f"{name} {own[name]}" for name in chosen if name in own)
         labels.append(f"{name_of(learner)} ({extra})" if extra else name_of(learner))
     return labels
 
 
-def _telling(rivals: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+def telling(rivals: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
     """The fewest settings in which no two are alike; all that differ where few do not suffice."""
     names = dict.fromkeys(name for rival in rivals for name in rival)
     differing = [n for n in names if len({key(r.get(n)) for r in rivals}) > 1]
-    differing.sort(key=lambda n: _TELLING.index(n) if n in _TELLING else len(_TELLING))
+    known = {name: at for at, name in enumerate(_TELLING)}
+    differing.sort(key=lambda n: (known.get(n, len(known)), not n.endswith(".name")))
     for count in range(_MOST + 1):
         for chosen in itertools.combinations(differing, count):
             if len({tuple(key(r.get(n)) for n in chosen) for r in rivals}) == len(rivals):
                 return chosen
     return tuple(differing)
+
+
+def brief_names(names: Sequence[str]) -> dict[str, str]:
+    """{dotted name: its last part}; more of it where two end alike.
+
+    That a choice is known by its name goes without saying: ``learner.start.name`` is ``start``.
+    """
+    whole = {name: name.removesuffix(".name") for name in names}
+    last = {name: said.rsplit(".", 1)[-1] for name, said in whole.items()}
+    ends = list(last.values())
+    return {n: last[n] if ends.count(last[n]) == 1 else said for n, said in whole.items()}

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pauca.report.labels import flatten, key, learner_labels, name_of
+from pauca.report.labels import brief_names, flatten, key, learner_labels, name_of, telling
 from pauca.store.base import AbstractStore
 from pauca.store.codec import canonical
 from pauca.store.records import Run
@@ -203,12 +203,12 @@ def _titles(commons: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _told_apart(names: Sequence[str], things: Sequence[Any]) -> list[str]:
-    """Each name, with the settings in which things of the same name differ."""
+    """Each name, with the fewest settings that tell things of the same name apart."""
     labels = []
     for name, thing in zip(names, things, strict=True):
-        rivals = [flatten(t) for n, t in zip(names, things, strict=True) if n == name]
         own = flatten(thing)
-        differing = [k for k in own if any(r.get(k) != own[k] for r in rivals)]
-        extra = ", ".join(f"{key} {own[key]}" for key in differing)
+        chosen = telling([flatten(t) for n, t in zip(names, things, strict=True) if n == name])
+        brief = brief_names(chosen)
+        extra = ", ".join(f"{brief[at]} {own[at]}" for at in chosen if at in own)
         labels.append(f"{name} ({extra})" if extra else name)
     return labels
