@@ -19,7 +19,13 @@ from pauca.report.comparison.asked import (
     read_picks,
 )
 from pauca.report.comparison.blocks import blocks, upper_bound
-from pauca.report.comparison.factors import draw_factor, factor_words, factors_of
+from pauca.report.comparison.factors import (
+    Effect,
+    FactorRecord,
+    draw_factor,
+    factor_words,
+    factors_of,
+)
 from pauca.report.comparison.penalties import draw_penalties, penalties_record, penalty_words
 from pauca.report.comparison.ranks import draw_ranks, rank_words, ranks_record
 from pauca.report.comparison.savings import (
@@ -29,6 +35,7 @@ from pauca.report.comparison.savings import (
     shares_table,
 )
 from pauca.report.comparison.weigh import across, across_words, power_words
+from pauca.report.estimates import Estimate
 from pauca.report.frame import study_frame
 from pauca.report.page import build_page
 from pauca.report.style import looks, raw_svg
@@ -298,6 +305,23 @@ def test_pictures_of_what_was_asked_for() -> None:
     assert np.array_equal(picks.items, items)
     assert picks.answers == (0, 1, 2, 3, 4)
     assert "<image" in raw_svg(draw_picks([picks], [f"class {k}" for k in range(5)]))
+
+
+def test_many_strategies_have_a_row_each_and_the_highest_is_on_top() -> None:
+    flat = Estimate(0.8, 0.79, 0.81, 5)
+    centre = {f"s{i:02d}": i / 100 for i in range(-5, 5)}
+    gains = {k: Estimate(x, x - 0.01, x + 0.01, 5) for k, x in centre.items()}
+    effects = [Effect(k, k, (flat, flat), (gain, gain), flat) for k, gain in gains.items()]
+    effects.append(Effect("random", "random", (flat, flat), None, flat))
+    record = FactorRecord("data", ("digits", "mnist"), tuple(effects))
+    drawing = draw_factor(record, looks([e.label for e in effects]))
+    left, right = drawing.axes
+    rows = [label.get_text() for label in left.get_yticklabels()]
+    assert rows[-1] == "s04"
+    assert rows[0] == "s-5"
+    assert {rows[5], rows[6]} == {"random", "s00"}
+    assert right.get_xlabel() == "less random's (points)"
+    assert "data digits" in raw_svg(drawing)
 
 
 def test_every_figure_can_be_drawn_and_the_page_holds_them() -> None:

@@ -11,13 +11,18 @@ from matplotlib.figure import Figure
 from pauca.report.areas import areas_record
 from pauca.report.estimates import Estimate, estimate
 from pauca.report.labels import flatten, name_of
-from pauca.report.style import SOFT, Look, legend_below, plain, short, styled
-from pauca.report.view import Group
+from pauca.report.style import SOFT, Look, legend_below, looks, plain, short, styled
+from pauca.report.view import BASELINE, Group
 from pauca.report.words import join, signed, with_interval
 
 __all__ = ["Effect", "FactorRecord", "draw_factor", "factor_words", "factors_of"]
 
 _ITEMS = ("data.name", "data.path")
+_LINES = 9
+"""At most this many strategies are told apart as lines."""
+_LEVELS = 7
+"""At most this many levels are told apart by colour and marker."""
+_ROW = 0.8  # of a row, over which levels are spread
 _CLOSE = 0.35  # of the way to the next level, over which strategies are spread
 
 
@@ -135,10 +140,14 @@ def _factor(
 def draw_factor(record: FactorRecord, style: Mapping[str, Look]) -> Figure:
     """Left the area at each level, right the same less random's.
 
+    Many strategies at a few levels have a row each, the highest on top; levels have the colours.
+
     Args:
         record: What to draw.
         style: Look of each strategy.
     """
+    if len(record.effects) > _LINES and len(record.levels) <= _LEVELS:
+        return _draw_rows(record)
     against = any(effect.against for effect in record.effects)
     with styled():
         drawing = Figure(figsize=(8.6 if against else 4.6, 3.4), layout="constrained")
@@ -164,6 +173,64 @@ def draw_factor(record: FactorRecord, style: Mapping[str, Look]) -> Figure:
             axes.grid(visible=False, axis="x")
         legend_below(drawing, handles, [effect.label for effect in record.effects])
     return drawing
+
+
+def _draw_rows(record: FactorRecord) -> Figure:
+    against = any(effect.against for effect in record.effects)
+    effects = sorted(record.effects, key=_height)
+    found = [[effect.areas for effect in effects]]
+    titles = ["area under the budget curve (%)"]
+    if against:
+        found.append([effect.against or () for effect in effects])
+        titles.append("less random's (points)")
+    with styled():
+        height = 1.4 + 0.3 * len(effects)
+        drawing = Figure(figsize=(8.6 if against else 5.6, height), layout="constrained")
+        panels = drawing.subplots(1, len(found), squeeze=False, sharey=True)[0]
+        style = looks(record.levels, ["" for _ in record.levels])
+        for axes, rows, title in zip(panels, found, titles, strict=True):
+            handles = [
+                _draw_level(axes, at, len(record.levels), rows, style[level])
+                for at, level in enumerate(record.levels)
+            ]
+            axes.set_xlabel(title)
+            axes.grid(visible=False, axis="y")
+        if against:
+            panels[1].axvline(0, color=SOFT, linewidth=1.2, zorder=1)
+        panels[0].set_yticks(range(len(effects)), [short(effect.label) for effect in effects])
+        panels[0].set_ylim(-0.6, len(effects) - 0.4)
+        said = [short(f"{plain(record.name)} {level}", 40) for level in record.levels]
+        legend_below(drawing, handles, said)
+    return drawing
+
+
+def _height(effect: Effect) -> float:
+    """Mean over levels of the difference to random, 0 for random; of the area without a random."""
+    if effect.name == BASELINE:
+        return 0.0
+    return float(np.mean([each.mean for each in effect.against or effect.areas]))
+
+
+def _draw_level(
+    axes: Axes, at: int, many: int, rows: Sequence[Sequence[Estimate]], look: Look
+) -> Any:
+    """One level of all strategies, a little above or below the middle of their rows."""
+    places = [row + _ROW * ((many - 1) / 2 - at) / many for row in range(len(rows))]
+    held = [(y, row[at]) for y, row in zip(places, rows, strict=True) if row]
+    for y, each in held:
+        if each.known:
+            axes.plot([100 * each.low, 100 * each.high], [y, y], color=look.colour, linewidth=1.4)
+    (dots,) = axes.plot(
+        [100 * each.mean for _, each in held],
+        [y for y, _ in held],
+        linestyle="none",
+        marker=look.marker,
+        color=look.colour,
+        markersize=5,
+        markeredgecolor="white",
+        markeredgewidth=0.5,
+    )
+    return dots
 
 
 def factor_words(record: FactorRecord) -> tuple[str, ...]:
