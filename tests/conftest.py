@@ -1,6 +1,7 @@
 """What every test shares: where real data lie, one thread, and no leak of the global generator."""
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,9 @@ if "PAUCA_DATA" not in os.environ and _BESIDE.is_dir():
 
 def pytest_configure() -> None:
     torch.set_num_threads(1)
+    # where tests are run in the background ctrl-c is ignored, by every process they start too
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 import uvicorn
 
 from pauca.label import Project
-from pauca.label.web import Door, make_app
+from pauca.label.web import Door, Work, make_app
 
 __all__ = ["Refused", "Running", "Threaded", "ask", "start", "threaded"]
 
@@ -96,10 +96,13 @@ class Threaded:
 
 @contextmanager
 def threaded(folder: Path, *, token: str | None = None) -> Iterator[Threaded]:
-    """A server of a project in this process, until the end of the block."""
+    """A server of a project in this process, until the end of the block.
+
+    It does not look for near-duplicates, which might be found before or after an item is shown.
+    """
     with Project.open(folder) as project, socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
-        app = make_app(project, door=Door(token=token))
+        app = make_app(project, door=Door(token=token), work=Work(project, copies=False))
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
         thread = threading.Thread(target=server.run, args=([listening],))
         thread.start()
