@@ -48,6 +48,15 @@ def test_stops_are_counted() -> None:
     assert facts(store)["gone on with after a stop"] == "2 times"
 
 
+def test_what_changed_after_a_stop_is_shown() -> None:
+    store = study(Plan(repetitions=1, rounds=1))
+    store.put_meta("resume.1", {"versions": {"torch": "2.14.0"}, "command": ["pauca", "resume"]})
+    shown = facts(store)
+    assert shown["versions.torch"] == "2.13.0"
+    assert shown["versions.torch, after a stop"] == "2.14.0"
+    assert sum("after a stop" in name for name in shown) == 2
+
+
 def test_the_command_can_be_pasted() -> None:
     assert about.command(read_study(study())) == "pauca run 'a study.toml' --out there"
     store = MemoryStore()

@@ -1,7 +1,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pauca.report.labels import brief_names, key, learner_labels, telling
+from pauca.report.labels import key, learner_labels, told_apart
 
 
 def labels(*learners: Mapping[str, Any]) -> list[str]:
@@ -32,17 +32,14 @@ def test_untrained_learners_are_told_apart_among_themselves() -> None:
 
 
 def test_a_choice_tells_before_its_settings_do() -> None:
-    plain = {"learner.name": "ff"}
-    made = {"learner.name": "ff", "learner.calibration.folds": 2, "learner.calibration.name": "fit"}
-    assert telling([plain, made]) == ("learner.calibration.name",)
+    made = {"name": "ff", "calibration": {"folds": 2, "name": "cross-fit"}}
+    assert told_apart([{"name": "ff"}, made]) == ["ff", "ff (calibration cross-fit)"]
 
 
-def test_names_are_brief_unless_two_end_alike() -> None:
-    assert brief_names(["learner.start.name", "query"]) == {
-        "learner.start.name": "start",
-        "query": "query",
-    }
-    assert brief_names(["data.rate", "learner.rate"]) == {
-        "data.rate": "data.rate",
-        "learner.rate": "learner.rate",
-    }
+def test_settings_have_brief_names_unless_two_end_alike() -> None:
+    rates = [{"a": {"rate": x}, "b": {"rate": y}} for x in (1, 2) for y in (1, 2)]
+    assert told_apart(rates, ["ff"] * 4)[1] == "ff (a.rate 1, b.rate 2)"
+
+
+def test_a_name_alone_is_a_choice_without_settings() -> None:
+    assert told_apart(["bald", {"name": "bald", "passes": 9}]) == ["bald", "bald (passes 9)"]

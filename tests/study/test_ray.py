@@ -23,7 +23,7 @@ from tests.study.plugin import NAME, study
 ray = pytest.importorskip("ray", reason="Ray is not installed: pip install 'pauca[ray]'")
 
 SMALL = {"include_dashboard": False, "object_store_memory": 80_000_000}
-MARK = f"PAUCA_TESTS={os.getpid()}"
+MARK = "PAUCA_TESTS", str(os.getpid())
 """In the environment of all processes that were started from here: others may test Ray too."""
 WARM = {"name": "fake", "warm": True, "pause": 0.3}
 """Goes on from its last weights: a cell that restarts elsewhere must be given them."""
@@ -52,7 +52,7 @@ def machines() -> Iterator[Machines]:
     from ray.cluster_utils import Cluster
 
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ["PAUCA_TESTS"] = str(os.getpid())
+    os.environ.update([MARK])
     cluster: Any = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, **SMALL})
     found = Machines(cluster, [])
     found.add()
@@ -88,7 +88,7 @@ def processes(*names: bytes) -> list[int]:
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
-            own = MARK.encode() in path.with_name("environ").read_bytes().split(b"\0")
+            own = "=".join(MARK).encode() in path.with_name("environ").read_bytes().split(b"\0")
             if own and path.read_bytes().startswith(names):
                 found.append(int(path.parent.name))
         except OSError:

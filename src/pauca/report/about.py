@@ -48,11 +48,17 @@ def settings_table(view: StudyView) -> Table:
 
 def provenance_table(view: StudyView) -> Table:
     """Versions and machine, seeds, and when the work was done."""
-    held = {k: v for k, v in view.provenance.items() if k not in ("command", "started")}
-    facts = {**_times(view), **_seeds(view), **_data(view), **flatten(held)}
+    facts = {**_times(view), **_seeds(view), **_data(view), **_machine(view.provenance)}
+    for later in map(_machine, view.resumes):
+        changed = {k: v for k, v in later.items() if k in facts and v != facts[k]}
+        facts |= {f"{k}, after a stop": v for k, v in changed.items()}
     rows = tuple((Cell(str(key)), Cell(_shown(value))) for key, value in facts.items() if key)
     columns = (Column("What", numeric=False), Column("Value", numeric=False))
     return Table("Versions, machine, seeds, times", columns, rows)
+
+
+def _machine(provenance: Mapping[str, Any]) -> dict[str, Any]:
+    return flatten({k: v for k, v in provenance.items() if k not in ("command", "started")})
 
 
 def command(view: StudyView) -> str:
@@ -154,8 +160,8 @@ def _times(view: StudyView) -> dict[str, object]:
         times["last run ended"] = _moment(max(ended))
         times["from first to last"] = _duration(max(ended) - min(started))
         times["work, summed over runs"] = _duration(work)
-    if view.resumed:
-        times["gone on with after a stop"] = f"{view.resumed} times"
+    if view.resumes:
+        times["gone on with after a stop"] = f"{len(view.resumes)} times"
     return times
 
 

@@ -1,15 +1,16 @@
-"""The plainest picture of a few means: one line each, a dot, its interval, every repetition."""
+"""The plainest picture of means: a dot and its interval, alone or one line each."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from pauca.report.estimates import Estimate
 from pauca.report.style import Look, figure, short
 
-__all__ = ["Dots", "dot_plot"]
+__all__ = ["Dots", "bar", "dot_plot", "key_line", "spread"]
 
 _SINGLE = 200
 """Single repetitions are drawn for at most this many a line."""
@@ -62,4 +63,52 @@ def _draw(axes: Axes, place: int, line: Dots) -> None:
         markersize=8,
         markeredgecolor="white",
         markeredgewidth=0.7,
+    )
+
+
+def spread(found: Estimate) -> tuple[float, float]:
+    """Ends to draw: of the interval, or the mean itself where there is none."""
+    return (found.low, found.high) if found.known else (found.mean, found.mean)
+
+
+def bar(
+    axes: Axes,
+    at: float,
+    found: Estimate,
+    look: Look,
+    *,
+    flat: bool = True,
+    filled: bool = True,
+    scale: float = 1.0,
+) -> None:
+    """A mean with its interval, lying (``flat``) at height ``at`` or standing at place ``at``."""
+    if found.n == 0:
+        return
+    ends, mean, places = [scale * end for end in spread(found)], scale * found.mean, [at, at]
+    x, y = (ends, places) if flat else (places, ends)
+    axes.plot(x, y, color=look.colour, linewidth=1.7, zorder=3, solid_capstyle="butt")
+    point = (mean, at) if flat else (at, mean)
+    axes.plot(
+        [point[0]],
+        [point[1]],
+        marker=look.marker,
+        markersize=6,
+        linestyle="none",
+        color=look.colour,
+        markerfacecolor=look.colour if filled else "white",
+        markeredgewidth=1.1,
+        zorder=4,
+    )
+
+
+def key_line(look: Look, *, filled: bool = True, line: bool = False) -> Line2D:
+    """What stands in a legend for a look."""
+    return Line2D(
+        [],
+        [],
+        color=look.colour,
+        marker=look.marker,
+        linestyle=look.line if line else "none",
+        markerfacecolor=look.colour if filled else "white",
+        markersize=6,
     )

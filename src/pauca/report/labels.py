@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-__all__ = ["brief_names", "flatten", "key", "learner_labels", "name_of", "telling"]
+__all__ = ["flatten", "key", "learner_labels", "name_of", "told_apart"]
 
 _TELLING = ("recipe", "net", "rate", "epochs", "steps", "widths", "adversarial", "goodness", "loss")
 """Settings that say most about a learner, the most telling first."""
@@ -50,28 +50,40 @@ def learner_labels(learners: Iterable[Mapping[str, Any]]) -> dict[str, str]:
         held = {at: one for at, one in given.items() if bool(one.get("untrained")) == untrained}
         word = ", untrained" if untrained else ""
         labels |= {
-            at: f"{name}{word}" for at, name in zip(held, _brief(list(held.values())), strict=True)
+            at: f"{name}{word}"
+            for at, name in zip(held, told_apart(list(held.values())), strict=True)
         }
     return labels
 
 
-def _brief(learners: Sequence[Mapping[str, Any]]) -> list[str]:
-    flat = [flatten(one) for one in learners]
+def told_apart(things: Sequence[Any], names: Sequence[str] | None = None) -> list[str]:
+    """The name of each, with the fewest settings that tell things of the same name apart.
+
+    Args:
+        things: Choices with their settings; a name alone is one without any.
+        names: In place of their own.
+    """
+    flat = [flatten(one if isinstance(one, Mapping) else {"name": one}) for one in things]
+    given = [name_of(one) for one in things] if names is None else names
     labels = []
-    for own, learner in zip(flat, learners, strict=True):
-        rivals = [f for f in flat if f.get("name") == own.get("name")]
-        chosen = telling(rivals)
-        extra = ", ".join(f"{name} {own[name]}" for name in chosen if name in own)
-        labels.append(f"{name_of(learner)} ({extra})" if extra else name_of(learner))
+    for own, name in zip(flat, given, strict=True):
+        chosen = _telling([f for f, other in zip(flat, given, strict=True) if other == name])
+        brief = _brief_names(chosen)
+        extra = ", ".join(f"{brief[at]} {own[at]}" for at in chosen if at in own)
+        labels.append(f"{name} ({extra})" if extra else name)
     return labels
 
 
-def telling(rivals: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+def _telling(rivals: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
     """The fewest settings in which no two are alike; all that differ where few do not suffice."""
     names = dict.fromkeys(name for rival in rivals for name in rival)
     differing = [n for n in names if len({key(r.get(n)) for r in rivals}) > 1]
-    known = {name: at for at, name in enumerate(_TELLING)}
-    differing.sort(key=lambda n: (known.get(n, len(known)), not n.endswith(".name")))
+    differing.sort(
+        key=lambda n: (
+            _TELLING.index(n) if n in _TELLING else len(_TELLING),
+            not n.endswith(".name"),
+        )
+    )
     for count in range(_MOST + 1):
         for chosen in itertools.combinations(differing, count):
             if len({tuple(key(r.get(n)) for n in chosen) for r in rivals}) == len(rivals):
@@ -79,7 +91,7 @@ def telling(rivals: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
     return tuple(differing)
 
 
-def brief_names(names: Sequence[str]) -> dict[str, str]:
+def _brief_names(names: Sequence[str]) -> dict[str, str]:
     """{dotted name: its last part}; more of it where two end alike.
 
     That a choice is known by its name goes without saying: ``learner.start.name`` is ``start``.

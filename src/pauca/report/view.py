@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pauca.report.labels import brief_names, flatten, key, learner_labels, name_of, telling
+from pauca.report.labels import flatten, key, learner_labels, name_of, told_apart
 from pauca.store.base import AbstractStore
 from pauca.store.codec import canonical
 from pauca.store.records import Run
@@ -87,7 +87,7 @@ class StudyView:
         provenance: Versions, machine, command.
         data: What the data set is: sizes, class names, licence; the first of several.
         others: The same of the other data sets, where data sets are a factor.
-        resumed: How often the study was gone on with after a stop.
+        resumes: The same as provenance each time the study was gone on with after a stop.
         runs: Every run, in order of adding.
         groups: The runs in groups, strategies first.
     """
@@ -97,7 +97,7 @@ class StudyView:
     provenance: Mapping[str, Any]
     data: Mapping[str, Any]
     others: tuple[Mapping[str, Any], ...]
-    resumed: int
+    resumes: tuple[Mapping[str, Any], ...]
     runs: tuple[Run, ...]
     groups: tuple[Group, ...]
 
@@ -125,7 +125,7 @@ def read_study(store: AbstractStore) -> StudyView:
         provenance=meta.get("provenance") or {},
         data=data[0] if data else {},
         others=data[1:],
-        resumed=sum(key.startswith("resume.") for key in meta),
+        resumes=tuple(meta[at] for at in meta if at.startswith("resume.")),
         runs=runs,
         groups=groups,
     )
@@ -170,7 +170,7 @@ def _series(
 ) -> tuple[Series, ...]:
     things = [runs[0].spec.settings.get(varied) for runs in members]
     if brief is None:
-        labels = _told_apart([name_of(thing) for thing in things], things)
+        labels = told_apart(things)
     else:
         labels = [
             brief.get(key(t), name_of(t)) + _left_out(r)
@@ -199,16 +199,4 @@ def _titles(commons: Sequence[Mapping[str, Any]]) -> list[str]:
         if "learner" in common:
             parts.append(name_of(common["learner"]))
         names.append(", ".join(parts))
-    return _told_apart(names, commons)
-
-
-def _told_apart(names: Sequence[str], things: Sequence[Any]) -> list[str]:
-    """Each name, with the fewest settings that tell things of the same name apart."""
-    labels = []
-    for name, thing in zip(names, things, strict=True):
-        own = flatten(thing)
-        chosen = telling([flatten(t) for n, t in zip(names, things, strict=True) if n == name])
-        brief = brief_names(chosen)
-        extra = ", ".join(f"{brief[at]} {own[at]}" for at in chosen if at in own)
-        labels.append(f"{name} ({extra})" if extra else name)
-    return labels
+    return told_apart(commons, names)

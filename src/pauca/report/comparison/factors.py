@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from pauca.report.areas import areas_record
+from pauca.report.dots import bar, key_line
 from pauca.report.estimates import Estimate, estimate
 from pauca.report.labels import flatten, name_of
 from pauca.report.style import SOFT, Look, legend_below, looks, plain, short, styled
@@ -176,31 +177,29 @@ def draw_factor(record: FactorRecord, style: Mapping[str, Look]) -> Figure:
 
 
 def _draw_rows(record: FactorRecord) -> Figure:
-    against = any(effect.against for effect in record.effects)
-    effects = sorted(record.effects, key=_height)
-    found = [[effect.areas for effect in effects]]
-    titles = ["area under the budget curve (%)"]
-    if against:
-        found.append([effect.against or () for effect in effects])
-        titles.append("less random's (points)")
+    effects = sorted(record.effects, key=_height, reverse=True)
+    found = {"area under the budget curve (%)": [effect.areas for effect in effects]}
+    if any(effect.against for effect in effects):
+        found["less random's (points)"] = [effect.against or () for effect in effects]
+    many = len(record.levels)
+    style = list(looks([str(at) for at in range(many)]).values())
     with styled():
-        height = 1.4 + 0.3 * len(effects)
-        drawing = Figure(figsize=(8.6 if against else 5.6, height), layout="constrained")
+        size = (0.6 + 4.0 * len(found), 1.4 + 0.3 * len(effects))
+        drawing = Figure(figsize=size, layout="constrained")
         panels = drawing.subplots(1, len(found), squeeze=False, sharey=True)[0]
-        style = looks(record.levels, ["" for _ in record.levels])
-        for axes, rows, title in zip(panels, found, titles, strict=True):
-            handles = [
-                _draw_level(axes, at, len(record.levels), rows, style[level])
-                for at, level in enumerate(record.levels)
-            ]
+        for axes, (title, rows) in zip(panels, found.items(), strict=True):
+            for place, row in enumerate(rows):
+                for at, each in enumerate(row):
+                    shift = _ROW * (at - (many - 1) / 2) / many
+                    bar(axes, place + shift, each, style[at], scale=100)
             axes.set_xlabel(title)
             axes.grid(visible=False, axis="y")
-        if against:
+        if len(found) > 1:
             panels[1].axvline(0, color=SOFT, linewidth=1.2, zorder=1)
         panels[0].set_yticks(range(len(effects)), [short(effect.label) for effect in effects])
-        panels[0].set_ylim(-0.6, len(effects) - 0.4)
+        panels[0].set_ylim(len(effects) - 0.4, -0.6)
         said = [short(f"{plain(record.name)} {level}", 40) for level in record.levels]
-        legend_below(drawing, handles, said)
+        legend_below(drawing, [key_line(look) for look in style], said)
     return drawing
 
 
@@ -209,28 +208,6 @@ def _height(effect: Effect) -> float:
     if effect.name == BASELINE:
         return 0.0
     return float(np.mean([each.mean for each in effect.against or effect.areas]))
-
-
-def _draw_level(
-    axes: Axes, at: int, many: int, rows: Sequence[Sequence[Estimate]], look: Look
-) -> Any:
-    """One level of all strategies, a little above or below the middle of their rows."""
-    places = [row + _ROW * ((many - 1) / 2 - at) / many for row in range(len(rows))]
-    held = [(y, row[at]) for y, row in zip(places, rows, strict=True) if row]
-    for y, each in held:
-        if each.known:
-            axes.plot([100 * each.low, 100 * each.high], [y, y], color=look.colour, linewidth=1.4)
-    (dots,) = axes.plot(
-        [100 * each.mean for _, each in held],
-        [y for y, _ in held],
-        linestyle="none",
-        marker=look.marker,
-        color=look.colour,
-        markersize=5,
-        markeredgecolor="white",
-        markeredgewidth=0.5,
-    )
-    return dots
 
 
 def factor_words(record: FactorRecord) -> tuple[str, ...]:

@@ -253,15 +253,13 @@ def _specific(material: Material, net: Net) -> list[Check]:
 
 def _selectivity_checks(net: Net, start: Net | None, layer: str) -> Sequence[Check]:
     """By every measure: silence within the own class counts against a unit in some of them only."""
-    if start is None:
-        return [Check(f"{_SELECTIVE} (AUC)", "no untrained net", layer, over(()))]
     return [
         compare(
             f"{_SELECTIVE} ({name})",
             f"mean {name} of units for their best class less that of the untrained net, paired",
             layer,
             net.at("selectivity", net.own, layer, key),
-            start.at("selectivity", start.own, layer, key),
+            start.at("selectivity", start.own, layer, key) if start else {},
             by="the measure of selectivity",
         )
         for key, name in _MEASURES.items()

@@ -7,8 +7,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from pauca.report.dots import bar, key_line
 from pauca.report.emergence.nets import Material, Net
-from pauca.report.emergence.plate import CHANCE, Plate, Row, bar, grid, key_line, name_panel
+from pauca.report.emergence.plate import CHANCE, Plate, Row, grid, name_panel
 from pauca.report.emergence.values import over, two
 from pauca.report.estimates import SHARE, Estimate
 from pauca.report.style import Look, legend_below, plain, styled

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import pandas as pd
 from matplotlib.figure import Figure
 
+from pauca.report.dots import bar, key_line
 from pauca.report.emergence.nets import Material, Net
-from pauca.report.emergence.plate import CHANCE, Plate, Row, bar, grid, key_line, unit_axis
+from pauca.report.emergence.plate import CHANCE, Plate, Row, grid, unit_axis
 from pauca.report.emergence.values import over, three, two
 from pauca.report.estimates import COUNT, SHARE, Estimate
 from pauca.report.style import Look, legend_below, plain, styled

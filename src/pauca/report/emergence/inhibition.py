@@ -9,8 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from pauca.report.dots import bar, key_line
 from pauca.report.emergence.nets import Material, Net
-from pauca.report.emergence.plate import Plate, Row, bar, grid, key_line, name_panel, net_looks
+from pauca.report.emergence.plate import Plate, Row, grid, name_panel, net_looks
 from pauca.report.emergence.values import array, dig, over, slug, two
 from pauca.report.estimates import ANYWHERE, SHARE, Estimate
 from pauca.report.style import INK, Look, legend_below, plain, styled

@@ -10,8 +10,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from pauca.report.dots import bar
 from pauca.report.emergence.nets import Material, Net
-from pauca.report.emergence.plate import CHANCE, Plate, Row, bar, grid, net_looks
+from pauca.report.emergence.plate import CHANCE, Plate, Row, grid, net_looks
 from pauca.report.emergence.values import array, dig, mean, named, over, slug, two
 from pauca.report.estimates import Estimate
 from pauca.report.style import plain, styled

@@ -11,10 +11,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from pauca.report.emergence.nets import Net, Unseen
-from pauca.report.estimates import Estimate
 from pauca.report.style import Look, looks, plain, raw_svg
 from pauca.report.tables import Table
 
@@ -24,12 +22,9 @@ __all__ = [
     "Part",
     "Plate",
     "Row",
-    "bar",
     "grid",
-    "key_line",
     "name_panel",
     "net_looks",
-    "spread",
     "unit_axis",
 ]
 
@@ -123,47 +118,6 @@ def net_looks(nets: Sequence[Net | Unseen]) -> dict[str, Look]:
     for place, net in enumerate([n for n in nets if n.untrained]):
         found[net.label] = Look("#7f7f7f", "X" if place == 0 else "Pd*"[place % 3], "solid")
     return found
-
-
-def spread(found: Estimate) -> tuple[float, float]:
-    """Ends to draw: of the interval, or the mean itself where there is none."""
-    return (found.low, found.high) if found.known else (found.mean, found.mean)
-
-
-def bar(
-    axes: Axes, at: float, found: Estimate, look: Look, *, flat: bool = True, filled: bool = True
-) -> None:
-    """A mean with its interval, lying (``flat``) at height ``at`` or standing at place ``at``."""
-    if found.n == 0:
-        return
-    ends, places = list(spread(found)), [at, at]
-    x, y = (ends, places) if flat else (places, ends)
-    axes.plot(x, y, color=look.colour, linewidth=1.7, zorder=3, solid_capstyle="butt")
-    point = (found.mean, at) if flat else (at, found.mean)
-    axes.plot(
-        [point[0]],
-        [point[1]],
-        marker=look.marker,
-        markersize=6,
-        linestyle="none",
-        color=look.colour,
-        markerfacecolor=look.colour if filled else "white",
-        markeredgewidth=1.1,
-        zorder=4,
-    )
-
-
-def key_line(look: Look, *, filled: bool = True, line: bool = False) -> Line2D:
-    """What stands in a legend for a look."""
-    return Line2D(
-        [],
-        [],
-        color=look.colour,
-        marker=look.marker,
-        linestyle=look.line if line else "none",
-        markerfacecolor=look.colour if filled else "white",
-        markersize=6,
-    )
 
 
 def unit_axis(axes: Axes) -> None:

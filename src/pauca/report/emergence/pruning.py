@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import pandas as pd
 from matplotlib.figure import Figure
 
+from pauca.report.dots import key_line, spread
 from pauca.report.emergence.nets import Material, Net
-from pauca.report.emergence.plate import Plate, Row, grid, key_line, name_panel, spread
+from pauca.report.emergence.plate import Plate, Row, grid, name_panel
 from pauca.report.emergence.values import dig, over
 from pauca.report.estimates import SHARE, Estimate
 from pauca.report.style import Look, legend_below, styled

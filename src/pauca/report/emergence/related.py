@@ -11,8 +11,9 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from pauca.analysis import group_contrast
+from pauca.report.dots import bar, key_line
 from pauca.report.emergence.nets import Material, Net
-from pauca.report.emergence.plate import CHANCE, Plate, Row, bar, grid, key_line, net_looks
+from pauca.report.emergence.plate import CHANCE, Plate, Row, grid, net_looks
 from pauca.report.emergence.sharing import Sharing
 from pauca.report.emergence.values import named, over, two
 from pauca.report.estimates import COUNT, Estimate, estimate

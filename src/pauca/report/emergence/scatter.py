@@ -9,8 +9,9 @@ import pandas as pd
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
+from pauca.report.dots import key_line, spread
 from pauca.report.emergence.nets import Material, Net
-from pauca.report.emergence.plate import Plate, Row, grid, key_line, spread, unit_axis
+from pauca.report.emergence.plate import Plate, Row, grid, unit_axis
 from pauca.report.emergence.values import over
 from pauca.report.estimates import SHARE, Estimate
 from pauca.report.style import INK, Look, legend_below, plain, styled

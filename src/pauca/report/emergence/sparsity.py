@@ -8,8 +8,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from pauca.report.dots import bar, key_line
 from pauca.report.emergence.nets import Material, Net
-from pauca.report.emergence.plate import Plate, Row, bar, grid, key_line, net_looks, unit_axis
+from pauca.report.emergence.plate import Plate, Row, grid, net_looks, unit_axis
 from pauca.report.emergence.published import SOURCE, accuracy_on_record, hoyer_on_record
 from pauca.report.emergence.values import over, three
 from pauca.report.estimates import COUNT, SHARE, Estimate

@@ -11,16 +11,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from pauca.report.dots import bar, key_line
 from pauca.report.emergence.nets import Material, Unseen
-from pauca.report.emergence.plate import (
-    CHANCE,
-    Plate,
-    Row,
-    bar,
-    grid,
-    key_line,
-    name_panel,
-)
+from pauca.report.emergence.plate import CHANCE, Plate, Row, grid, name_panel
 from pauca.report.emergence.values import array, dig, named, over, slug, two
 from pauca.report.estimates import ANYWHERE, SHARE, Estimate, estimate
 from pauca.report.style import Look, legend_below, plain, styled

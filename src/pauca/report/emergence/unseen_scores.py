@@ -6,17 +6,9 @@ from typing import Any
 
 import pandas as pd
 
+from pauca.report.dots import bar, key_line
 from pauca.report.emergence.nets import Material, Unseen
-from pauca.report.emergence.plate import (
-    CHANCE,
-    Plate,
-    bar,
-    grid,
-    key_line,
-    name_panel,
-    net_looks,
-    unit_axis,
-)
+from pauca.report.emergence.plate import CHANCE, Plate, grid, name_panel, net_looks, unit_axis
 from pauca.report.emergence.values import dig, over
 from pauca.report.estimates import SHARE, Estimate
 from pauca.report.style import Look, legend_below, plain, styled
