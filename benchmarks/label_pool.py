@@ -8,6 +8,8 @@ runs in a process of its own, whose resident peak is printed.
 """
 
 import argparse
+import http.client
+import json
 import resource
 import subprocess
 import sys
@@ -17,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-STEPS = ("init", "open", "first", "labels", "next", "train", "copies")
+STEPS = ("init", "open", "first", "labels", "next", "train", "serve", "copies")
 
 
 def make_images(folder: Path, n: int) -> Path:
@@ -75,6 +77,27 @@ def step(name: str, data: Path, out: Path) -> None:
     print(f"  {name:7s} {seconds:7.1f} s, peak {peak:5.2f} GiB  {told}", flush=True)
 
 
+def serve(out: Path) -> None:
+    """From the start of `pauca label serve` until a person has an item, and the server's peak."""
+    command = [sys.executable, "-m", "pauca", "label", "serve", str(out), "--port", "0"]
+    began = time.perf_counter()
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        port = int(server.stdout.readline().split("127.0.0.1:")[1].split("/")[0])
+        items: list[object] = []
+        while not items:
+            link = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
+            body = json.dumps({"person": "b", "k": 1})
+            link.request("POST", "/api/lease", body, {"content-type": "application/json"})
+            items = json.loads(link.getresponse().read())["items"]
+            link.close()
+        seconds = time.perf_counter() - began
+        status = Path(f"/proc/{server.pid}/status").read_text()
+        peak = int(status.split("VmHWM:")[1].split()[0]) / 2**20
+        server.terminate()
+    print(f"  serve   {seconds:7.1f} s, peak {peak:5.2f} GiB  until the first item", flush=True)
+
+
 def main() -> None:
     """Make the data, then every step in a process of its own."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -85,6 +108,9 @@ def main() -> None:
     parser.add_argument("--data", help=argparse.SUPPRESS)
     parser.add_argument("--out", help=argparse.SUPPRESS)
     asked = parser.parse_args()
+    if asked.step == "serve":
+        serve(Path(asked.out))
+        return
     if asked.step:
         step(asked.step, Path(asked.data), Path(asked.out))
         return
