@@ -207,7 +207,7 @@ def _contrasts(
         look = Look(style[one.net].colour, "o", "solid")
         bar(panel, at - 0.12, over(one.within.values(), COUNT), look)
         bar(panel, at + 0.12, over(one.between.values(), COUNT), look, filled=False)
-    panel.set_xlabel("shared units, observed / expected")
+    panel.set_xlabel("shared units,\nobserved / expected")
     panel.set_title("Related classes")
     panel.grid(visible=False, axis="y")
 
