@@ -128,7 +128,7 @@ def draw_inhibition(records: Sequence[Inhibition], material: Material) -> Figure
                     bar(right, at + 0.17 * (place - 1.5), found, shape)
         left.set_yticks(range(len(names)), names)
         left.set_ylim(len(names) - 0.5, -0.5)
-        left.set_xlabel("inhibition in the drive of a unit (%)")
+        left.set_xlabel("inhibition in the drive\nof a unit (%)")
         name_panel(left, "Filled: members; open: other units")
         right.set_xlabel("test accuracy (%)")
         name_panel(right, "Weights taken away")
