@@ -28,7 +28,7 @@ BLOB = "walls.npz"
 
 _UNITS = 1000
 """At most this many units are drawn, evenly taken from all; the numbers are of all."""
-_NAME = 12
+_NAME = 10
 """At most this many characters of a class name."""
 _TICKS = 13
 """At most this many class names beside a wall."""
