@@ -62,6 +62,8 @@ def test_the_curve_is_scikit_learns(by: Any) -> None:
     assert [b.confidence for b in curve.bins] == pytest.approx(list(sure))
     for b in curve.bins:
         assert b.low <= b.confidence <= b.high
+        assert by == "mass" or b.place / 8 < b.confidence <= (b.place + 1) / 8
+    assert [b.place for b in curve.bins] == sorted({b.place for b in curve.bins})
 
 
 def test_equal_mass_holds_equally_many_unless_they_are_equally_sure() -> None:

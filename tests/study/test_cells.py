@@ -62,6 +62,12 @@ def test_records_of_an_active_run(store: MemoryStore) -> None:
             assert {"accuracy", "balanced_accuracy", "nll", "brier", "ece", "worst_group"} <= set(
                 record["metrics"]
             )
+            sure = record["reliability"]
+            off = sum(b["items"] * abs(b["accuracy"] - b["confidence"]) for b in sure)
+            items = sum(b["items"] for b in sure)
+            assert off / items == pytest.approx(record["metrics"]["ece"])
+            right = sum(b["items"] * b["accuracy"] for b in sure) / items
+            assert right == pytest.approx(record["metrics"]["accuracy"])
 
 
 def test_metrics_are_those_of_a_learner_trained_by_hand(store: MemoryStore) -> None:

@@ -27,12 +27,14 @@ class ReliabilityBin:
     """Items that are about equally sure.
 
     Args:
+        place: Which bin, from 0, the least sure.
         low: Least confidence among them.
         high: Greatest confidence among them.
         confidence: Their mean confidence.
         accuracy: Share of them that is right, with Wilson's interval; ``accuracy.n`` items.
     """
 
+    place: int
     low: float
     high: float
     confidence: float
@@ -84,7 +86,7 @@ def reliability_curve(
         sure = confidence[inside]
         share = wilson_interval(int(right[inside].sum()), len(sure), level)
         found.append(
-            ReliabilityBin(float(sure.min()), float(sure.max()), float(sure.mean()), share)
+            ReliabilityBin(int(b), float(sure.min()), float(sure.max()), float(sure.mean()), share)
         )
         off += len(sure) * abs(share.mean - float(sure.mean()))
     return Reliability(tuple(found), off / len(y), len(y))

@@ -7,13 +7,14 @@ from markupsafe import Markup
 from pauca.report.areas import AreasRecord, areas_record, draw_areas
 from pauca.report.comparison.arriving import arriving_tables, followed_pictures
 from pauca.report.comparison.blocks import upper_bound
+from pauca.report.comparison.reliability import reliability_picture
 from pauca.report.comparison.weigh import Across, across_section, within
 from pauca.report.courses import Course, courses, draw_goodness, draw_told
 from pauca.report.curves import curves_record, draw_curves
 from pauca.report.estimates import SHARE, estimate
 from pauca.report.models import ModelsRecord, draw_accuracy, draw_hoyer, models_record
 from pauca.report.parts import Picture, Section, as_svg, counted
-from pauca.report.tables import areas_table, cost_table, layers_table, measures_table
+from pauca.report.tables import Table, areas_table, cost_table, layers_table, measures_table
 from pauca.report.view import Group, StudyView
 from pauca.report.walls import Wall, draw_wall, read_walls
 from pauca.report.words import (
@@ -142,12 +143,12 @@ def _models(
     held = read_walls(store, group, _WALLS, classes) if drawn else {}
     order = {model: [wall.layer for wall in found] for model, found in held.items()}
     record = models_record(group, order)
-    tables = (layers_table(record), cost_table(group), measures_table(group))
+    sure, numbers = reliability_picture([group], key, "Model")
     yield Section(
         f"Models side by side: {group.title}",
         _models_lead(group, record),
-        tuple(_model_pictures(record, group, key)) if drawn else (),
-        tuple(table for table in tables if table is not None),
+        (*_model_pictures(record, group, key), *sure) if drawn else (),
+        (*_model_tables(record, group), *numbers),
     )
     learned = courses(group)[:_WALLS] if drawn else ()
     if learned:
@@ -164,6 +165,11 @@ def _models(
             tuple(_wall_pictures(held, record, key)),
             (),
         )
+
+
+def _model_tables(record: ModelsRecord, group: Group) -> tuple[Table, ...]:
+    tables = (layers_table(record), cost_table(group), measures_table(group))
+    return tuple(table for table in tables if table is not None)
 
 
 def _models_lead(group: Group, record: ModelsRecord) -> str:

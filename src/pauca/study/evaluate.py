@@ -1,4 +1,4 @@
-"""What is measured of a trained learner: predictions, sparsity, walls."""
+"""What is measured of a trained learner: predictions, reliability, sparsity, walls."""
 
 import io
 from collections.abc import Iterator, Mapping
@@ -12,9 +12,9 @@ from torch import Generator, Tensor
 from pauca.analysis import choose_samples, dead_units, hoyer, mean_defined, silent_samples
 from pauca.data import Split
 from pauca.learners import AbstractLearner, LabelInput
-from pauca.metrics import evaluate
+from pauca.metrics import evaluate, reliability_curve
 
-__all__ = ["measure", "npz", "predictions", "representation", "walls"]
+__all__ = ["measure", "npz", "predictions", "reliability", "representation", "walls"]
 
 _BLOCK = 2048
 _SHOWN = 200
@@ -33,6 +33,22 @@ def predictions(learner: AbstractLearner, split: Split, generator: Generator) ->
 def measure(split: Split, probs: Tensor) -> dict[str, float]:
     """Every measure of these predictions, by name."""
     return evaluate(split.y, probs, split.groups)
+
+
+def reliability(split: Split, probs: Tensor) -> list[dict[str, float]]:
+    """Of each of 15 bins of confidence that holds an item: its number, items, and what they are.
+
+    ``{bin, items, confidence, accuracy}``, the last two means over the items of the bin.
+    """
+    return [
+        {
+            "bin": found.place,
+            "items": found.accuracy.n,
+            "confidence": found.confidence,
+            "accuracy": found.accuracy.mean,
+        }
+        for found in reliability_curve(split.y, probs).bins
+    ]
 
 
 def representation(

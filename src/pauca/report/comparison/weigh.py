@@ -20,6 +20,7 @@ from pauca.report.comparison.blocks import Blocks, blocks
 from pauca.report.comparison.factors import FactorRecord, draw_factor, factor_words, factors_of
 from pauca.report.comparison.penalties import draw_penalties, penalties_record, penalty_words
 from pauca.report.comparison.ranks import RanksRecord, draw_ranks, rank_words, ranks_record
+from pauca.report.comparison.reliability import LINES, reliability_picture
 from pauca.report.comparison.savings import (
     draw_savings,
     saving_words,
@@ -116,6 +117,10 @@ def within(
             pictures += _saved(found, areas, style, key)
     if drawn:
         pictures += _asked(store, group, facts.get("train"), classes, key)
+        if not 1 < len(view.kind("active")) <= LINES:  # else all settings together show it
+            drawings, numbers = reliability_picture([group], key)
+            pictures += drawings
+            tables += numbers
     return Weighed(ranks, tuple(pictures), tuple(t for t in tables if t is not None))
 
 
@@ -132,7 +137,7 @@ def across(view: StudyView) -> Across | None:
 
 
 def across_section(found: Across) -> Section:
-    """Ranks and penalties over all settings, then the factors."""
+    """Ranks and penalties over all settings, the factors, then whether learners are calibrated."""
     style = _looks(found.groups)
     pictures = list(_weighed(found.alike, found.ranks, style, "x")) if found.alike else []
     for place, factor in enumerate(found.factors[:_FACTORS]):
@@ -145,8 +150,9 @@ def across_section(found: Across) -> Section:
             " choice at that level."
         )
         pictures.append(Picture(f"Factor: {factor.name}", (svg,), how, says, wide=True))
+    drawings, tables = reliability_picture(found.groups, "x")
     lead = f"{len(found.groups)} settings of the same strategies."
-    return Section("All settings together", lead, tuple(pictures), ())
+    return Section("All settings together", lead, (*pictures, *drawings), tables)
 
 
 def across_words(found: Across) -> tuple[str, ...]:

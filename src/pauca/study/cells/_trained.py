@@ -14,7 +14,7 @@ from pauca.learners import AbstractLearner, FitReport
 from pauca.learners.untrained import untrained
 from pauca.rng import Streams
 from pauca.study.cells.base import AbstractCell, Desk
-from pauca.study.evaluate import measure, predictions
+from pauca.study.evaluate import measure, predictions, reliability
 from pauca.study.plan import learner_of
 from pauca.study.settings import UNTRAINED
 
@@ -114,6 +114,7 @@ class AbstractTrained(AbstractCell):
             "round": 0,
             "labels": len(train),
             "metrics": measure(test, probs),
+            "reliability": reliability(test, probs),
             "steps": report.steps,
             "history": [dict(stage) for stage in report.history],
             **looked.record,

@@ -19,7 +19,7 @@ from pauca.rng import Streams
 from pauca.session import Session
 from pauca.study.cells.base import AbstractCell, Desk, cells
 from pauca.study.discoveries import Rejected, discovered
-from pauca.study.evaluate import measure, npz, predictions
+from pauca.study.evaluate import measure, npz, predictions, reliability
 from pauca.study.following import Snapshot, Watch
 from pauca.study.memory import Peak
 from pauca.study.novelties import novelty
@@ -132,7 +132,7 @@ class _Game:
         memory["train"] = peak.grown()
         record |= {
             "labels": self.session.spent,
-            "metrics": self._metrics(t),
+            **self._measured(t),
             "steps": report.steps,
             "companion_steps": report.companion_steps,
             **self._watched(t),
@@ -246,9 +246,10 @@ class _Game:
         named = [y if known is None or y == UNKNOWN else known[y] for y in answers]
         return {"picks.npz": npz({"items": items, "answers": np.array(named)})}
 
-    def _metrics(self, t: int) -> dict[str, float]:
-        test, generator = self.world.test, self.streams.generator("analysis", t)
-        return measure(test, predictions(self.learner, test, generator))
+    def _measured(self, t: int) -> dict[str, Any]:
+        test = self.world.test
+        probs = predictions(self.learner, test, self.streams.generator("analysis", t))
+        return {"metrics": measure(test, probs), "reliability": reliability(test, probs)}
 
     def _state(self, t: int) -> dict[str, bytes]:
         """What a learner that goes on from its last training needs after a kill."""
