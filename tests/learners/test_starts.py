@@ -12,7 +12,7 @@ from torch import Tensor
 from pauca.errors import InputError, UsageError
 from pauca.forward import EndToEnd, Items, Plan, Training, losses, negatives, schedules
 from pauca.learners.forward_forward import AbstractForward
-from pauca.learners.starts import starts
+from pauca.learners.starts import LabelFree, starts
 from pauca.rng import Streams, generator_from, split
 from pauca.session import Session
 from pauca.strategies import make_strategy
@@ -207,6 +207,26 @@ def test_a_calibration_of_label_free_starts_leaves_items_out_of_every_training()
     report = learner.fit(*some(40), generator=generator_from(1), unlabelled=some(100, seed=8)[0])
     assert report.companion_steps == 40 + 3 * 60  # once without labels, and three folds
     assert learner.calibration is not None
+
+
+def test_folds_of_a_calibration_start_where_the_model_does(monkeypatch: Any) -> None:
+    """From what was learned once from everything, the first time too, and with two labels."""
+    given: list[int] = []
+    prepare = LabelFree.prepare
+
+    def counted(self: LabelFree, making: Any, past: Any, items: Tensor, *rest: Any) -> Any:
+        given.append(len(items))
+        return prepare(self, making, past, items, *rest)
+
+    monkeypatch.setattr(LabelFree, "prepare", counted)
+    pool = some(100, seed=8)[0]
+    learner = a_learner("forward-forward", start=FREE, calibration="cross-fit")
+    for n in (40, 50):
+        learner.fit(*some(n), generator=generator_from(1), unlabelled=pool)
+    assert given == [140]
+    few = a_learner("forward-forward", start=FREE, calibration={"name": "cross-fit", "folds": 2})
+    few.fit(*some(2), generator=generator_from(1), unlabelled=pool)
+    assert given == [140, 102]
 
 
 @both

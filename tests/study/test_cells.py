@@ -62,7 +62,7 @@ def test_records_of_an_active_run(store: MemoryStore) -> None:
             assert {"accuracy", "balanced_accuracy", "nll", "brier", "ece", "worst_group"} <= set(
                 record["metrics"]
             )
-            sure = record["reliability"]
+            sure = record["calibration"]
             off = sum(b["items"] * abs(b["accuracy"] - b["confidence"]) for b in sure)
             items = sum(b["items"] for b in sure)
             assert off / items == pytest.approx(record["metrics"]["ece"])

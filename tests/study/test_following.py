@@ -56,7 +56,7 @@ def test_what_rules_read_is_what_scipy_and_scikit_learn_say(world: World) -> Non
     probs = new.outputs(x, torch.arange(80)).mean_probs.double().numpy()
     left = probs[30:]
     assert found["items"] == 50
-    assert found["confidence"] == pytest.approx(left.max(1).mean())
+    assert found["confidence"] == pytest.approx(probs.max(1).mean())  # whatever was answered
     spread = entropy(left, axis=1) / math.log(3)
     assert found["uncertainty"] == pytest.approx(spread.mean())
     assert found["max_uncertainty"] == pytest.approx(spread.max())
@@ -68,8 +68,9 @@ def test_what_rules_read_is_what_scipy_and_scikit_learn_say(world: World) -> Non
     assert first["changed"] is first["kappa"] is None
     nothing = watch.record(now, before, watch.stop_ids, same_units=False)["stopping"]
     assert nothing["items"] == 0
-    assert nothing["confidence"] is nothing["uncertainty"] is nothing["changed"] is None
-    assert nothing["kappa"] == found["kappa"]  # of the whole set, whatever was answered
+    assert nothing["uncertainty"] is nothing["max_uncertainty"] is nothing["changed"] is None
+    for of_all in ("confidence", "kappa"):
+        assert nothing[of_all] == found[of_all]
 
 
 def test_a_model_compared_with_itself_changes_nothing(world: World) -> None:
@@ -167,6 +168,28 @@ def test_a_watched_cell_that_was_cut_off_keeps_the_same(warm: bool) -> None:
     blobs = {name: store.blob(run.spec.id, name) for name in store.blobs(run.spec.id)}
     for rounds in (1, 3):
         assert timeless(replayed(run, blobs, rounds)) == timeless(run)
+
+
+@pytest.mark.parametrize(
+    ("strategy", "warm", "same"),
+    [("margin", False, False), ("margin", True, True), ("ceal", False, False)],
+)
+def test_a_cell_says_whether_units_stay_the_same(
+    strategy: str, warm: bool, same: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pseudo-labels go on from the last model, but the net that learns from them is a new one."""
+    said: list[bool] = []
+    record = Watch.record
+
+    def heard(self: Watch, *args: Any, same_units: bool) -> dict[str, Any]:
+        said.append(same_units)
+        return record(self, *args, same_units=same_units)
+
+    monkeypatch.setattr(Watch, "record", heard)
+    learner = {"name": "backprop", **NET, "steps": 5, "warm": warm}
+    active = {"learner": learner, "repetitions": 1, "strategies": [strategy], "stop_set": 30}
+    done(study(**{f"active__{key}": value for key, value in active.items()}, active__follow=True))
+    assert said == [same] * 4
 
 
 def test_being_watched_changes_nothing_else() -> None:

@@ -20,7 +20,7 @@ from pauca.rng import Streams, generator_from
 from pauca.store import MemoryStore, Run
 from pauca.study import plan, settings_from
 from pauca.study.checking import check_study
-from pauca.study.discoveries import Rejected, codes, discovered, name_of
+from pauca.study.discoveries import Learned, Rejected, codes, discovered, name_of
 from pauca.study.novelties import scores
 from pauca.study.openset import known_classes, opened, restricted, restricted_task, so_far
 from pauca.study.work import work_through
@@ -231,7 +231,7 @@ def test_discovery_against_a_training_by_hand() -> None:
         "device": "cpu",
     }
 
-    learned = (seen.x, seen.y)
+    learned = Learned(seen.x, seen.y, dataset.train.x[140:])
 
     def found(**changes: Any) -> dict[str, Any]:
         return discovered(
@@ -247,6 +247,8 @@ def test_discovery_against_a_training_by_hand() -> None:
     few = found(least=1000)
     assert few == {"rejected": len(strange)}
     record = found()
+    activity = codes(learner, rejected.x)
+    groups = discover(activity, method="k-means", most=4, exemplars=3)
     assert record["categories"] == 2
     assert sum(one["size"] for one in record["proposals"]) <= len(strange)
     for one in record["proposals"]:
@@ -264,10 +266,24 @@ def test_discovery_against_a_training_by_hand() -> None:
     assert record["truth"]["accuracy"] == pytest.approx(float(right.mean()))
     assert record["truth"]["accuracy_known"] == pytest.approx(float(right[old].mean()))
     assert record["truth"]["accuracy_new"] == pytest.approx(float(right[~old].mean()))
+    # and with the proposals as they were named: items of a group turned down are not learned from
+    named_groups = [(one.items, name_of(one, rejected.truth)) for one in groups.proposals]
+    accepted = sorted({name for _, name in named_groups if name is not None})
+    assert accepted  # at least one is accepted here
+    names = [*known, *accepted]
+    kept = [(items, name) for items, name in named_groups if name is not None]
+    x = torch.cat([seen.x, *(rejected.x[items.sort().values] for items, _ in kept)])
+    y = torch.cat([seen.y, *(torch.full((len(i),), names.index(name)) for i, name in kept)])
+    order = torch.cat([items.sort().values for items, _ in kept]).argsort()
+    m = len(seen.x)
+    x, y = torch.cat([x[:m], x[m:][order]]), torch.cat([y[:m], y[m:][order]])
+    wider = make_learner("backprop", task=restricted_task(dataset.task, names), **SMALL)
+    wider.fit(x, y, generator=generator_from(7))
+    right = (torch.tensor(names)[wider.predict(dataset.test.x)] == dataset.test.y).double()
+    assert record["accepted"]["accuracy"] == pytest.approx(float(right.mean()))
+    assert record["accepted"]["accuracy_new"] == pytest.approx(float(right[~old].mean()))
     assert record["before"]["accuracy_new"] == 0
     assert record["before"]["classes"] == 3
-    activity = codes(learner, rejected.x)
-    groups = discover(activity, method="k-means", most=4, exemplars=3)
     assert record["adjusted_rand"] == pytest.approx(
         adjusted_rand_score(groups.groups, rejected.truth)
     )

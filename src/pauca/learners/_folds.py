@@ -6,7 +6,7 @@ from torch import Generator, Tensor
 
 from pauca.learners.base import Progress
 from pauca.learners.calibrations import Apart
-from pauca.learners.starts import share_of
+from pauca.learners.starts import Past, share_of
 
 if TYPE_CHECKING:
     from pauca.learners.forward_forward import AbstractForward
@@ -20,6 +20,7 @@ Given = tuple[tuple[Tensor, Tensor] | None, float]
 def told_apart(
     learner: "AbstractForward",
     apart: Apart,
+    past: Past,
     x: Tensor,
     y: Tensor,
     more: Given,
@@ -31,6 +32,7 @@ def told_apart(
     Args:
         learner: Whose settings, but for the calibration, the further trainings have.
         apart: What is learned, what is left out.
+        past: What every training starts from, the learner's own too.
         x: Labelled items [m, ...].
         y: int64 [m].
         more: Further items that every fold learns from too.
@@ -41,7 +43,7 @@ def told_apart(
     settings: dict[str, Any] = {**learner.settings, "calibration": None}
     for number, (learned, left) in enumerate(apart.folds, start=1):
         fold = type(learner)(**settings, task=learner.task, device=str(learner.device))
-        fold.past = learner.past
+        fold.past = past
         given = fold.with_more(x[learned], y[learned], *more)
         part = part_of(progress, apart, number)
         steps += fold.fit(*given, generator=generator, progress=part).steps

@@ -146,6 +146,11 @@ class AbstractLearner(ABC):
         return False
 
     @property
+    def keeps_units(self) -> bool:
+        """Whether a unit is the same unit after the next training: that starts from its weights."""
+        return self.carries_state
+
+    @property
     def reads_unlabelled(self) -> bool:
         """Whether ``fit`` wants the unlabelled items of the pool."""
         return False

@@ -302,7 +302,7 @@ class AbstractForward(AbstractLearner):
         model, steps, found = self.making.model(training.net), 0, None
         model.fit_probe(training.items)
         if apart is not None:
-            judged, steps = told_apart(self, apart, x, y, more, other, progress)
+            judged, steps = told_apart(self, apart, past, x, y, more, other, progress)
             found = self.answers.fit([*judged, (model.goodness(x[apart.held]), y[apart.held])])
         self._model, self.answers.calibration = model, found
         self.past = replace(past, fits=past.fits + 1)

@@ -117,8 +117,8 @@ class New(AbstractStart):
 class Last(AbstractStart):
     """The weights of the training before, with a fresh optimiser; all layers learn.
 
-    The first training starts from new weights. Constants of the model that its first items decided
-    (the length of an appended label) stay.
+    The first training starts from new weights. The length of an appended label, which its first
+    items decided, stays; the mean image of ``pixels = "centred"`` is that of each training's items.
     """
 
     name = "last"

@@ -29,7 +29,7 @@ class EnsembleNovelty(AbstractScore):
     """1 - max_y |A and E_y| / |A or E_y|, A the units that an item activates, E_y ensembles.
 
     In [0, 1]. The ensemble of a class is found on the labelled items; an item whose active units
-    are no class's ensemble is asked first, one that activates nothing before all. Forward-Forward's
+    are no class's ensemble is asked first, and so is one that activates nothing. Forward-Forward's
     features are the activity of all layers under the neutral label, which says nothing of a class.
     Before any class has an ensemble all items are equal.
 

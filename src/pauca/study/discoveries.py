@@ -24,7 +24,7 @@ from pauca.study.evaluate import predictions
 from pauca.study.openset import World, restricted_task
 from pauca.study.plan import learner_of
 
-__all__ = ["Rejected", "codes", "discovered", "name_of"]
+__all__ = ["Learned", "Rejected", "codes", "discovered", "name_of"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +42,21 @@ class Rejected:
     truth: Tensor
 
 
+@dataclass(frozen=True, eq=False)
+class Learned:
+    """What a learner has learned from.
+
+    Args:
+        x: Labelled items [m, ...].
+        y: Their classes, int64 [m].
+        unlabelled: Items of the pool that were neither labelled nor rejected, [n, ...].
+    """
+
+    x: Tensor
+    y: Tensor
+    unlabelled: Tensor
+
+
 def codes(learner: AbstractLearner, x: Tensor) -> Tensor:
     """Activity under the neutral label, float [n, u], every layer of length 1 for itself."""
     layers = learner.activations(x).values()
@@ -51,7 +66,7 @@ def codes(learner: AbstractLearner, x: Tensor) -> Tensor:
 def discovered(
     learner: AbstractLearner,
     rejected: Rejected,
-    learned: tuple[Tensor, Tensor],
+    learned: Learned,
     dataset: Dataset,
     world: World,
     settings: Mapping[str, Any],
@@ -62,7 +77,7 @@ def discovered(
     Args:
         learner: Trained on the known classes.
         rejected: What it did not know.
-        learned: Items that it learned from, and their classes.
+        learned: What it learned from.
         dataset: All classes.
         world: What is known of it.
         settings: Of the cell.
@@ -123,7 +138,7 @@ def _accuracies(
     learner: AbstractLearner,
     rejected: Rejected,
     labels: Tensor,
-    learned: tuple[Tensor, Tensor],
+    learned: Learned,
     dataset: Dataset,
     world: World,
     settings: Mapping[str, Any],
@@ -138,9 +153,13 @@ def _accuracies(
         return _measured(learner, known, dataset, world, asking)
     task = replace(restricted_task(dataset.task, known), name=world.task.name)
     wider = learner_of(settings["learner"], task, settings["device"])
-    x, y = learned
     more = torch.tensor([known.index(name) for name in labels[named].tolist()])
-    wider.fit(torch.cat([x, rejected.x[named]]), torch.cat([y, more]), generator=training)
+    wider.fit(
+        torch.cat([learned.x, rejected.x[named]]),
+        torch.cat([learned.y, more]),
+        generator=training,
+        unlabelled=learned.unlabelled if wider.reads_unlabelled else None,
+    )
     return _measured(wider, known, dataset, world, asking)
 
 

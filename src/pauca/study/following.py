@@ -133,8 +133,9 @@ class Watch:
 def _stopping(now: Snapshot, before: Snapshot | None, unanswered: Tensor) -> dict[str, Any]:
     """What rules of when to stop read (``pauca.metrics.stop_rules``).
 
-    Confidence and uncertainty of the items that are not answered yet; how far predictions of these
-    changed; kappa of all predictions with those of the round before. None where there is nothing.
+    Confidence in all items, the same in every round; uncertainty of those that are not answered
+    yet; how far predictions of these changed; kappa of all predictions with those of the round
+    before. None where there is nothing.
     """
     left = now.probs[unanswered].double()
     entropy = torch.special.entr(left).sum(1) / math.log(now.probs.shape[1])
@@ -143,7 +144,7 @@ def _stopping(now: Snapshot, before: Snapshot | None, unanswered: Tensor) -> dic
     there = len(left) > 0
     return {
         "items": len(left),
-        "confidence": float(left.amax(1).mean()) if there else None,
+        "confidence": float(now.probs.double().amax(1).mean()),
         "uncertainty": float(entropy.mean()) if there else None,
         "max_uncertainty": float(entropy.max()) if there else None,
         "changed": float((named != old)[unanswered].double().mean())

@@ -159,6 +159,7 @@ def test_state_carries_the_model_that_labels_the_pool_and_the_round() -> None:
     other = attach("pseudo-labels", small_mlp(table_task(4, 2)), {"delta": 0.6, "decay": 0.1})
     other.load_state(saved(first.state()))
     assert first.carries_state
+    assert not first.keeps_units  # what is kept labels the pool; the net starts anew
     reports = [
         learner.fit(x, y, generator=generator_from(2), unlabelled=pool)
         for learner in (first, other)

@@ -34,7 +34,7 @@ from pauca.report.comparison.savings import (
     savings_record,
     shares_table,
 )
-from pauca.report.comparison.weigh import across, across_words, power_words
+from pauca.report.comparison.weigh import across, across_section, across_words, power_words
 from pauca.report.estimates import Estimate
 from pauca.report.frame import study_frame
 from pauca.report.page import build_page
@@ -243,6 +243,62 @@ def test_what_follows_from_another_setting_is_no_factor() -> None:
     assert not any("changes by" in words for words in factor_words(factor))
     both = factors_of([at(name, query, size) for name, query in names.items() for size in (1, 2)])
     assert [each.name for each in both] == ["data", "pool.size"]
+
+
+def test_levels_are_compared_where_nothing_else_differs() -> None:
+    """Of two learners, one of them twice, calibrated with fewer strategies the second time."""
+    found = read_study(crossed({20: 0.0, 40: 0.05, 60: 0.1})).kind("active")
+    learners: list[dict[str, Any]] = [
+        {"name": "backprop", "net": "mlp"},
+        {"name": "forward-forward", "calibration": None},
+        {"name": "forward-forward", "calibration": "cross-fit"},
+    ]
+    shared = {key: value for key, value in found[0].settings.items() if key != "learner"}
+    groups = [
+        replace(group, settings={**shared, "learner": learner})
+        for group, learner in zip(found, learners, strict=True)
+    ]
+    groups[2] = replace(groups[2], series=groups[2].series[:2])
+    areas = [{row.label: row.area.mean for row in areas_record(group).rows} for group in groups]
+    factors = {factor.name: factor for factor in factors_of(groups)}
+    learner, calibration = factors["learner"], factors["learner.calibration"]
+    assert {effect.label for effect in learner.effects} == set(areas[0])
+    for effect in learner.effects:
+        expected = [areas[0][effect.label], areas[1][effect.label]]
+        assert [each.mean for each in effect.areas] == pytest.approx(expected)
+    assert [effect.label for effect in calibration.effects] == ["random", "margin"]
+    for effect in calibration.effects:
+        expected = [areas[1][effect.label], areas[2][effect.label]]
+        assert [each.mean for each in effect.areas] == pytest.approx(expected)
+
+
+def test_areas_on_other_test_items_are_not_compared() -> None:
+    found = read_study(crossed({20: 0.0, 40: 0.05})).kind("active")
+    groups = [
+        replace(group, settings={**found[0].settings, "pool": {"unknown": unknown}})
+        for group, unknown in zip(found, (2, 4), strict=True)
+    ]
+    (factor,) = factors_of(groups)
+    assert factor.name == "pool.unknown"
+    assert not factor.same_items
+    assert not any("changes by" in words or "higher" in words for words in factor_words(factor))
+
+
+def test_the_lead_counts_settings_of_the_same_strategies() -> None:
+    view = read_study(crossed({20: 0.0, 40: 0.05, 60: 0.1}))
+    groups = view.kind("active")
+    fewer = replace(groups[2], series=groups[2].series[:2])
+
+    def lead(*of: Group) -> str:
+        found = across(replace(view, groups=of))
+        assert found is not None
+        return across_section(found).lead
+
+    assert lead(*groups) == "3 settings of the same strategies."
+    assert lead(*groups[:2], fewer) == (
+        "3 settings, 2 of them of the same strategies, which are ranked."
+    )
+    assert lead(groups[0], fewer) == "2 settings, not all of the same strategies."
 
 
 def test_upper_bounds_are_counted_and_their_failures_shown() -> None:

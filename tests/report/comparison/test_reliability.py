@@ -1,11 +1,13 @@
 """Reliability diagrams from made-up bins whose gaps are known."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from pauca.report.comparison.reliability import (
     LINES,
+    Point,
     draw_reliability,
     reliability_picture,
     reliability_record,
@@ -45,7 +47,7 @@ def store_with(*, said: bool = True, parts: str = "a") -> MemoryStore:
         settings = run.spec.settings
         name = settings.get("strategy", settings["learner"])["name"]
         for record in run.rounds:
-            more = {"reliability": bins(name, settings["repetition"])} if said else {}
+            more = {"calibration": bins(name, settings["repetition"])} if said else {}
             store.append(run.spec.id, "tester", {**record, **more}, {})
         store.finish(run.spec.id, "tester")
     return store
@@ -68,6 +70,30 @@ def test_gaps_and_points_are_those_that_were_planted() -> None:
             [0.58 - OFF[panel.label], 0.9 - OFF[panel.label]]
         )
         assert [p.share for p in line.points] == pytest.approx([100 / 405, 300 / 405])
+
+
+def test_a_bin_that_a_repetition_hardly_uses_does_not_count() -> None:
+    """Whatever the answers of its few items are; with too few repetitions left it is not drawn."""
+    store = store_with()
+    (group,) = read_study(store).kind("active")
+    series = group.series[0]
+
+    def at(counts: list[int]) -> tuple[Point, ...]:
+        runs = [
+            (r, replace(run, rounds=({"calibration": [one_bin(n, n > 1)]},)))
+            for n, (r, run) in zip(counts, series.runs, strict=True)
+        ]
+        record = reliability_record([replace(group, series=(replace(series, runs=tuple(runs)),))])
+        assert record is not None
+        return record.panels[0].lines[0].points
+
+    def one_bin(items: int, good: bool) -> dict[str, float]:
+        return {"bin": 8, "items": items, "confidence": 0.58, "accuracy": 0.4 if good else 1.0}
+
+    (point,) = at([58, 40, 1])
+    assert point.accuracy.mean == pytest.approx(0.4)
+    assert point.accuracy.n == 2
+    assert at([58, 1, 1]) == ()
 
 
 def test_words_and_table_say_which_side() -> None:

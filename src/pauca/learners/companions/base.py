@@ -64,6 +64,11 @@ class AbstractCompanion(AbstractLearner):
         return self.learner.carries_state
 
     @property
+    def keeps_units(self) -> bool:
+        """Whether the learner does."""
+        return self.learner.keeps_units
+
+    @property
     def reads_unlabelled(self) -> bool:
         """Whether the learner does."""
         return self.learner.reads_unlabelled

@@ -18,7 +18,8 @@ from pauca.report.words import join, signed, with_interval
 
 __all__ = ["Effect", "FactorRecord", "draw_factor", "factor_words", "factors_of"]
 
-_ITEMS = ("data.name", "data.path")
+_ITEMS = ("data.name", "data.path", "pool.unknown")
+"""Settings that decide which test items there are."""
 _LINES = 9
 """At most this many strategies are told apart as lines."""
 _LEVELS = 7
@@ -113,9 +114,10 @@ def _factor(
     key = min(keys, key=lambda k: (not k.endswith("name"), len(k)))
     levels = [flat[places.index(at)].get(key) for at in range(max(places) + 1)]
     order = sorted(range(len(levels)), key=lambda at: _rank(levels[at], at))
-    at_level = [[v for v, p in zip(values, places, strict=True) if p == at] for at in order]
+    rests = _rests(flat, places)
     effects = []
     for label, name in names.items():
+        at_level = _matched([label in v.areas for v in values], values, places, rests, order)
         by_level = [_mean([v.areas.get(label, {}) for v in held]) for held in at_level]
         if not all(by_level):
             continue
@@ -136,6 +138,36 @@ def _factor(
     shown = tuple(_shown(levels[at]) for at in order)
     same = not any(k in _ITEMS for k in keys)
     return FactorRecord(title, shown, tuple(effects), same)
+
+
+def _rests(flat: Sequence[Mapping[str, Any]], places: Sequence[int]) -> list[tuple[str, ...]]:
+    """Of each group, what its level does not say."""
+    levels = len(set(places))
+    keys = dict.fromkeys(key for each in flat for key in each)
+    columns = [[str(each.get(key)) for each in flat] for key in keys]
+    free = [c for c in columns if len(set(zip(places, c, strict=True))) > levels]
+    return [tuple(c[at] for c in free) for at in range(len(flat))]
+
+
+def _matched(
+    held: Sequence[bool],
+    values: Sequence[_Values],
+    places: Sequence[int],
+    rests: Sequence[tuple[str, ...]],
+    order: Sequence[int],
+) -> list[list[_Values]]:
+    """Groups at each level, of those with a strategy, that differ in nothing but the level.
+
+    Where there are none, as in a design that is not crossed, all groups of each level.
+    """
+    at_level = [
+        {rests[i]: values[i] for i, p in enumerate(places) if p == at and held[i]} for at in order
+    ]
+    common = set.intersection(*(set(by_rest) for by_rest in at_level))
+    if common:
+        kept = [rest for rest in dict.fromkeys(rests) if rest in common]
+        return [[by_rest[rest] for rest in kept] for by_rest in at_level]
+    return [[v for v, p in zip(values, places, strict=True) if p == at] for at in order]
 
 
 def draw_factor(record: FactorRecord, style: Mapping[str, Look]) -> Figure:

@@ -14,7 +14,7 @@ from pauca.report.estimates import SHARE, Estimate, estimate
 from pauca.report.parts import Picture, as_svg
 from pauca.report.style import SOFT, Look, legend_below, looks, short, styled
 from pauca.report.tables import Cell, Column, Table, cell
-from pauca.report.view import Group, Series, number
+from pauca.report.view import Group
 from pauca.report.words import join, signed
 
 __all__ = [
@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 _LEAST = 20
-"""A bin is drawn if it holds so many items of a repetition, on average."""
+"""A bin counts in a repetition in which it holds so many items; half of them have to."""
 LINES = 7
 """At most this many lines are told apart in a panel."""
 _PANELS = 12
@@ -100,10 +100,10 @@ def reliability_record(groups: Sequence[Group]) -> ReliabilityRecord | None:
     found: dict[str, list[Line]] = {}
     for group in groups:
         for series in group.series:
-            bins = [run.rounds[-1].get("reliability") for _, run in series.done]
+            bins = [run.rounds[-1].get("calibration") for _, run in series.done]
             held = [each for each in bins if each]
             if held:
-                found.setdefault(series.label, []).append(_line(group.title, series, held))
+                found.setdefault(series.label, []).append(_line(group.title, held))
     if not found:
         return None
     there = {line.label for lines in found.values() for line in lines}
@@ -158,7 +158,7 @@ def reliability_words(record: ReliabilityRecord) -> tuple[str, ...]:
             if side in signs.values()
         ]
         if parts:
-            said.append(f"{label}: {join(parts)}.")
+            said.append(f"{label}: {join(parts)} (95\u202f% intervals, one each).")
     return tuple(said)
 
 
@@ -208,8 +208,8 @@ def reliability_picture(
     how = (
         "Test items after the last training, in 15 bins of how sure the learner is of its answer."
         " On the diagonal it is right as often as it is sure; below, less often. Larger marks hold"
-        " more items; bins of fewer than"
-        f" {_LEAST} are left out. Bars: 95\u202f% intervals over repetitions."
+        f" more items; a bin counts where it holds {_LEAST} or more, and is drawn if it does so in"
+        " half of the repetitions. Bars: 95\u202f% intervals over these."
     )
     if len(record.panels) > _PANELS:
         how += f" The first {_PANELS} of {len(record.panels)}; the table has all."
@@ -219,25 +219,33 @@ def reliability_picture(
     )
 
 
-def _line(label: str, series: Series, held: Sequence[Sequence[Mapping[str, Any]]]) -> Line:
+def _line(label: str, held: Sequence[Sequence[Mapping[str, Any]]]) -> Line:
     every = [{int(b["bin"]): b for b in bins} for bins in held]
     total = [sum(b["items"] for b in bins) for bins in held]
     points = []
     for place in sorted({place for bins in every for place in bins}):
-        there = [bins[place] for bins in every if place in bins]
-        items = [bins[place]["items"] if place in bins else 0 for bins in every]
-        if sum(items) < _LEAST * len(every):
+        there = [
+            (bins[place], of)
+            for bins, of in zip(every, total, strict=True)
+            if place in bins and bins[place]["items"] >= _LEAST
+        ]
+        if 2 * len(there) < len(every):
             continue
-        sure = sum(b["confidence"] for b in there) / len(there)
-        right = estimate([b["accuracy"] for b in there], SHARE)
-        shares = [n / of for n, of in zip(items, total, strict=True)]
-        points.append(Point(sure, right, sum(shares) / len(shares)))
+        sure = sum(b["confidence"] for b, _ in there) / len(there)
+        right = estimate([b["accuracy"] for b, _ in there], SHARE)
+        share = sum(b["items"] / of for b, of in there) / len(every)
+        points.append(Point(sure, right, share))
     gaps = [
         sum(b["items"] * (b["confidence"] - b["accuracy"]) for b in bins) / of
         for bins, of in zip(held, total, strict=True)
     ]
-    metrics = [run.rounds[-1].get("metrics") or {} for _, run in series.done]
-    errors = estimate([number(found.get("ece")) for found in metrics], SHARE)
+    errors = estimate(
+        [
+            sum(b["items"] * abs(b["confidence"] - b["accuracy"]) for b in bins) / of
+            for bins, of in zip(held, total, strict=True)
+        ],
+        SHARE,
+    )
     return Line(label, tuple(points), estimate(gaps, (-1.0, 1.0)), errors)
 
 

@@ -144,15 +144,24 @@ def across_section(found: Across) -> Section:
         says = factor_words(factor)
         svg = as_svg(draw_factor(factor, style), f"x{place}f", " ".join(says))
         how = (
-            "Mean over repetitions with 95\u202f% intervals; whatever else was crossed is averaged"
-            " over within each repetition. Left: what strategy and level give together; areas over"
-            " different budgets are not the same measure. Right: what the strategy adds to random"
-            " choice at that level."
+            "Mean over repetitions with 95\u202f% intervals; whatever else was crossed at every"
+            " level is averaged over within each repetition. Left: what strategy and level give"
+            " together; areas over different budgets, or on other test items, are not the same"
+            " measure. Right: what the strategy adds to random choice at that level."
         )
         pictures.append(Picture(f"Factor: {factor.name}", (svg,), how, says, wide=True))
     drawings, tables = reliability_picture(found.groups, "x")
-    lead = f"{len(found.groups)} settings of the same strategies."
+    lead = f"{len(found.groups)} settings{_alike(found)}."
     return Section("All settings together", lead, (*pictures, *drawings), tables)
+
+
+def _alike(found: Across) -> str:
+    names = {tuple(series.label for series in group.series) for group in found.groups}
+    if len(names) == 1:
+        return " of the same strategies"
+    if found.ranks is None:
+        return ", not all of the same strategies"
+    return f", {len(found.alike)} of them of the same strategies, which are ranked"
 
 
 def across_words(found: Across) -> tuple[str, ...]:

@@ -114,7 +114,7 @@ class AbstractTrained(AbstractCell):
             "round": 0,
             "labels": len(train),
             "metrics": measure(test, probs),
-            "reliability": reliability(test, probs),
+            "calibration": reliability(test, probs),
             "steps": report.steps,
             "history": [dict(stage) for stage in report.history],
             **looked.record,

@@ -18,7 +18,7 @@ from pauca.oracle import UNKNOWN, VaultOracle
 from pauca.rng import Streams
 from pauca.session import Session
 from pauca.study.cells.base import AbstractCell, Desk, cells
-from pauca.study.discoveries import Rejected, discovered
+from pauca.study.discoveries import Learned, Rejected, discovered
 from pauca.study.evaluate import measure, npz, predictions, reliability
 from pauca.study.following import Snapshot, Watch
 from pauca.study.memory import Peak
@@ -193,7 +193,7 @@ class _Game:
         now, before = self.watch.look(self.learner, t), self.before
         self.before = now
         answered = torch.cat([self.session.labelled_ids, self.session.rejected])
-        return self.watch.record(now, before, answered, same_units=self.learner.carries_state)
+        return self.watch.record(now, before, answered, same_units=self.learner.keeps_units)
 
     def _open(self, t: int) -> dict[str, Any]:
         """What was asked of an open pool, and whether the learner notices what it does not know."""
@@ -219,7 +219,9 @@ class _Game:
         if "discovery" not in self.desk.settings or t + 1 < self.rounds:
             return {}
         ids, pool, session = self.session.rejected, self.world.pool, self.session
-        learned = (pool.x[session.labelled_ids], session.labels)
+        free = torch.ones(len(pool), dtype=torch.bool)
+        free[torch.cat([session.labelled_ids, ids])] = False
+        learned = Learned(pool.x[session.labelled_ids], session.labels, pool.x[free])
         assert pool.y is not None
         found = discovered(
             self.learner,
@@ -249,7 +251,7 @@ class _Game:
     def _measured(self, t: int) -> dict[str, Any]:
         test = self.world.test
         probs = predictions(self.learner, test, self.streams.generator("analysis", t))
-        return {"metrics": measure(test, probs), "reliability": reliability(test, probs)}
+        return {"metrics": measure(test, probs), "calibration": reliability(test, probs)}
 
     def _state(self, t: int) -> dict[str, bytes]:
         """What a learner that goes on from its last training needs after a kill."""
