@@ -15,6 +15,7 @@ from pauca.metrics import (
     stop_by_ensemble_stability,
     stop_by_max_uncertainty,
     stop_by_overall_uncertainty,
+    stop_by_plateau,
     stop_by_stable_predictions,
 )
 
@@ -26,6 +27,7 @@ RULES: list[Rule] = [
     stop_by_classification_change,
     stop_by_stable_predictions,
     stop_by_ensemble_stability,
+    stop_by_plateau,
 ]
 shares = st.lists(st.one_of(st.none(), st.floats(0, 1), st.sampled_from([0.0, 0.995, 1.0])))
 
@@ -63,6 +65,19 @@ def test_the_mean_of_the_last_rounds(rule: Callable[..., int | None]) -> None:
     assert rule([None, 1.0, 1.0]) is None
 
 
+def test_agreement_that_stops_rising() -> None:
+    rising = [None, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7]
+    assert stop_by_plateau(rising) is None
+    assert stop_by_plateau([*rising, 0.7, 0.7]) is None  # .7 against .5
+    assert stop_by_plateau([*rising, 0.7, 0.7, 0.7]) is None  # .7 against .6
+    assert stop_by_plateau([*rising, 0.7, 0.7, 0.7, 0.7]) is None  # .7 against .667
+    assert stop_by_plateau([*rising, 0.7, 0.7, 0.7, 0.7, 0.7]) == 11
+    assert stop_by_plateau([None, 0.9, 0.5, 0.4], window=1) == 2  # falling is no rise
+    assert stop_by_plateau([0.5, 0.75], window=1, gain=0.25) is None  # a rise of the gain counts
+    assert stop_by_plateau([0.5, 0.74], window=1, gain=0.25) == 1
+    assert stop_by_plateau([None, 0.5, 0.5, 0.5], window=2) is None  # both means need their rounds
+
+
 @pytest.mark.parametrize("rule", RULES)
 @given(values=shares)
 def test_no_rule_looks_ahead(rule: Rule, values: list[float | None]) -> None:
@@ -93,6 +108,7 @@ def test_a_stricter_rule_never_stops_earlier(
         assert when(above(values, threshold=low)) <= when(above(values, threshold=high))
     for below in (stop_by_max_uncertainty, stop_by_overall_uncertainty):
         assert when(below(values, threshold=high)) <= when(below(values, threshold=low))
+    assert when(stop_by_plateau(values, gain=high)) <= when(stop_by_plateau(values, gain=low))
     assert when(stop_by_classification_change(values, share=high)) <= when(
         stop_by_classification_change(values, share=low)
     )

@@ -48,6 +48,7 @@ from pauca.metrics.stop_rules import (
     stop_by_ensemble_stability,
     stop_by_max_uncertainty,
     stop_by_overall_uncertainty,
+    stop_by_plateau,
     stop_by_stable_predictions,
 )
 
@@ -109,6 +110,7 @@ __all__ = [
     "stop_by_ensemble_stability",
     "stop_by_max_uncertainty",
     "stop_by_overall_uncertainty",
+    "stop_by_plateau",
     "stop_by_stable_predictions",
     "wilcoxon",
     "wilson_interval",

@@ -25,6 +25,7 @@ __all__ = [
     "stop_by_ensemble_stability",
     "stop_by_max_uncertainty",
     "stop_by_overall_uncertainty",
+    "stop_by_plateau",
     "stop_by_stable_predictions",
 ]
 
@@ -152,6 +153,34 @@ def stop_by_ensemble_stability(
         predictions.
     """
     return _mean_above(stability, threshold, window, "stability")
+
+
+def stop_by_plateau(
+    values: Sequence[float | None], *, gain: float = 0.01, window: int = 3
+) -> int | None:
+    """Stop once agreement with the round before has all but stopped rising.
+
+    Nets that are trained anew in every round never agree wholly, however many labels there are: a
+    threshold on agreement may lie out of reach, or be passed at once. This rule asks whether the
+    mean of the last rounds is above that of as many rounds before them by less than ``gain``.
+
+    Args:
+        values: Agreement of each round with the one before (kappa of predictions, Jaccard index of
+            ensembles); None in the first round.
+        gain: Least rise that counts, >= 0.
+        window: Rounds that are averaged, >= 1.
+
+    Reference: pauca's own, after ``stop_by_stable_predictions``.
+    """
+    check_nonnegative(gain, "gain")
+    check_count(window, "window", least=1)
+    found = _rounds(values, "agreement")
+    for t in range(2 * window - 1, len(found)):
+        middle = t - window + 1
+        # NaN in a window compares as False
+        if found[middle : t + 1].mean() - found[middle - window : middle].mean() < gain:
+            return t
+    return None
 
 
 def judge_stop(labels: Any, values: Any, at: int | None) -> Stop:

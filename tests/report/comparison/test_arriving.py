@@ -2,11 +2,12 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from pauca.metrics import judge_stop
+from pauca.metrics import judge_stop, stop_by_plateau
 from pauca.report.comparison.arriving import (
     RULES,
     arriving_tables,
@@ -16,6 +17,7 @@ from pauca.report.comparison.arriving import (
     openset_table,
     stop_rows,
     stop_table,
+    together_pictures,
 )
 from pauca.report.comparison.asked import asked_rows
 from pauca.report.curves import points
@@ -143,24 +145,27 @@ def test_new_classes() -> None:
 def test_rules_are_judged_on_the_curve_of_each_run() -> None:
     group = group_with(stopping)
     rows = {(row.rule, row.label): row for row in stop_rows(group)}
-    assert {rule for rule, _ in rows} == set(RULES) - {"stable ensembles"}
-    at = {
+    assert {rule for rule, _ in rows} == set(RULES) - {"stable ensembles", "ensembles settle"}
+    stops: dict[str, Any] = {
         "confidence drops": None,
         "maximum uncertainty": None,
         "overall uncertainty": 5,
         "classification change": 4,
         "stable predictions": 4,
+        "predictions settle": None,
+        "accuracy settles": "accuracy",
     }
     for series in group.series:
-        for rule, t in at.items():
+        for rule, t in stops.items():
             row = rows[rule, series.label]
             for (_, run), found in zip(series.done, row.stops, strict=True):
                 labels = [record["labels"] for record in run.rounds]
                 values = [record["metrics"]["accuracy"] for record in run.rounds]
-                assert found == judge_stop(labels, values, t)
+                at = stop_by_plateau(values) if t == "accuracy" else t
+                assert found == judge_stop(labels, values, at)
     table = stop_table(group)
     assert table is not None
-    assert len(table.rows) == 5 * len(PLAN.strategies)
+    assert len(table.rows) == 7 * len(PLAN.strategies)
     first = next(row for row in table.rows if row[0].text == "classification change")
     assert (first[2].text, first[2].sub) == ("3", "of 3")
     assert first[3].text == "100"  # 20 to start with, 20 more in each of 4 rounds
@@ -187,6 +192,23 @@ def test_ensembles_are_drawn_layer_by_layer() -> None:
     matched = points(group.series[0], "follow/layer1/selective/matched")[1]
     assert math.isnan(matched[20])
     assert matched[120] == pytest.approx(0.5)
+
+
+def test_learners_are_drawn_side_by_side_for_random_choice() -> None:
+    group = group_with(followed)
+    other = replace(group, title="another learner", series=group.series[::-1])
+    plain = replace(group_with(), title="one that was not followed")
+    assert list(together_pictures([group, plain], "x")) == []
+    assert list(together_pictures([group] * 8, "x")) == []
+    pictures = list(together_pictures([group, other, plain], "x"))
+    assert [picture.title for picture in pictures] == [
+        f"While labels arrive: layer{n}, setting beside setting" for n in (1, 2)
+    ]
+    assert [len(picture.svgs) for picture in pictures] == [4, 1]
+    assert pictures[0].how.startswith("Labels asked for by random.")
+    for words in (group.title, "another learner"):
+        assert words in pictures[0].svgs[0]
+    assert "margin" not in pictures[0].svgs[0]
 
 
 def test_the_page_and_the_table_hold_all_of_it() -> None:

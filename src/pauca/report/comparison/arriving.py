@@ -13,6 +13,7 @@ from pauca.metrics import (
     stop_by_ensemble_stability,
     stop_by_max_uncertainty,
     stop_by_overall_uncertainty,
+    stop_by_plateau,
     stop_by_stable_predictions,
 )
 from pauca.report.curves import curves_record, draw_curves
@@ -20,7 +21,7 @@ from pauca.report.estimates import COUNT, SHARE, estimate
 from pauca.report.parts import Picture, as_svg
 from pauca.report.tables import Cell, Column, Table, cell
 from pauca.report.view import Group, Series, number
-from pauca.report.words import signed
+from pauca.report.words import join, signed
 from pauca.store.records import Run
 
 __all__ = [
@@ -33,10 +34,12 @@ __all__ = [
     "openset_table",
     "stop_rows",
     "stop_table",
+    "together_pictures",
 ]
 
 Rule = Callable[[Sequence[float | None]], int | None]
 
+_ACCURACY = "test accuracy"
 RULES: Mapping[str, tuple[Rule, str, str]] = {
     "confidence drops": (stop_by_confidence, "confidence", "three rounds in a row"),
     "maximum uncertainty": (stop_by_max_uncertainty, "max_uncertainty", "below .1"),
@@ -44,9 +47,14 @@ RULES: Mapping[str, tuple[Rule, str, str]] = {
     "classification change": (stop_by_classification_change, "changed", "no class changed"),
     "stable predictions": (stop_by_stable_predictions, "kappa", "kappa .99, last three"),
     "stable ensembles": (stop_by_ensemble_stability, "stability", "Jaccard .9, last three"),
+    "predictions settle": (stop_by_plateau, "kappa", "gains under .01 on the three before"),
+    "ensembles settle": (stop_by_plateau, "stability", "gains under .01 on the three before"),
+    "accuracy settles": (stop_by_plateau, _ACCURACY, "the same; reads test labels, to compare"),
 }
 """Each rule with its defaults: the function, what it reads of a round, and in a few words."""
 
+_TOLD_APART = 7
+"""At most this many settings are told apart as lines."""
 _FOLLOWED = {
     "hoyer": "Hoyer sparsity",
     "selective/size": "units of an ensemble",
@@ -63,11 +71,13 @@ class StopRow:
         rule: Its name.
         label: Of the series.
         stops: One a run.
+        labels: Fewest and most at which a run could have stopped.
     """
 
     rule: str
     label: str
     stops: tuple[Stop, ...]
+    labels: tuple[int, int]
 
 
 def arriving_tables(group: Group) -> tuple[Table, ...]:
@@ -161,7 +171,8 @@ def stop_rows(group: Group) -> tuple[StopRow, ...]:
             found = [_stop(run, stops, read) for _, run in series.done]
             kept = tuple(one for one in found if one is not None)
             if kept:
-                rows.append(StopRow(rule, series.label, kept))
+                spent = [record["labels"] for _, run in series.done for record in run.rounds]
+                rows.append(StopRow(rule, series.label, kept, (min(spent), max(spent))))
     return tuple(rows)
 
 
@@ -178,22 +189,23 @@ def stop_table(group: Group) -> Table | None:
         Column("Spared", "of the budget, %"),
         Column("Accuracy lost", "against the end, points"),
     )
-    lines = tuple(
-        (
-            Cell(row.rule, RULES[row.rule][2]),
-            Cell(row.label),
-            Cell(str(sum(one.stopped for one in row.stops)), f"of {len(row.stops)}"),
-            cell(estimate([one.labels for one in row.stops], COUNT), _count),
-            cell(estimate([one.spared for one in row.stops], SHARE)),
-            cell(estimate([one.lost for one in row.stops]), signed),
-        )
-        for row in rows
-    )
+    lines = tuple(tuple(_stopped(row)) for row in rows)
     notes = (
-        "No rule reads a label that was not paid for. Below zero: more accurate when it stops than"
-        " at the end. A repetition that a rule never stops counts with its whole budget.",
+        "No rule but the last reads a label that was not paid for. Below zero: more accurate when"
+        " it stops than at the end. A repetition that a rule never stops counts with its whole"
+        " budget.",
     )
     return Table("When to stop?", columns, lines, notes)
+
+
+def _stopped(row: StopRow) -> Iterator[Cell]:
+    fewest, most = row.labels
+    yield Cell(row.rule, RULES[row.rule][2])
+    yield Cell(row.label)
+    yield Cell(str(sum(one.stopped for one in row.stops)), f"of {len(row.stops)}")
+    yield cell(estimate([one.labels for one in row.stops], row.labels), _count)
+    yield cell(estimate([one.spared for one in row.stops], (0.0, 1 - fewest / most)))
+    yield cell(estimate([one.lost for one in row.stops]), signed)
 
 
 def followed_pictures(group: Group, key: str) -> Iterator[Picture]:
@@ -213,6 +225,24 @@ def followed_pictures(group: Group, key: str) -> Iterator[Picture]:
                 " items first. Shared units over chance: 1 is chance, 0 avoidance."
             )
             yield Picture(f"While labels arrive: {layer}", tuple(svgs), how, (), wide=True)
+
+
+def together_pictures(groups: Sequence[Group], key: str) -> Iterator[Picture]:
+    """The same with a line a setting, for one strategy: random choice, or else the first.
+
+    Nothing unless ensembles were followed in two settings or more, and in few enough to tell apart.
+    """
+    held = [group for group in groups if _layers(group.series)]
+    if not 1 < len(held) <= _TOLD_APART:
+        return
+    series = [
+        Series(group.title, group.title, (group.baseline or group.series[0]).runs) for group in held
+    ]
+    asked = {(group.baseline or group.series[0]).label for group in held}
+    whole = replace(held[0], title="", series=tuple(series))
+    for picture in followed_pictures(whole, key):
+        how = f"Labels asked for by {join(sorted(asked))}. {picture.how}"
+        yield replace(picture, title=f"{picture.title}, setting beside setting", how=how)
 
 
 def _layers(series: Sequence[Series]) -> list[str]:
@@ -235,12 +265,11 @@ def _last(group: Group, part: str) -> dict[str, list[Mapping[str, Any]]]:
 
 def _stop(run: Run, rule: Rule, read: str) -> Stop | None:
     held = [record.get("stopping") or {} for record in run.rounds]
-    if not any(read in record for record in held):
-        return None
-    values = [record.get(read) for record in held]
     accuracy = [number((record.get("metrics") or {}).get("accuracy")) for record in run.rounds]
-    if any(math.isnan(value) for value in accuracy):
+    reads = any(record and (read in record or read == _ACCURACY) for record in held)
+    if not reads or any(math.isnan(value) for value in accuracy):
         return None
+    values = accuracy if read == _ACCURACY else [record.get(read) for record in held]
     return judge_stop([record["labels"] for record in run.rounds], accuracy, rule(values))
 
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from pauca.metrics import repetitions_needed, smallest_effect
 from pauca.report.areas import AreasRecord
+from pauca.report.comparison.arriving import together_pictures
 from pauca.report.comparison.asked import (
     asked_rows,
     asked_table,
@@ -150,6 +151,7 @@ def across_section(found: Across) -> Section:
             " measure. Right: what the strategy adds to random choice at that level."
         )
         pictures.append(Picture(f"Factor: {factor.name}", (svg,), how, says, wide=True))
+    pictures += together_pictures(found.groups, "x")
     drawings, tables = reliability_picture(found.groups, "x")
     lead = f"{len(found.groups)} settings{_alike(found)}."
     return Section("All settings together", lead, (*pictures, *drawings), tables)
