@@ -20,6 +20,7 @@ from pauca.report.comparison.arriving import (
     together_pictures,
 )
 from pauca.report.comparison.asked import asked_rows
+from pauca.report.comparison.noticed import noticed_picture, noticed_record
 from pauca.report.curves import points
 from pauca.report.frame import study_frame
 from pauca.report.page import build_page
@@ -129,6 +130,35 @@ def test_scores_of_novelty() -> None:
     assert first.text == "max-softmax"
     assert [float(cell.text) for cell in others] == [71] * len(PLAN.strategies)
     assert float(others[0].sub.removeprefix("AUPR ")) == 40
+
+
+def test_scores_are_drawn_setting_beside_setting() -> None:
+    group = group_with(opened)
+    other = replace(group, title="another learner")
+    assert noticed_picture([group_with()], "x") == ()
+    assert noticed_picture([group] * 8, "x") == ()
+    record = noticed_record([group, other])
+    assert record is not None
+    assert record.strategy == "random"
+    assert {score: set(found) for score, found in record.scores.items()} == {
+        "max-softmax": {group.title, "another learner"}
+    }
+    assert record.scores["max-softmax"][group.title].mean == pytest.approx(0.71)
+    (picture,) = noticed_picture([group, other], "x")
+    assert f"{group.title}: max-softmax 71" in picture.says[0]
+    for words in ("max-softmax", "another learner", "AUROC"):
+        assert words in picture.svgs[0]
+
+
+def test_scores_are_in_the_order_of_their_means() -> None:
+    def both(repetition: int, t: int) -> dict[str, Any]:
+        found = opened(repetition, t)
+        found["openset"]["novelty"]["energy"] = {"auroc": 0.9, "aupr": 0.5, "fpr95": 0.2}
+        return found
+
+    record = noticed_record([group_with(both)])
+    assert record is not None
+    assert list(record.scores) == ["energy", "max-softmax"]
 
 
 def test_new_classes() -> None:

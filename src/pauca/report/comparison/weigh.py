@@ -19,6 +19,7 @@ from pauca.report.comparison.asked import (
 )
 from pauca.report.comparison.blocks import Blocks, blocks
 from pauca.report.comparison.factors import FactorRecord, draw_factor, factor_words, factors_of
+from pauca.report.comparison.noticed import noticed_picture
 from pauca.report.comparison.penalties import draw_penalties, penalties_record, penalty_words
 from pauca.report.comparison.ranks import RanksRecord, draw_ranks, rank_words, ranks_record
 from pauca.report.comparison.reliability import LINES, reliability_picture
@@ -118,7 +119,8 @@ def within(
             pictures += _saved(found, areas, style, key)
     if drawn:
         pictures += _asked(store, group, facts.get("train"), classes, key)
-        if not 1 < len(view.kind("active")) <= LINES:  # else all settings together show it
+        if not 1 < len(view.kind("active")) <= LINES:  # else all settings together show these
+            pictures += noticed_picture([group], key)
             drawings, numbers = reliability_picture([group], key)
             pictures += drawings
             tables += numbers
@@ -152,6 +154,7 @@ def across_section(found: Across) -> Section:
         )
         pictures.append(Picture(f"Factor: {factor.name}", (svg,), how, says, wide=True))
     pictures += together_pictures(found.groups, "x")
+    pictures += noticed_picture(found.groups, "x")
     drawings, tables = reliability_picture(found.groups, "x")
     lead = f"{len(found.groups)} settings{_alike(found)}."
     return Section("All settings together", lead, (*pictures, *drawings), tables)
