@@ -12,7 +12,9 @@ from tests.test_cli import Run, cli
 
 __all__ = ["cli"]  # a fixture
 
-COMMANDS = ("init", "suggest", "import", "train", "export", "predict", "status", "classes")
+COMMANDS = (
+    "init", "suggest", "import", "train", "export", "predict", "status", "classes", "discover",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-import pauca.cli.label_serve  # noqa: F401 - adds a command
+import pauca.cli.label_discover
+import pauca.cli.label_serve  # noqa: F401 - both add a command
 from pauca.cli.folders import export, merge
 from pauca.cli.label import label
 from pauca.cli.main import guarded

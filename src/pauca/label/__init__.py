@@ -2,6 +2,7 @@
 
 from pauca.label.book import Training
 from pauca.label.classes import Class, Classes
+from pauca.label.discovering import Accepted, Discovered, Proposed
 from pauca.label.engine import Predictions
 from pauca.label.exporting import export, export_answers, write_batch, write_predictions
 from pauca.label.importing import Imported, import_file
@@ -9,18 +10,20 @@ from pauca.label.items import Items
 from pauca.label.label_studio import labelling_config
 from pauca.label.labels import Agreement, Disagreement, Labels
 from pauca.label.pool import PoolOptions
-from pauca.label.project import Entry, Project
-from pauca.label.records import Answer, Event, Given, Leased
+from pauca.label.project import Project
+from pauca.label.records import Answer, Entry, Event, Given, Leased
 from pauca.label.settings import ProjectSettings
 from pauca.label.status import Advice, Status
 
 __all__ = [
+    "Accepted",
     "Advice",
     "Agreement",
     "Answer",
     "Class",
     "Classes",
     "Disagreement",
+    "Discovered",
     "Entry",
     "Event",
     "Given",
@@ -32,6 +35,7 @@ __all__ = [
     "Predictions",
     "Project",
     "ProjectSettings",
+    "Proposed",
     "Status",
     "Training",
     "export",

@@ -4,14 +4,23 @@ An item's state follows from its events: the last one of each person that was no
 """
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from pauca.errors import InputError
 from pauca.label.classes import Classes
 from pauca.label.records import Action, Answer, Event, Given
 from pauca.label.schema import ANSWERS
 
-__all__ = ["counted", "history", "record", "settle", "take_back", "told_before"]
+__all__ = [
+    "check_flagged",
+    "counted",
+    "flagged",
+    "history",
+    "record",
+    "settle",
+    "take_back",
+    "told_before",
+]
 
 COLUMNS = (
     "seq, act, at, person, item, action, class, suggested, confidence, shown, ms, round, strategy, "
@@ -142,6 +151,28 @@ def settle(db: sqlite3.Connection, item: int, overlap: int) -> None:
 def counted(db: sqlite3.Connection, item: int) -> int:
     """Answers that the item has."""
     return _one(db, f"SELECT count(*) FROM standing WHERE item = ? AND action IN ({COUNTED})", item)
+
+
+def flagged(db: sqlite3.Connection) -> set[int]:
+    """Items that somebody's standing answer sets aside."""
+    rows = db.execute("SELECT item FROM standing WHERE action = 'flag'")
+    return {item for (item,) in rows}
+
+
+def check_flagged(db: sqlite3.Connection, items: Iterable[int]) -> None:
+    """Refuse items that nobody sets aside.
+
+    Raises:
+        InputError: there are such.
+    """
+    other = sorted(set(items) - flagged(db))
+    if other:
+        raise InputError(
+            "items were answered otherwise meanwhile, so nothing was kept",
+            expected="items that are set aside as unfit",
+            got=f"{len(other)} that are not, such as number {other[0]}",
+            todo="look at the proposals again: `pauca label discover PROJECT`",
+        )
 
 
 def event(row: Sequence[object]) -> Event:

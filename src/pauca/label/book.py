@@ -160,6 +160,31 @@ class Book:
                     new += 1
         return new
 
+    def accept(
+        self, person: str, named: Mapping[int, str]
+    ) -> tuple[Answer, tuple[str, ...], frozenset[int]]:
+        """Label items that are set aside, as one act; classes that are not there are added.
+
+        Args:
+            person: Who.
+            named: Name of the class of each item, at least one.
+
+        Returns:
+            The answer, the names that were added, the items that others' flags still set aside.
+
+        Raises:
+            InputError: an item is not set aside, or a name is none; then nothing is kept.
+        """
+        with self._write() as db:
+            answers.check_flagged(db, named)
+            known, at = read_classes(db), self.clock()
+            new = tuple(name for name in dict.fromkeys(named.values()) if name not in known.names)
+            add_class(db, new, person, at)
+            known = read_classes(db)
+            given = [Given(person, item, "label", known.find(name)) for item, name in named.items()]
+            found = answers.record(db, given, known, at, self.overlap)
+            return found, new, frozenset(answers.flagged(db).intersection(named))
+
     def undo(self, person: str, *, seconds: float, token: str | None = None) -> Answer:
         """Take back the person's last answer; the items are leased to him, if nobody else has them.
 

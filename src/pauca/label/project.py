@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -14,6 +14,7 @@ from pauca.checks import check_count, check_positive
 from pauca.label.book import Book, Training
 from pauca.label.checking import check_given, check_person
 from pauca.label.classes import Classes
+from pauca.label.discovering import Accepted, Discovered, accept, discover
 from pauca.label.embed import open_features
 from pauca.label.engine import Engine, Predictions
 from pauca.label.items import Items
@@ -22,25 +23,12 @@ from pauca.label.making import DATABASE, GUIDELINES, SETTINGS, make_project
 from pauca.label.model import Model
 from pauca.label.pictures import Pictures
 from pauca.label.pool import PoolOptions
-from pauca.label.records import Action, Answer, Event, Given, Leased
+from pauca.label.records import Action, Answer, Entry, Event, Given, Leased
 from pauca.label.settings import ProjectSettings, read_settings
 from pauca.label.status import Status, status_of
 from pauca.learners.base import Progress
 
-__all__ = ["Entry", "Project"]
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One line of the history.
-
-    Args:
-        event: What happened.
-        stands: Whether it was neither taken back nor replaced.
-    """
-
-    event: Event
-    stands: bool
+__all__ = ["Project"]
 
 
 class Project:
@@ -243,8 +231,8 @@ class Project:
             item: Number of the item.
             cls: Id of the class, for action ``label``.
             action: ``label``; ``skip`` (not for this person), ``unsure`` (counts as an answer
-                without a class) or ``flag`` (unfit: nobody is asked again, its labels do not
-                count).
+                without a class) or ``flag`` (unfit, of none of the classes or no good: nobody is
+                asked again, its labels do not count).
             ms: How long it took, in milliseconds.
             suggested: Id of the class that was suggested.
             confidence: Of the suggestion, in [0, 1].
@@ -285,11 +273,7 @@ class Project:
         return [Entry(*found) for found in self._book.history(person, limit, before)]
 
     def import_answers(self, given: Sequence[Given]) -> int:
-        """Keep many answers, all or none; those equal to what stands are passed over.
-
-        Returns:
-            How many were new.
-        """
+        """Keep many answers, all or none, but for equal ones; how many were new."""
         for each in given:
             check_count(each.item, "item", most=self.n - 1)
         return self._book.answer_all(given)
@@ -380,6 +364,23 @@ class Project:
         names the others. The first call may take minutes (``duplicates.find_groups``).
         """
         return self._engine.duplicates(progress)
+
+    def discover(self, *, least: int = 20, exemplars: int = 5) -> Discovered:
+        """New classes among the items that were set aside; see ``discovering.discover``."""
+        return discover(self._engine, self.items, least=least, exemplars=exemplars)
+
+    def accept(
+        self,
+        person: str,
+        names: Mapping[int, str],
+        *,
+        seen: str,
+        only: Sequence[int] | None = None,
+        without: Sequence[int] = (),
+    ) -> Accepted:
+        """Name groups that ``discover`` proposed; see ``discovering.accept``."""
+        who = check_person(person)
+        return accept(self._engine, who, names, seen=seen, only=only, without=without)
 
     def agreement(self) -> Agreement:
         """How far people agree, and where they do not."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
-__all__ = ["Action", "Answer", "Event", "Given", "Leased", "Pick"]
+__all__ = ["Action", "Answer", "Entry", "Event", "Given", "Leased", "Pick"]
 
 Action = Literal["label", "relabel", "skip", "unsure", "flag", "undo"]
 """What can happen to an item; ``relabel`` is a label that replaces the person's earlier one."""
@@ -47,6 +47,19 @@ class Event:
     strategy: str | None = None
     token: str | None = None
     undoes: int | None = None
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of the history.
+
+    Args:
+        event: What happened.
+        stands: Whether it was neither taken back nor replaced.
+    """
+
+    event: Event
+    stands: bool
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ export function labelView(main, { only = [] } = {}) {
   const choice = el("div", {});
   const others = el("div", { class: "row commands", role: "group", "aria-label": "Other answers" },
     command("Skip", "x", () => done("skip")), command("Unsure", "u", () => done("unsure")),
-    command("Unfit", "f", () => done("flag"), "Nobody is asked again, and its labels do not count"),
+    command("Unfit", "f", () => done("flag"), "Of none of the classes, or no good: nobody is asked again, and its labels do not count"),
     command("Undo", "z", undo), el("span", { class: "grow" }),
     command("Guidelines", "g", guidelines),
     el("button", { type: "button", class: "quiet", id: "hide", "aria-keyshortcuts": "v", "aria-pressed": String(state.hidden), onclick: hide },
