@@ -324,3 +324,32 @@ def test_a_second_look_does_not_make_a_label_a_late_one(book: Book) -> None:
     book.answer([say("anna", 7, 0)])
     book.answer([say("anna", 7, 1)])
     assert order()[-2:] == [6, 7]  # what was taken back does not count
+
+
+def test_items_set_aside_get_classes_by_name_as_one_act(book: Book) -> None:
+    for person, item in (("anna", 1), ("anna", 2), ("bob", 2), ("bob", 3)):
+        book.answer([Given(person, item, "flag")])
+    found, added, still = book.accept("anna", {1: "dog", 2: "bee", 3: "dog"})
+    known = book.classes()
+    assert (added, still) == (("dog",), {2, 3})
+    assert known.names == ("ant", "bee", "cat", "dog")
+    assert [(e.item, e.cls, e.act, e.action) for e in found.events] == [
+        (1, 3, found.events[0].seq, "label"),
+        (2, 1, found.events[0].seq, "label"),
+        (3, 3, found.events[0].seq, "label"),
+    ]
+    assert labels_of(*book.moment()).item.tolist() == [1]
+    assert sorted(book.undo("anna", seconds=60).items) == [1, 2, 3]
+    assert book.counts() == {"flag": 4, "pending": 0}
+
+
+@pytest.mark.parametrize("named", [{1: "dog", 2: "dog"}, {1: "dog", 3: " "}, {1: "\x00"}])
+def test_an_acceptance_is_kept_as_a_whole_or_not(book: Book, named: dict[int, str]) -> None:
+    """Item 2 is not set aside, the other names are none."""
+    for item in (1, 3):
+        book.answer([Given("anna", item, "flag")])
+    book.answer([say("anna", 2)])
+    last = book.last()
+    with pytest.raises(InputError):
+        book.accept("anna", named)
+    assert (book.last(), book.classes().names) == (last, ("ant", "bee", "cat"))

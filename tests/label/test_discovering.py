@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.cluster.hierarchy import fcluster, linkage
+from scipy.spatial.distance import pdist
 from sklearn.metrics import adjusted_rand_score
 
 from pauca.errors import InputError
@@ -88,6 +90,32 @@ def test_planted_classes_are_found_accepted_and_learned(
     with (tmp_path / "out.csv").open() as file:
         rows = {int(row["id"]): row["label"] for row in csv.DictReader(file)}
     assert rows == {item: ("ant", "bee", "cow", "dog")[item % C] for item in range(120)}
+
+
+def test_every_layer_counts_the_same(tmp_path: Path) -> None:
+    """As SciPy groups what the layers say, each row of each of length 1, side by side."""
+    learner = {"name": "forward-forward", "widths": [24, 16], "steps": 40, "batch": 32}
+    with set_aside(tmp_path, learner=learner) as made:
+        made.train(assessed=False)
+        model = made.model
+        assert model is not None
+        layers = [
+            h.numpy().astype(np.float64)
+            for h in model.learner.activations(made.features[FLAGGED]).values()
+        ]
+        rows = np.hstack([h / np.linalg.norm(h, axis=1, keepdims=True) for h in layers])
+        found = made.discover()
+        assert found.by == "what forward-forward-1 makes of them (layer1, layer2)"
+        assert len(found.proposals) > 1
+        for each in found.proposals:
+            own = rows[[FLAGGED.index(item) for item in each.items]] / len(layers) ** 0.5
+            cosines = own @ own.mean(0) / np.linalg.norm(own.mean(0))
+            assert each.cohesion == pytest.approx(cosines.mean(), abs=1e-6)
+        tree = linkage(pdist(rows, "cosine"), "average")
+        right = fcluster(tree, len(found.proposals), "maxclust")
+        of = {item: each.number for each in found.proposals for item in each.items}
+        kept = [at for at, item in enumerate(FLAGGED) if item in of]
+        assert adjusted_rand_score(right[kept], [of[FLAGGED[at]] for at in kept]) == 1
 
 
 def test_numbers_said_of_a_group_are_those_of_numpy(tmp_path: Path) -> None:
