@@ -331,7 +331,7 @@ def test_items_set_aside_get_classes_by_name_as_one_act(book: Book) -> None:
         book.answer([Given(person, item, "flag")])
     found, added, still = book.accept("anna", {1: "dog", 2: "bee", 3: "dog"})
     known = book.classes()
-    assert (added, still) == (("dog",), {2, 3})
+    assert (added, still) == (("dog",), frozenset({2, 3}))
     assert known.names == ("ant", "bee", "cat", "dog")
     assert [(e.item, e.cls, e.act, e.action) for e in found.events] == [
         (1, 3, found.events[0].seq, "label"),

@@ -295,3 +295,49 @@ def test_npz_of_images(tmp_path: Path) -> None:
     with Project.create(data, tmp_path / "p", classes=("a", "b")) as made, client(made) as asked:
         (each,) = leased(asked, "anna")
         assert asked.get(each["content"]["picture"]).content.startswith(b"\x89PNG")
+
+
+def test_new_classes_are_proposed_and_accepted(tmp_path: Path) -> None:
+    with served(tmp_path, n=120, c=4, classes=("ant", "bee"), every=0) as asked:
+        told = asked.get("/api/discover")
+        assert (told.status_code, told.json()) == (
+            200,
+            {"flagged": 0, "least": 20, "proposals": []},
+        )
+        for item in range(80):
+            if item % 4 > 1:
+                answer(asked, "anna", item, action="flag")
+        found = asked.get("/api/discover").json()
+        assert (found["flagged"], found["compared"], found["by"]) == (40, 40, "the features")
+        first, second = found["proposals"]
+        assert (first["size"], second["size"], len(first["exemplars"])) == (20, 20, 20)
+        items = {each["item"] for each in first["exemplars"]}
+        assert len({item % 4 for item in items}) == 1
+        assert {each["key"] for each in first["exemplars"]} == set(map(str, items))
+        assert all("numbers" in each["content"] for each in first["exemplars"])
+        body = {"person": "anna", "seen": found["seen"], "names": {"1": "cow"}}
+        out = min(items)
+        for wrong, said in (
+            ({"seen": "0"}, "not those of now"),
+            ({"seen": 1}, "seen is no text"),
+            ({"names": {"3": "cow"}}, "no such proposal"),
+            ({"names": {"x": "cow"}}, "names is no whole number"),
+            ({"names": {"1": 2}}, "names are no names of groups"),
+            ({"names": ["cow"]}, "names are no names of groups"),
+            ({"names": {}}, "no proposal is accepted"),
+            ({"without": "1"}, "without is no list of items"),
+            ({"without": [True]}, "without is no list of items"),
+            ({"without": [0]}, "belongs to none of the accepted groups"),
+            ({"person": ""}, "no name of a person"),
+        ):
+            refused = asked.post("/api/accept", json={**body, **wrong})
+            assert (refused.status_code, said in refused.json()["error"]) == (400, True), wrong
+        done = asked.post("/api/accept", json={**body, "without": [out]})
+        assert (done.status_code, done.json()) == (
+            200,
+            {"labelled": {"cow": 19}, "added": ["cow"], "flagged": [], "left": 1},
+        )
+        again = asked.post("/api/accept", json=body)
+        assert again.status_code == 400
+        back = asked.post("/api/undo", json={"person": "anna"}).json()["items"]
+        assert sorted(back) == sorted(items - {out})

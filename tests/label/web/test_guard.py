@@ -33,13 +33,13 @@ def test_every_answer_carries_the_policy(tmp_path: Path) -> None:
 def test_beyond_this_machine_everything_below_api_needs_the_token(tmp_path: Path) -> None:
     with served(tmp_path, outside(), n=30) as asked:
         assert asked.get("/").status_code == 200  # the page's own files say nothing of the data
-        paths = ("project", "status", "history", "items?ids=1", "agreement", "relabels",
+        paths = ("project", "status", "history", "items?ids=1", "agreement", "relabels", "discover",
                  "picture/1", "export/csv", "none")  # fmt: skip
         for path in paths:
             told = asked.get(f"/api/{path}")
             assert told.status_code == 401, path
             assert "ant" not in told.text
-        for path in ("lease", "answer", "undo", "train", "classes", "release"):
+        for path in ("lease", "answer", "undo", "train", "classes", "release", "accept"):
             assert asked.post(f"/api/{path}", json={"person": "anna"}).status_code == 401
         wrong = {"authorization": f"Bearer {TOKEN[:-1]}"}
         assert asked.get("/api/project", headers=wrong).status_code == 401

@@ -396,7 +396,7 @@ def test_it_fits_a_phone(browser: Browser, tmp_path: Path, kind: str) -> None:
         size = {"width": 360, "height": 740}
         with visiting(browser, at, viewport=size, has_touch=True) as page:
             expect(page.locator(".class").first).to_be_visible()
-            for name in ("Label", "Grid", "History", "Second look", "Classes"):
+            for name in ("Label", "Grid", "History", "Second look", "Classes", "New classes"):
                 page.get_by_role("button", name=name, exact=True).tap()
                 expect(page.locator("#view-title")).to_have_count(1)
                 page.wait_for_timeout(300)
@@ -418,7 +418,7 @@ def test_everything_can_be_reached_and_has_a_name(browser: Browser, tmp_path: Pa
         visiting(browser, at) as page,
     ):
         expect(page.locator(".numbers")).to_be_visible()
-        for view in ("L", "G", "H", "S", "C"):
+        for view in ("L", "G", "H", "S", "C", "N"):
             page.keyboard.press(f"Shift+{view}")
             expect(page.locator("#view-title")).to_have_count(1)
             page.wait_for_timeout(200)
@@ -495,7 +495,7 @@ def test_text_stands_out_from_its_ground(browser: Browser, tmp_path: Path, schem
         made.train()
         with running(made) as at, visiting(browser, at, color_scheme=scheme) as page:
             expect(page.locator(".accept")).to_be_visible()
-            for view in ("L", "G", "H", "S", "C"):
+            for view in ("L", "G", "H", "S", "C", "N"):
                 page.keyboard.press(f"Shift+{view}")
                 page.wait_for_timeout(400)
                 assert page.evaluate(CONTRAST) == [], view
@@ -522,6 +522,57 @@ def test_classes_are_added_renamed_and_merged_on_the_page(browser: Browser, tmp_
             expect(page.locator(".class")).to_have_count(3)
         with Project.open(made.folder) as opened:
             assert opened.classes.names == NAMES
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_new_class_is_found_and_accepted_on_the_page(
+    browser: Browser, tmp_path: Path, scheme: Any
+) -> None:
+    with project(tmp_path, n=120, c=4, classes=("ant", "bee")) as made:
+        unfit = [item for item in range(100) if item % 4 > 1]
+        for item in unfit:
+            made.answer("anna", item, action="flag")
+        made.answer("bob", 2, action="flag")
+        with running(made) as at, visiting(browser, at, color_scheme=scheme) as page:
+            page.keyboard.press("Shift+N")
+            expect(page.locator("main")).to_contain_text("50 items set aside as unfit")
+            groups = page.locator(".proposal")
+            expect(groups).to_have_count(2)
+            assert page.evaluate(NAMELESS) == []
+            assert page.evaluate(CONTRAST) == []
+            for at_ in range(2):
+                assert groups.nth(at_).locator(".tile").count() == 24
+            label = groups.first.locator(".tile").first.get_attribute("aria-label")
+            assert label is not None
+            out = int(label.removeprefix("item "))
+            groups.first.locator(".tile").first.click()
+            expect(groups.first.get_by_role("button", name="Label 24 items")).to_be_visible()
+            page.get_by_label("Name of the class of group 1").fill("cow")
+            page.keyboard.press("Enter")
+            expect(page.locator("#said")).to_contain_text("cow: 24 items")
+            expect(page.locator("main")).to_contain_text("items set aside as unfit")
+            expect(page.locator(".balance")).to_contain_text("cow")
+            with Project.open(made.folder) as opened:
+                (kind,) = {item % 4 for item in opened.labels.item.tolist()}
+                other = {2} if kind == 2 else set()
+                left = {i for i in unfit if i % 4 != kind} | {out} | other
+                assert opened.labels.flagged == left
+                assert set(opened.labels.item.tolist()) == set(unfit) - left
+                assert opened.classes.names == ("ant", "bee", "cow")
+            page.locator("main").focus()
+            page.keyboard.press("z")
+            said(page, "taken back: 24 items")
+            expect(page.locator("main")).to_contain_text("50 items set aside as unfit")
+            # what came since it was shown is said, and nothing is labelled before another look
+            with Project.open(made.folder) as opened:
+                opened.answer("carl", 102, action="flag")
+            page.get_by_label("Name of the class of group 1").fill("cow")
+            page.keyboard.press("Enter")
+            expect(page.locator("#said")).to_contain_text("not those of now")
+            page.get_by_role("button", name="Look again").click()
+            expect(page.locator("main")).to_contain_text("51 items set aside as unfit")
+        with Project.open(made.folder) as opened:
+            assert opened.labels.flagged == {*unfit, 102}
 
 
 def test_nothing_of_the_page_comes_from_elsewhere(browser: Browser, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import json
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from starlette.background import BackgroundTask
@@ -22,6 +23,7 @@ from pauca.label.web.work import Work
 __all__ = ["Api"]
 
 _MOST = 100
+_LEAST, _TILES = 20, 24  # items set aside from which groups are looked for, shown of each
 _EXPORTS = {"csv": "csv", "jsonl": "jsonl", "label-studio": "json"}
 Body = dict[str, Any]
 
@@ -38,6 +40,7 @@ class Api:
 
     def __init__(self, project: Project, work: Work, door: Door, *, lease: float = 600.0) -> None:
         self.project, self.work, self.door, self.seconds = project, work, door, lease
+        self._comparing = Lock()
 
     def routes(self) -> list[Route]:
         """Every address below /api/."""
@@ -48,6 +51,7 @@ class Api:
             "status": self._status,
             "agreement": self._agreement,
             "relabels": self._relabels,
+            "discover": self._discover,
         }
         writes: dict[str, Callable[[Body], Any]] = {
             "lease": self._lease,
@@ -56,6 +60,7 @@ class Api:
             "train": self._train,
             "classes": self._classes,
             "release": self._release,
+            "accept": self._accept,
         }
         found = [Route(f"/api/{name}", _read(told)) for name, told in reads.items()]
         found += [
@@ -224,6 +229,38 @@ class Api:
                 for each in self.project.relabels(k)
             ]
         }
+
+    def _discover(self, request: Request) -> Any:
+        flagged = len(self.project.labels.flagged)
+        if flagged < _LEAST:
+            return {"flagged": flagged, "least": _LEAST, "proposals": []}
+        with self._comparing:  # one at a time: all pairs of items are in memory
+            found = self.project.discover(least=_LEAST, exemplars=_TILES)
+        proposals = []
+        for each in found.proposals:
+            number = dict(zip(each.keys, each.items, strict=True))
+            shown = [
+                {"item": item, "key": key, "content": content_of(self.project, item)}
+                for key in each.exemplars
+                for item in (number[key],)
+            ]
+            told = {name: getattr(each, name) for name in ("number", "size", "cohesion")}
+            proposals.append({**told, "separation": each.separation, "exemplars": shown})
+        return plain({**vars(found), "least": _LEAST, "proposals": proposals})
+
+    def _accept(self, body: Body) -> Any:
+        names, without = body.get("names"), body.get("without") or []
+        if not isinstance(names, dict) or not all(isinstance(one, str) for one in names.values()):
+            raise InputError("names are no names of groups", expected="{number: name}")
+        if not isinstance(without, list) or not all(type(item) is int for item in without):
+            raise InputError("without is no list of items", expected="numbers of items")
+        chosen = {_asked(number, "names"): name for number, name in names.items()}
+        with self._comparing:
+            found = self.project.accept(
+                _person(body), chosen, seen=_text(body, "seen"), without=without
+            )
+        self.work.answered()
+        return found.plain()
 
     def _train(self, body: Body) -> Any:
         self.work.train()

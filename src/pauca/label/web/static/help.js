@@ -7,7 +7,7 @@ const KEYS = [
   ["space", "accept the suggestion"], ["x or →", "skip: not for you"], ["u", "unsure: counts as an answer without a class"],
   ["f", "unfit, of none of the classes or no good: nobody is asked again, its labels do not count"], ["z or backspace", "take back your last answer"],
   ["d", "tick all near-duplicates"], ["v", "hide or show suggestions"], ["/", "find a class"], ["g", "guidelines"],
-  ["L  G  H  S  C", "with shift: label, grid, history, second look, classes"], ["?", "these keys"],
+  ["L  G  H  S  C  N", "with shift: label, grid, history, second look, classes, new classes"], ["?", "these keys"],
 ];
 
 export function help() {

@@ -2,6 +2,7 @@
 
 import { call, Refused, resend } from "./api.js";
 import { classesView } from "./classes.js";
+import { discoverView } from "./discover.js";
 import { ask, banner, byId, el, put, say } from "./dom.js";
 import { gridView } from "./grid.js";
 import { help } from "./help.js";
@@ -11,7 +12,7 @@ import { secondView } from "./second.js";
 import { watch } from "./side.js";
 import { remember, state } from "./state.js";
 
-const VIEWS = { label: ["Label", labelView], grid: ["Grid", gridView], history: ["History", historyView], second: ["Second look", secondView], classes: ["Classes", classesView] };
+const VIEWS = { label: ["Label", labelView], grid: ["Grid", gridView], history: ["History", historyView], second: ["Second look", secondView], classes: ["Classes", classesView], discover: ["New classes", discoverView] };
 let view = null;
 
 function show(name) {
