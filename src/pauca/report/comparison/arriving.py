@@ -116,7 +116,7 @@ def openset_table(group: Group) -> Table | None:
 
 
 def novelty_table(group: Group) -> Table | None:
-    """AUROC of each score of novelty after the last training, AUPR below; None if closed."""
+    """AUROC of each score of novelty after the last training, AUPR beside it; None if closed."""
     held = _last(group, "openset")
     names = dict.fromkeys(
         name for records in held.values() for r in records for name in r.get("novelty") or {}
@@ -129,7 +129,7 @@ def novelty_table(group: Group) -> Table | None:
     )
     notes = (
         "Test items of unknown classes against test items of known ones: 50\u202f% tells nothing."
-        " Below: AUPR, the area under precision and recall of what is unknown; there the share of"
+        " Beside it: AUPR, the area under precision and recall of what is unknown; there the share of"
         " unknown items tells nothing. Scores of one column are of the same models: their intervals"
         " may overlap where every model has them in one order.",
     )
@@ -280,7 +280,7 @@ def _cell(records: Sequence[Mapping[str, Any]], name: str) -> Cell:
 def _found(records: Sequence[Mapping[str, Any]], score: str) -> Cell:
     held = [(record.get("novelty") or {}).get(score) or {} for record in records]
     area = _cell(held, "auroc")
-    return Cell(area.text, f"AUPR {_cell(held, 'aupr').text}")
+    return Cell(area.text, f"{area.sub}, AUPR {_cell(held, 'aupr').text}")
 
 
 def _discovered(records: Sequence[Mapping[str, Any]]) -> Iterator[Cell]:
