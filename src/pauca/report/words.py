@@ -111,6 +111,8 @@ def comparison(record: AreasRecord) -> str:
             f" asking by strategy is worth it. {_highest(record)}"
         ).strip()
     rows = record.compared
+    if not rows and len(record.rows) == 1:
+        return f"Random choice alone was run. {_highest(record)}".strip()
     if not rows:
         return "No repetition has finished for both random choice and another strategy yet."
     counts = [row.difference.n for row in rows if row.difference is not None]

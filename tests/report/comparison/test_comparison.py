@@ -272,6 +272,44 @@ def test_levels_are_compared_where_nothing_else_differs() -> None:
         assert [each.mean for each in effect.areas] == pytest.approx(expected)
 
 
+def test_settings_that_are_never_crossed_are_one_factor() -> None:
+    """A start, and what one of the starts alone has: five learners, five levels."""
+    found = read_study(crossed({20: 0.0, 40: 0.05, 60: 0.1, 80: 0.15, 100: 0.2})).kind("active")
+    starts: list[Any] = [
+        None,
+        {"name": "last"},
+        {"name": "in-turn"},
+        {"name": "label-free", "negatives": "self-contrastive"},
+        {"name": "label-free", "negatives": "hybrid-mask"},
+    ]
+    groups = [
+        replace(
+            g,
+            settings={
+                **found[0].settings,
+                "learner": {"name": "x", "start": s} if s else {"name": "x"},
+            },
+        )
+        for g, s in zip(found, starts, strict=True)
+    ]
+    (factor,) = factors_of(groups)
+    assert factor.name == "learner.start"
+    assert factor.levels == (
+        "none",
+        "last",
+        "in-turn",
+        "label-free, self-contrastive",
+        "label-free, hybrid-mask",
+    )
+    (words, *_) = factor_words(factor)
+    assert words.startswith("Area of random choice: none ")
+    assert "label-free, hybrid-mask " in words
+    margin = next(effect for effect in factor.effects if effect.label == "margin")
+    for group, each in zip(groups, margin.areas, strict=True):
+        row = next(row for row in areas_record(group).rows if row.label == "margin")
+        assert each.mean == pytest.approx(row.area.mean)
+
+
 def test_areas_on_other_test_items_are_not_compared() -> None:
     found = read_study(crossed({20: 0.0, 40: 0.05})).kind("active")
     groups = [

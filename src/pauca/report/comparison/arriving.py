@@ -130,8 +130,8 @@ def novelty_table(group: Group) -> Table | None:
     notes = (
         "Test items of unknown classes against test items of known ones: 50\u202f% tells nothing."
         " Beside it: AUPR, the area under precision and recall of what is unknown; there the share"
-        " of unknown items tells nothing. Scores of one column are of the same models: their intervals"
-        " may overlap where every model has them in one order.",
+        " of unknown items tells nothing. Scores of one column are of the same models: their"
+        " intervals may overlap where every model has them in one order.",
     )
     return Table("Is it noticed that an item is of no known class?", columns, rows, notes)
 

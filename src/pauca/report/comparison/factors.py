@@ -1,5 +1,6 @@
 """Factor plots: what the level of a setting does to every strategy."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -75,8 +76,9 @@ class _Values:
 def factors_of(groups: Sequence[Group]) -> tuple[FactorRecord, ...]:
     """Every setting in which these groups differ.
 
-    Settings that change together are one factor; a setting that follows from another one, such as
-    the budget where every data set has its own, is none.
+    Settings that change together are one factor, and so are those that no two groups differ in by
+    one alone (a start and what only that start has). A setting that follows from another one, such
+    as the budget where every data set has its own, is none.
     """
     if len(groups) < 2:
         return ()
@@ -90,11 +92,18 @@ def factors_of(groups: Sequence[Group]) -> tuple[FactorRecord, ...]:
         if len(kinds) > 1:
             parts.setdefault(tuple(kinds.index(value) for value in values), []).append(key)
     names = {series.label: series.name for group in groups for series in group.series}
-    found = [
-        _factor(names, held, flat, places, keys)
-        for places, keys in parts.items()
-        if not any(_follows(places, other) for other in parts)
-    ]
+    own = {at: named for at, named in parts.items() if not any(_follows(at, o) for o in parts)}
+    loose = [places for places in own if not _crossed(flat, places)]
+    found = []
+    for places, named in own.items():
+        if len(loose) < 2 or places not in loose:
+            found.append(_factor(names, held, flat, places, [_told(named)], named))
+        elif places == loose[0]:
+            rows = list(zip(*loose, strict=True))
+            joint = [list(dict.fromkeys(rows)).index(row) for row in rows]
+            every = [key for at in loose for key in own[at]]
+            heads = [_told(own[at]) for at in loose]
+            found.append(_factor(names, held, flat, tuple(joint), heads, every))
     return tuple(each for each in found if each is not None)
 
 
@@ -103,16 +112,28 @@ def _follows(places: tuple[int, ...], other: tuple[int, ...]) -> bool:
     return len(set(zip(places, other, strict=True))) == max(other) + 1 > max(places) + 1
 
 
+def _told(keys: Sequence[str]) -> str:
+    """The key that tells most: a name, rather than the settings that follow from it."""
+    return min(keys, key=lambda k: (not k.endswith("name"), len(k)))
+
+
+def _crossed(flat: Sequence[Mapping[str, Any]], places: tuple[int, ...]) -> bool:
+    """Whether at every level there is a group that differs from one of each other in it alone."""
+    rests = _rests(flat, places)
+    at_level = [{r for r, p in zip(rests, places, strict=True) if p == at} for at in set(places)]
+    return bool(set.intersection(*at_level))
+
+
 def _factor(
     names: Mapping[str, str],
     values: Sequence[_Values],
     flat: Sequence[Mapping[str, Any]],
     places: tuple[int, ...],
+    heads: Sequence[str],
     keys: Sequence[str],
 ) -> FactorRecord | None:
-    # a name tells more than the settings that follow from it
-    key = min(keys, key=lambda k: (not k.endswith("name"), len(k)))
-    levels = [flat[places.index(at)].get(key) for at in range(max(places) + 1)]
+    """The factor of settings ``keys``, of which ``heads`` name it and its levels."""
+    levels = [_level(flat[places.index(at)], heads) for at in range(max(places) + 1)]
     order = sorted(range(len(levels)), key=lambda at: _rank(levels[at], at))
     rests = _rests(flat, places)
     effects = []
@@ -134,10 +155,24 @@ def _factor(
         )
     if not effects:
         return None
-    title = key.removesuffix(".name").rpartition("active.")[2]
+    title = _title([head.removesuffix(".name").rpartition("active.")[2] for head in heads])
     shown = tuple(_shown(levels[at]) for at in order)
     same = not any(k in _ITEMS for k in keys)
     return FactorRecord(title, shown, tuple(effects), same)
+
+
+def _level(settings: Mapping[str, Any], heads: Sequence[str]) -> Any:
+    if len(heads) == 1:
+        return settings.get(heads[0])
+    there = [settings[head] for head in heads if settings.get(head) is not None]
+    return ", ".join(map(_shown, there)) or None
+
+
+def _title(heads: Sequence[str]) -> str:
+    """What the names have in common, whole words; all of them where they have nothing."""
+    words = [head.split(".") for head in heads]
+    common = list(itertools.takewhile(lambda same: len(set(same)) == 1, zip(*words, strict=False)))
+    return ".".join(word[0] for word in common) or join(heads)
 
 
 def _rests(flat: Sequence[Mapping[str, Any]], places: Sequence[int]) -> list[tuple[str, ...]]:
@@ -249,7 +284,18 @@ def factor_words(record: FactorRecord) -> tuple[str, ...]:
 
 
 def _changes(record: FactorRecord) -> tuple[str, ...]:
-    """From the first level to the last."""
+    """From the first level to the last; of many levels without an order, each for random choice."""
+    if len(record.levels) > 2 and not all(map(_is_number, record.levels)):
+        return tuple(
+            "Area of random choice: "
+            + ", ".join(
+                f"{level} {with_interval(area)}"
+                for level, area in zip(record.levels, effect.areas, strict=True)
+            )
+            + "."
+            for effect in record.effects
+            if effect.name == BASELINE
+        )
     first, last = record.levels[0], record.levels[-1]
     told = [e for e in record.effects if e.spans.sign]
     said = []
@@ -328,6 +374,10 @@ def _draw(axes: Axes, place: int, many: int, found: Sequence[Estimate], look: Lo
         **look.drawn,
     )
     return line
+
+
+def _is_number(level: str) -> bool:
+    return level.replace(".", "", 1).replace("e-", "", 1).isdigit()
 
 
 def _rank(level: Any, at: int) -> tuple[int, float, int]:
