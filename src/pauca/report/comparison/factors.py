@@ -25,6 +25,8 @@ _LINES = 9
 """At most this many strategies are told apart as lines."""
 _LEVELS = 7
 """At most this many levels are told apart by colour and marker."""
+_LETTERS = 44
+"""At most so many letters of names of levels stand side by side."""
 _ROW = 0.8  # of a row, over which levels are spread
 _CLOSE = 0.35  # of the way to the next level, over which strategies are spread
 
@@ -233,10 +235,12 @@ def draw_factor(record: FactorRecord, style: Mapping[str, Look]) -> Figure:
                     )
             panels[1].axhline(0, color=SOFT, linewidth=1.2, zorder=1)
             panels[1].set_ylabel("less random's (points)")
+        names = [short(level, 30) for level in record.levels]
+        tilted = {"rotation": 25, "ha": "right", "rotation_mode": "anchor"}
         for axes in panels:
-            axes.set_xticks(
-                range(len(record.levels)), [short(level, 24) for level in record.levels]
-            )
+            axes.set_xticks(range(len(names)), names)
+            if sum(map(len, names)) > _LETTERS:
+                axes.set_xticklabels(names, **tilted)
             axes.set_xlabel(plain(record.name))
             axes.grid(visible=False, axis="x")
         legend_below(drawing, handles, [effect.label for effect in record.effects])

@@ -39,6 +39,8 @@ _PANELS = 12
 _COLUMNS = 4
 _SIDES = (3.0, 2.2)
 """Inches of a panel: of up to two, and of more."""
+_LETTERS = 56
+"""Of a label in a legend that are shown."""
 _MARKS = (3.0, 10.0)
 
 
@@ -119,7 +121,9 @@ def draw_reliability(record: ReliabilityRecord) -> Figure:
     side = _SIDES[len(panels) > 2]
     style = looks(record.labels)
     with styled():
-        size = (0.7 + side * columns, 0.6 + (side + 0.25) * rows)
+        longest = max(map(len, record.labels)) if len(record.labels) > 1 else 0
+        width = max(0.7 + side * columns, 0.9 + 0.085 * min(longest, _LETTERS))
+        size = (width, 0.6 + (side + 0.25) * rows)
         drawing = Figure(figsize=size, layout="constrained")
         FigureCanvasSVG(drawing)
         grid = drawing.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
