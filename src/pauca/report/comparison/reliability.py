@@ -278,5 +278,5 @@ def _draw(axes: Axes, panel: Panel, style: Mapping[str, Look]) -> None:
 
 def _some(names: Sequence[str], of: Mapping[str, int]) -> str:
     if len(names) == len(of) > 1:
-        return f"all {len(of)}"
+        return "both" if len(of) == 2 else f"all {len(of)}"
     return join(names) if len(names) <= 4 else f"{', '.join(names[:3])} and {len(names) - 3} more"
