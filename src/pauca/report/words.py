@@ -28,6 +28,7 @@ __all__ = [
     "repetitions",
     "share",
     "signed",
+    "some",
     "wall_words",
     "with_interval",
 ]
@@ -48,6 +49,13 @@ def join(parts: Sequence[str], last: str = "and") -> str:
     if len(parts) < 2:
         return "".join(parts)
     return f"{', '.join(parts[:-1])} {last} {parts[-1]}"
+
+
+def some(parts: Sequence[str]) -> str:
+    """``join`` of up to four; of more, the first three and how many others."""
+    if len(parts) <= 4:
+        return join(parts)
+    return f"{', '.join(parts[:3])} and {len(parts) - 3} more"
 
 
 def share(value: float) -> str:

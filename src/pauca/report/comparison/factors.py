@@ -15,7 +15,7 @@ from pauca.report.estimates import Estimate, estimate
 from pauca.report.labels import flatten, name_of
 from pauca.report.style import SOFT, Look, legend_below, looks, plain, short, styled
 from pauca.report.view import BASELINE, Group
-from pauca.report.words import join, signed, with_interval
+from pauca.report.words import join, signed, some, with_interval
 
 __all__ = ["Effect", "FactorRecord", "draw_factor", "factor_words", "factors_of"]
 
@@ -312,8 +312,8 @@ def _changes(record: FactorRecord) -> tuple[str, ...]:
     rises = [e.label for e in told if e.spans.sign > 0]
     falls = [e.label for e in told if e.spans.sign < 0]
     parts = [
-        *([f"higher at {last} for {_some(rises)}"] if rises else []),
-        *([f"lower for {_some(falls)}"] if falls else []),
+        *([f"higher at {last} for {some(rises)}"] if rises else []),
+        *([f"lower for {some(falls)}"] if falls else []),
     ]
     if parts:
         said.append(f"The area is {'; '.join(parts)} (paired 95\u202f% intervals, one each).")
@@ -334,17 +334,11 @@ def _gains(record: FactorRecord) -> str:
         "below at every level": [k for k, found in signs.items() if found == {-1}],
         "above at one and below at another": [k for k, found in signs.items() if found >= {1, -1}],
     }
-    parts = [f"{kind}: {_some(labels)}" for kind, labels in kinds.items() if labels]
+    parts = [f"{kind}: {some(labels)}" for kind, labels in kinds.items() if labels]
     if not parts:
         return ""
     said = "; ".join(parts)
     return f"{said[0].upper()}{said[1:]} (95\u202f% intervals, one each)."
-
-
-def _some(labels: Sequence[str]) -> str:
-    if len(labels) <= 4:
-        return join(labels)
-    return f"{', '.join(labels[:3])} and {len(labels) - 3} more"
 
 
 def _values(group: Group) -> _Values:

@@ -15,7 +15,7 @@ from pauca.report.parts import Picture, as_svg
 from pauca.report.style import SOFT, Look, legend_below, looks, short, styled
 from pauca.report.tables import Cell, Column, Table, cell
 from pauca.report.view import Group
-from pauca.report.words import join, signed
+from pauca.report.words import join, signed, some
 
 __all__ = [
     "LINES",
@@ -157,7 +157,7 @@ def reliability_words(record: ReliabilityRecord) -> tuple[str, ...]:
             if line.label == label
         }
         parts = [
-            f"{words} with {_some([name for name, sign in signs.items() if sign == side], signs)}"
+            f"{words} with {_named([name for name, sign in signs.items() if sign == side], signs)}"
             for side, words in ((1, "surer than right"), (-1, "less sure than right"))
             if side in signs.values()
         ]
@@ -276,7 +276,7 @@ def _draw(axes: Axes, panel: Panel, style: Mapping[str, Look]) -> None:
     axes.set_title(short(panel.label, 26))
 
 
-def _some(names: Sequence[str], of: Mapping[str, int]) -> str:
+def _named(names: Sequence[str], of: Mapping[str, int]) -> str:
     if len(names) == len(of) > 1:
         return "both" if len(of) == 2 else f"all {len(of)}"
-    return join(names) if len(names) <= 4 else f"{', '.join(names[:3])} and {len(names) - 3} more"
+    return some(names)
