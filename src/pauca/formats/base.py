@@ -1,0 +1,214 @@
+"""What a format is: files of other tools on one side, raw parts and records on the other.
+
+A format turns a file (or a folder) into a ``Part``: rows of cells as they came, pictures as bytes,
+an array. It decides nothing about them; what a column is, ``pauca.data.columns`` decides, for a data
+set and for a labelling project alike. It also turns answers of other tools into ``AnswerRow``, and
+writes labels and batches. A new format is one module of this package that registers one class; the
+contract test runs over it at once.
+"""
+
+from abc import ABC
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TextIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pauca.errors import UsageError
+from pauca.registry import Registry
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = [
+    "Ability",
+    "AbstractFormat",
+    "AnswerRow",
+    "Images",
+    "Items",
+    "Part",
+    "Raw",
+    "TextOptions",
+    "formats",
+]
+
+Raw = Path | bytes
+"""A picture as it is kept: a file, or the bytes of one."""
+
+Ability = Literal["items", "answers", "labels", "batch"]
+"""What a format can do: read items, read answers, write labels, write a batch to be labelled."""
+
+Action = Literal["label", "skip", "unsure", "flag", "undo"]
+"""What a person did with an item, as files say it."""
+
+
+@dataclass(frozen=True)
+class TextOptions:
+    """How a file of text is read; what is None is detected, and said.
+
+    Args:
+        encoding: Name of the encoding: ``utf-8``, ``utf-16``, ``cp1252``, ``latin-1``, ...
+        delimiter: What separates cells: ``,`` ``;`` tab or ``|``.
+    """
+
+    encoding: str | None = None
+    delimiter: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Images:
+    """The pictures of n items, in the order of their rows.
+
+    Args:
+        blocks: Gives all of them anew, in blocks.
+        name: What picture i is called, for messages.
+        stored: Pixels of all of them, where a file keeps these as one array.
+    """
+
+    blocks: Callable[[], Iterable[Sequence[Raw]]]
+    name: Callable[[int], str]
+    stored: NDArray[np.generic] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """n items as a file holds them, before anything is decided about them.
+
+    Args:
+        where: File, for messages.
+        frame: n rows. Cells of text formats are the texts that stand there ("007", "NaN", ""),
+            other formats keep their types; None is a null. Column names are texts, no two alike;
+            there may be no column at all.
+        images: Pictures, where there are any.
+        array: Rows or pixels [n, ...], where a file keeps these as one array.
+        class_names: By label column, the names of its numbers, as files of the Hub say them.
+        label: Column of the labels, where the format itself says so.
+        id: Column of the ids, where the format itself says so.
+        text: Columns of the text, where the format itself says so.
+        notes: What was detected, left out or converted.
+    """
+
+    where: str
+    frame: "pd.DataFrame"
+    images: Images | None = None
+    array: NDArray[np.generic] | None = None
+    class_names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    label: str | None = None
+    id: str | None = None
+    text: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def n(self) -> int:
+        """How many items."""
+        return len(self.frame)
+
+
+@dataclass(frozen=True, eq=False)
+class Items:
+    """A training and, where the files have one, a test part.
+
+    Args:
+        train: The pool, or all that there is.
+        test: The test part.
+    """
+
+    train: Part
+    test: Part | None = None
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """Both, as far as they are there."""
+        return (self.train,) if self.test is None else (self.train, self.test)
+
+
+@dataclass(frozen=True)
+class AnswerRow:
+    """One answer as a file says it; nothing of it is checked against a project yet.
+
+    Args:
+        where: Line or task, for messages.
+        key: Id of the item, or None where the file has none.
+        action: What was done; None for an item that is not answered yet.
+        label: Name of the class, for ``label``.
+        person: Who, or None where the file does not say.
+        at: When, in seconds since 1970, or None.
+        ms: How long it took, in milliseconds, or None.
+        shown: What the file says of the item beside its id: text, image, columns.
+        given: Whether the label came with the data, as our own exports say.
+        more: Further columns of our own account (seq, suggestion, undoes, ...).
+    """
+
+    where: str
+    key: str | None
+    action: Action | None
+    label: str | None = None
+    person: str | None = None
+    at: float | None = None
+    ms: int | None = None
+    shown: Mapping[str, Any] = field(default_factory=dict)
+    given: bool = False
+    more: Mapping[str, Any] = field(default_factory=dict)
+
+
+class AbstractFormat(ABC):
+    """Reads and writes the files of one tool.
+
+    Class attributes:
+        name: As ``--format`` takes it.
+        title: What it is, in words: "Prodigy's jsonl".
+        suffixes: Of its files, lower case, with the dot.
+        abilities: What it can do; each has its method.
+        general: Whether it takes any file with its suffixes. One that is not general is asked first
+            (``recognises``), so that jsonl of Prodigy is not read as any jsonl.
+        options: Names of the options of ``load_dataset`` that this format has.
+        package: What has to be installed to use it, as pip takes it; None for nothing.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    suffixes: ClassVar[tuple[str, ...]]
+    abilities: ClassVar[frozenset[Ability]]
+    general: ClassVar[bool] = True
+    options: ClassVar[tuple[str, ...]] = ()
+    package: ClassVar[str | None] = None
+
+    def recognises(self, path: Path) -> bool:
+        """Whether the file's first bytes say that it is of this format, suffix apart."""
+        return False
+
+    def read_items(self, path: Path, options: TextOptions) -> Items:
+        """The items of a file, or of a folder with a training and a test file.
+
+        Raises:
+            DataError: broken or not of this format; says where and what to do.
+        """
+        raise self._unable("read items")
+
+    def read_answers(self, path: Path, options: TextOptions) -> list[AnswerRow]:
+        """The answers of a file, in its order; items without an answer have ``action`` None.
+
+        Raises:
+            DataError: broken, or of a task that is not one class an item.
+        """
+        raise self._unable("read answers")
+
+    def write_rows(
+        self, out: Path | TextIO, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]
+    ) -> int:
+        """Write rows with these columns; how many."""
+        raise self._unable("write rows")
+
+    def _unable(self, what: str) -> UsageError:
+        able = [name for name in formats.names() if name != self.name]
+        return UsageError(
+            f"{self.title} cannot {what}",
+            got=self.name,
+            todo=f"choose another format: {', '.join(able)}",
+        )
+
+
+formats: Registry[AbstractFormat] = Registry("format", "pauca.formats", "formats")
+"""Every format by name; a module of this package that registers one is found by itself."""
