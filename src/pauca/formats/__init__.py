@@ -8,7 +8,10 @@ from pauca.formats.base import (
     Part,
     Raw,
     TextOptions,
+    check_file,
+    find_format,
     formats,
+    reading,
 )
 
 __all__ = [
@@ -19,5 +22,8 @@ __all__ = [
     "Part",
     "Raw",
     "TextOptions",
+    "check_file",
+    "find_format",
     "formats",
+    "reading",
 ]

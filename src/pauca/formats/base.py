@@ -7,8 +7,10 @@ writes labels and batches. A new format is one module of this package that regis
 contract test runs over it at once.
 """
 
+import stat
 from abc import ABC
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TextIO
@@ -16,7 +18,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TextIO
 import numpy as np
 from numpy.typing import NDArray
 
-from pauca.errors import UsageError
+from pauca.errors import DataError, PaucaError, UnknownNameError, UsageError
 from pauca.registry import Registry
 
 if TYPE_CHECKING:
@@ -31,7 +33,10 @@ __all__ = [
     "Part",
     "Raw",
     "TextOptions",
+    "check_file",
+    "find_format",
     "formats",
+    "reading",
 ]
 
 Raw = Path | bytes
@@ -51,10 +56,12 @@ class TextOptions:
     Args:
         encoding: Name of the encoding: ``utf-8``, ``utf-16``, ``cp1252``, ``latin-1``, ...
         delimiter: What separates cells: ``,`` ``;`` tab or ``|``.
+        image: Column of the pictures, in formats that keep pictures in cells.
     """
 
     encoding: str | None = None
     delimiter: str | None = None
+    image: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -212,3 +219,117 @@ class AbstractFormat(ABC):
 
 formats: Registry[AbstractFormat] = Registry("format", "pauca.formats", "formats")
 """Every format by name; a module of this package that registers one is found by itself."""
+
+
+def check_file(path: Path) -> Path:
+    """The path, if a file of at least one byte is there; pipes and devices are never opened.
+
+    Raises:
+        DataError: nothing is there, or no regular file, or an empty one.
+    """
+    try:
+        found = path.stat()
+    except (OSError, ValueError) as error:
+        said = getattr(error, "strerror", None) or str(error)
+        raise DataError(
+            "there is no such file", got=f"{path} ({said})", todo="check the path"
+        ) from None
+    if not stat.S_ISREG(found.st_mode):
+        raise DataError(
+            "this is no file",
+            expected="a regular file",
+            got="a folder" if stat.S_ISDIR(found.st_mode) else "a pipe, a device or a socket",
+            where=str(path),
+            todo="name a file",
+        )
+    if found.st_size == 0:
+        raise DataError("the file has zero bytes", where=str(path), todo="fetch or write it again")
+    return path
+
+
+@contextmanager
+def reading(path: Path, expected: str, todo: str = "fetch or write it again") -> Iterator[None]:
+    """Where a library reads a file: whatever it raises becomes one error that names the file.
+
+    Broken files make libraries raise errors of every kind (``struct.error``, ``NotImplementedError``,
+    ``MemoryError``, ...), so none is listed here; only calls of a library belong inside.
+
+    Args:
+        path: The file.
+        expected: What it should have been: "a whole parquet file".
+        todo: What to do about it.
+
+    Raises:
+        DataError: in place of what the library raised.
+    """
+    check_file(path)
+    try:
+        yield
+    except PaucaError:
+        raise
+    except Exception as error:
+        said = " ".join(str(error).split())[:200]
+        raise DataError(
+            "the file cannot be read",
+            expected=expected,
+            got=f"{type(error).__name__}: {said}" if said else type(error).__name__,
+            where=str(path),
+            todo=todo,
+        ) from error
+
+
+def find_format(path: Path, form: str | None = None, ability: Ability = "items") -> AbstractFormat:
+    """What reads a file or a folder: by name, by what its first bytes say, or by its suffix.
+
+    Args:
+        path: A file, a folder of images, or a folder with train and test files of a format.
+        form: Name of the format; found if None.
+        ability: What it has to be able to do.
+
+    Raises:
+        UnknownNameError: no format of this name.
+        DataError: no format that can do it takes this file.
+    """
+    able = {name: found for name in formats.names() if ability in (found := _made(name)).abilities}
+    if form is not None:
+        if form not in formats.names():
+            raise UnknownNameError("format", form, able)
+        return able[form] if form in able else _made(form)
+    if path.is_dir():
+        return able[_folder_of(path, able)]
+    suffix = path.suffix.lower()
+    mine = [each for each in able.values() if suffix in each.suffixes]
+    special = [each for each in mine if not each.general and _recognises(each, path)]
+    general = [each for each in mine if each.general]
+    unnamed = [each for each in able.values() if not mine and _recognises(each, path)]
+    for found in (special, general, unnamed):
+        if found:
+            return found[0]
+    known = sorted({suffix for each in able.values() for suffix in each.suffixes})
+    raise DataError(
+        "the format is not known",
+        expected=f"a file ending in {', '.join(known)}"
+        + (", or a folder" if ability == "items" else ""),
+        got=path.name,
+        todo="save it in one of these formats, or name its format",
+    )
+
+
+def _made(name: str) -> AbstractFormat:
+    return formats.make(name, {})
+
+
+def _recognises(form: AbstractFormat, path: Path) -> bool:
+    try:
+        return form.recognises(check_file(path))
+    except (DataError, OSError):  # what is wrong with it, reading says
+        return False
+
+
+def _folder_of(path: Path, able: Mapping[str, AbstractFormat]) -> str:
+    """A folder with train files of a format of rows, or else a folder of images."""
+    for name, each in able.items():
+        for suffix in each.suffixes if each.general else ():
+            if any(path.glob(f"train*{suffix}")) or any(path.glob(f"data/train*{suffix}")):
+                return name
+    return "folder"
