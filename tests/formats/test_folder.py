@@ -64,7 +64,7 @@ def test_nothing_but_regular_files_within_the_folder_is_opened(tmp_path: Path) -
 
 
 def test_a_folder_without_images_says_what_is_there(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="holds no images.*got: nothing"):
+    with pytest.raises(DataError, match=r"holds no images.*got: nothing"):
         read(tmp_path)
     (tmp_path / "a.heic").write_bytes(b"0")
     with pytest.raises(DataError, match=r"a\.heic.*convert it"):

@@ -1,8 +1,8 @@
 """What a format is: files of other tools on one side, raw parts and records on the other.
 
 A format turns a file (or a folder) into a ``Part``: rows of cells as they came, pictures as bytes,
-an array. It decides nothing about them; what a column is, ``pauca.data.columns`` decides, for a data
-set and for a labelling project alike. It also turns answers of other tools into ``AnswerRow``, and
+an array. It decides nothing about them; what a column is, ``pauca.data.columns`` decides, for data
+sets and labelling projects alike. It also turns answers of other tools into ``AnswerRow``, and
 writes labels and batches. A new format is one module of this package that registers one class; the
 contract test runs over it at once.
 """
@@ -251,8 +251,8 @@ def check_file(path: Path) -> Path:
 def reading(path: Path, expected: str, todo: str = "fetch or write it again") -> Iterator[None]:
     """Where a library reads a file: whatever it raises becomes one error that names the file.
 
-    Broken files make libraries raise errors of every kind (``struct.error``, ``NotImplementedError``,
-    ``MemoryError``, ...), so none is listed here; only calls of a library belong inside.
+    Broken files make libraries raise errors of every kind (``struct.error``, ``MemoryError``,
+    ``NotImplementedError``, ...), so none is listed here; only calls of a library belong inside.
 
     Args:
         path: The file.
@@ -302,9 +302,9 @@ def find_format(path: Path, form: str | None = None, ability: Ability = "items")
     special = [each for each in mine if not each.general and _recognises(each, path)]
     general = [each for each in mine if each.general]
     unnamed = [each for each in able.values() if not mine and _recognises(each, path)]
-    for found in (special, general, unnamed):
-        if found:
-            return found[0]
+    fitting = [*special, *general, *unnamed]
+    if fitting:
+        return fitting[0]
     known = sorted({suffix for each in able.values() for suffix in each.suffixes})
     raise DataError(
         "the format is not known",

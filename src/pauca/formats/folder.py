@@ -1,4 +1,4 @@
-"""Folders of images: one sub-folder a class, with or without train and test folders above; or flat."""
+"""Folders of images: one sub-folder a class, perhaps train and test folders above; or flat."""
 
 import os
 import stat

@@ -147,12 +147,13 @@ class ParquetRows:
                     todo="write a file of fewer rows or columns",
                 )
         if not tables:
-            return pd.DataFrame(index=pd.RangeIndex(self.n if not columns else 0), columns=columns)
+            return pd.DataFrame(index=pd.RangeIndex(self.n))
         with reading(self.files[0], _EXPECTED):
             frame: pd.DataFrame = pa.concat_tables(tables).to_pandas(
                 integer_object_nulls=True, ignore_metadata=True, date_as_object=False
             )
-        return frame.astype({name: object for name in frame.select_dtypes("category").columns})
+        categories = frame.select_dtypes("category").columns
+        return frame.astype(dict.fromkeys(categories, object))
 
 
 def described_classes(metadata: Mapping[bytes, bytes] | None) -> dict[str, tuple[str, ...]]:
