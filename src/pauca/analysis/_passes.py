@@ -1,7 +1,8 @@
 """Passes of any torch module over items, block by block, that leave it as it was."""
 
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from copy import copy
 from typing import Any
 
@@ -12,7 +13,7 @@ from pauca.checks import check_count
 from pauca.errors import InputError
 from pauca.rng import generator_from, isolated
 
-__all__ = ["Inputs", "blocks", "first", "length", "run", "still", "with_first"]
+__all__ = ["Inputs", "blocks", "eager", "first", "length", "run", "still", "with_first"]
 
 Inputs = Tensor | tuple[Tensor, ...] | Mapping[str, Tensor]
 """What a model reads: one tensor [n, ...], several in their order, or several by name."""
@@ -25,14 +26,28 @@ def blocks(x: Inputs, batch: int) -> Iterator[tuple[int, Inputs]]:
         yield start, _cut(x, slice(start, start + batch))
 
 
+def eager() -> AbstractContextManager[Any]:
+    """Within it, compiled nets run as they are written: a compiled pass calls no later hooks.
+
+    Before torch 2.6, which cannot ask for it, they run compiled.
+    """
+    stance: Any = getattr(torch.compiler, "set_stance", None)
+    # torch.compile imports it; without it nothing is compiled, and it takes a second to import
+    if stance is None or "torch._dynamo" not in sys.modules:
+        return nullcontext()
+    found: AbstractContextManager[Any] = stance("force_eager")
+    return found
+
+
 @contextmanager
 def still(model: nn.Module) -> Iterator[None]:
-    """Evaluation mode, no gradients, global randomness apart; all put back at the end."""
+    """Evaluation mode, as written, no gradients, global randomness apart; all put back at the end.
+    """
     flags = [(part, part.training) for part in model.modules()]
     try:
         for part, _ in flags:
             part.training = False
-        with torch.no_grad(), isolated(generator_from(0)):
+        with eager(), torch.no_grad(), isolated(generator_from(0)):
             yield
     finally:
         for part, flag in flags:

@@ -42,7 +42,7 @@ class Change:
         """Changed activity, [..., u] -> [..., u].
 
         Raises:
-            InputError: another number of units.
+            InputError: another number of units; values that whole numbers cannot take.
         """
         if h.shape[-1] != len(self.units):
             raise InputError(
@@ -104,4 +104,13 @@ def _level(value: Level, units: Mask) -> Tensor | float:
 
 
 def _as(value: Tensor | float, h: Tensor) -> Tensor:
-    return torch.as_tensor(value, dtype=h.dtype, device=h.device)
+    given = torch.as_tensor(value, device=h.device)
+    found = given.to(h.dtype)
+    if not torch.can_cast(given.dtype, h.dtype) and bool((found != given).any()):
+        raise InputError(
+            "units are changed to what their activity cannot hold",
+            expected=f"values of {h.dtype}",
+            got=f"values of {given.dtype}",
+            todo="edit a layer whose activity is floating point",
+        )
+    return found

@@ -10,6 +10,7 @@ from torch import Generator, Tensor
 
 from pauca.analysis._arrays import Array, classes, like, matrix, tensor
 from pauca.analysis._draws import permutations
+from pauca.analysis._members import accuracy
 from pauca.analysis.edits import Change, silence
 from pauca.analysis.selectivity import class_selectivity
 from pauca.analysis.subject import AbstractSubject
@@ -102,7 +103,8 @@ def pruning_curve(
 
     Raises:
         UnknownNameError: no such layer.
-        InputError: an order that does not name every unit once; a share outside [0, 1].
+        InputError: an order that does not name every unit once; a share outside [0, 1]; not one
+            label an item; answers or layers that ``subject.predict`` refuses.
     """
     y, _ = classes(labels, len(tensor(labels)), least=1)
     given = {layer: _whole(tensor(order), layer) for layer, order in orders.items()}
@@ -111,13 +113,12 @@ def pruning_curve(
         check_fraction(share, "share of units kept")
         gone = {layer: order[: _removed(len(order), share)] for layer, order in given.items()}
         edits = {layer: _silenced(order, gone[layer]) for layer, order in given.items()}
-        answers = subject.edited(edits).predict(x)
         kept = {layer: len(order) - len(gone[layer]) for layer, order in given.items()}
         points.append(
             PruningPoint(
                 kept=sum(kept.values()) / max(1, sum(map(len, given.values()))),
                 units=kept,
-                accuracy=float((answers == y.to(answers.device)).double().mean()),
+                accuracy=accuracy(subject.edited(edits).predict(x), y),
             )
         )
     return points

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from pauca.analysis.edits import Edit, Level, Mask, hold, silence
-from pauca.analysis.taps import Inputs, Pool, Tap, intervene, outputs, record
+from pauca.analysis.taps import Inputs, Pool, Tap, checked_taps, intervene, outputs, record
+from pauca.checks import check_count, check_finite, check_size
 from pauca.errors import InputError, UnknownNameError
 
 __all__ = ["AbstractSubject", "ModuleSubject", "Shown", "replaced"]
@@ -61,9 +62,14 @@ class AbstractSubject(ABC):
 
     @final
     def predict(self, x: Any) -> Tensor:
-        """The answer to each item, int64 [n]."""
+        """The answer to each item, int64 [n].
+
+        Raises:
+            InputError: what the model gives is NaN or infinite, or is no answer an item; an edit
+                whose module was not called.
+        """
         with self._operated():
-            return self._predict(x)
+            return _answers(self._predict(x), 1)
 
     @final
     def predict_each(self, x: Any, layer: str, edits: Sequence[Edit]) -> Tensor:
@@ -76,11 +82,17 @@ class AbstractSubject(ABC):
         Args:
             x: n items.
             layer: Which layer.
-            edits: m of them.
+            edits: m of them, at least one.
+
+        Raises:
+            UnknownNameError: no such layer.
+            InputError: no edit; as ``predict``.
         """
         self._check(layer)
+        if not edits:
+            raise InputError("there is no edit to answer under", expected="at least one", got=0)
         with self._operated():
-            return self._predict_each(x, layer, edits)
+            return _answers(self._predict_each(x, layer, edits), 2)
 
     @final
     def edited(self, edits: Mapping[str, Edit]) -> Self:
@@ -125,7 +137,11 @@ class AbstractSubject(ABC):
             UnknownNameError: no such parameter; the nearest known name is offered.
         """
         _check_names(self.module, [name])
-        with self._operated():
+        with ExitStack() as stack:
+            # edits, which wait for a pass, do not touch it
+            for operation in self._operations:
+                if isinstance(operation, _Reweighted):
+                    stack.enter_context(operation())
             return self.module.get_parameter(name).detach()
 
     @abstractmethod
@@ -174,11 +190,12 @@ class ModuleSubject(AbstractSubject):
             pools ``mean`` and ``max`` a unit is a feature or channel, edited at all its positions.
         pool: For layers that are given by name alone.
         batch: Items of one block.
-        decide: From what the model returns, [n, ...], to int64 [n]; by default the class with the
-            highest score.
+        decide: From what the model returns, finite [n, ...], to int64 [n]; by default the class
+            with the highest score.
 
     Raises:
         UnknownNameError: no such module; the nearest known name is offered.
+        InputError: a layer that is named twice.
     """
 
     def __init__(
@@ -190,19 +207,26 @@ class ModuleSubject(AbstractSubject):
         batch: int = 256,
         decide: Callable[[Tensor], Tensor] | None = None,
     ) -> None:
-        taps = [layer if isinstance(layer, Tap) else Tap(layer, pool) for layer in layers]
+        taps = checked_taps(model, layers, pool)
         super().__init__(model, [tap.name for tap in taps])
         self._taps = {tap.name: tap for tap in taps}
-        self._batch, self._decide = batch, decide
-        with intervene(model, {tap: _as_it_is for tap in taps}):
-            pass  # names that are not there are refused now
+        self._batch, self._decide = check_count(batch, "batch", least=1), decide
 
     def _activations(self, x: Inputs, label: Shown) -> dict[str, Tensor]:
         return record(self.module, x, list(self._taps.values()), batch=self._batch)
 
     def _predict(self, x: Inputs) -> Tensor:
-        found = outputs(self.module, x, batch=self._batch)
-        return found.argmax(-1) if self._decide is None else self._decide(found)
+        found = check_finite(outputs(self.module, x, batch=self._batch), "what the model returns")
+        if self._decide is not None:
+            return check_size(_answers(self._decide(found), 1), len(found), "answers")
+        if found.ndim != 2 or found.shape[1] < 2:
+            raise InputError(
+                "the model does not return class scores",
+                expected="[n, c] with a score for each of at least 2 classes",
+                got=list(found.shape),
+                todo="say what it answers: ModuleSubject(decide=), from its output to int64 [n]",
+            )
+        return found.argmax(-1)
 
     def _edit(self, layer: str, edit: Edit) -> AbstractContextManager[None]:
         return intervene(self.module, {self._taps[layer]: edit})
@@ -271,5 +295,15 @@ class _Reweighted:
         return replaced(self._module, self._weights)
 
 
-def _as_it_is(h: Tensor) -> Tensor:
-    return h
+def _answers(found: Tensor, axes: int) -> Tensor:
+    """Answers, if they are: whole numbers, one an item (and edit), as int64."""
+    given = isinstance(found, Tensor)
+    whole = given and found.dtype != torch.bool and torch.can_cast(found.dtype, torch.int64)
+    if not whole or found.ndim != axes:
+        raise InputError(
+            "answers have the wrong form",
+            expected=f"whole numbers, one an item, {'[n]' if axes == 1 else '[m, n]'}",
+            got=f"{found.dtype} {list(found.shape)}" if given else type(found).__name__,
+            todo="return one class an item, such as scores.argmax(1)",
+        )
+    return found.to(torch.int64)
