@@ -4,8 +4,17 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from pauca.analysis import ModuleSubject, Tap, record, replaced, silence
+from pauca.analysis import (
+    ModuleSubject,
+    Tap,
+    ablation,
+    pruning_curve,
+    record,
+    replaced,
+    silence,
+)
 from pauca.errors import InputError, UnknownNameError
+from pauca.rng import generator_from
 from tests.analysis.models import Chain, Conv, Former, items, made
 
 MASK = torch.tensor([True, False, True, False, False, True])
@@ -139,3 +148,93 @@ def test_a_subject_asks_its_model_once_a_block() -> None:
     model = Counting()
     ModuleSubject(model, ["unit"], batch=10).predict(items(25, 4))
     assert model.asked == 3
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf")])
+@pytest.mark.parametrize("batch", [2, 256])
+def test_outputs_that_are_not_finite_are_no_answers_and_the_first_row_is_named(
+    bad: float, batch: int
+) -> None:
+    x = items(9, 4)
+    x[5, 2] = bad
+    subjects = [
+        ModuleSubject(Counting(), ["unit"], batch=batch),
+        ModuleSubject(Counting(), ["unit"], batch=batch, decide=lambda scores: scores.argmin(1)),
+    ]
+    edits = [silence(torch.zeros(4, dtype=torch.bool))]
+    for subject in subjects:
+        doors: list[Any] = [
+            lambda s=subject: s.predict(x),
+            lambda s=subject: s.predict_each(x, "unit", edits),
+            lambda s=subject: s.edited({"unit": edits[0]}).predict(x),
+            lambda s=subject: pruning_curve(s, x, torch.zeros(9).long(), {"unit": torch.arange(4)}),
+        ]
+        for door in doors:
+            with pytest.raises(InputError, match=r"NaN or infinite.*first at \(5, 2\)"):
+                door()
+    driven = ModuleSubject(Counting(), ["unit"]).driven("unit", ~edits[0].units, bad)
+    with pytest.raises(InputError, match="NaN or infinite"):
+        driven.predict(items(9, 4))
+
+
+class Says(nn.Module):
+    """Answers whatever it was made with of its input."""
+
+    def __init__(self, say: Any) -> None:
+        super().__init__()
+        self.say = say
+
+    def forward(self, x: Tensor) -> Any:
+        return self.say(x)
+
+
+@pytest.mark.parametrize(
+    "say",
+    [
+        lambda x: x[:, :1],  # one score: its highest is always class 0
+        lambda x: x[:, 0],
+        lambda x: x[:, :, None].expand(-1, -1, 3),  # one row of scores a position
+    ],
+)
+def test_what_are_no_class_scores_is_not_answered_without_a_decision(say: Any) -> None:
+    with pytest.raises(InputError, match="class scores"):
+        ModuleSubject(Says(say), []).predict(items(9, 4))
+
+
+def test_a_model_and_a_decision_give_one_answer_an_item() -> None:
+    x = items(9, 4)
+    with pytest.raises(InputError, match="one row an item"):
+        ModuleSubject(Says(lambda x: x.T), []).predict(x)
+    wrong: list[Any] = [
+        lambda s: s.max(1).values,
+        lambda s: s > 0,
+        lambda s: s.argmax(1, keepdim=True),
+        lambda s: s.argmax(1).tolist(),
+        lambda s: s.argmax(1)[:3],
+    ]
+    for decide in wrong:
+        with pytest.raises(InputError, match="answers"):
+            ModuleSubject(Says(lambda x: x), [], decide=decide).predict(x)
+    small = ModuleSubject(Says(lambda x: x), [], decide=lambda s: s.argmax(1).to(torch.uint8))
+    assert torch.equal(small.predict(x), x.argmax(1))
+
+
+def test_one_label_an_item_is_wanted_wherever_accuracy_is_measured() -> None:
+    _, subject, x = chain()
+    for n in (1, 39, 41):
+        labels = torch.zeros(n, dtype=torch.int64)
+        with pytest.raises(InputError, match="labels"):
+            pruning_curve(subject, x, labels, {"act#1": torch.arange(6)}, shares=[1.0])
+        with pytest.raises(InputError, match="labels"):
+            ablation(subject, x, labels, "low.weight", generator=generator_from(0), draws=1)
+
+
+def test_layers_are_named_once_and_edits_are_at_least_one() -> None:
+    model, subject, x = chain()
+    with pytest.raises(InputError, match="twice"):
+        ModuleSubject(model, ["low", Tap("low", "mean")])
+    with pytest.raises(InputError, match="at least one"):
+        subject.predict_each(x, "act#1", [])
+    for batch in (0, -1):
+        with pytest.raises(InputError, match="batch"):
+            ModuleSubject(model, ["low"], batch=batch)
