@@ -112,7 +112,7 @@ def drive_of(subject: ModuleSubject, layer: str, u: int) -> Any:
 
 def within(subject: ModuleSubject, layer: str, u: int) -> Any:
     with intervene(subject.module, {layer: torch.ones(u, dtype=torch.bool)}):
-        return [subject.module(part) for part in X.split(4)]
+        return [subject.module(part) for part in (X[:4], X[4:8], X[8:])]
 
 
 def every(u: int) -> Tensor:

@@ -41,8 +41,7 @@ def eager() -> AbstractContextManager[Any]:
 
 @contextmanager
 def still(model: nn.Module) -> Iterator[None]:
-    """Evaluation mode, as written, no gradients, global randomness apart; all put back at the end.
-    """
+    """Evaluation mode, uncompiled, no gradients, randomness apart; all put back at the end."""
     flags = [(part, part.training) for part in model.modules()]
     try:
         for part, _ in flags:

@@ -332,9 +332,10 @@ class _Editor(_Counted):
 def _hooked(model: nn.Module, counted: _Counted) -> Callable[[], None]:
     """The hook put where its tap says; what is returned removes it."""
     module = _module(model, counted.tap)
-    if isinstance(module, torch.jit.RecursiveScriptModule):  # takes no hooks at all
-        raise counted.missed("in a pass, as all that TorchScript compiled")
-    return module.register_forward_hook(counted.hook).remove
+    try:
+        return module.register_forward_hook(counted.hook).remove
+    except RuntimeError:  # what torch.jit.script makes takes no hooks
+        raise counted.missed("in a pass, as far as TorchScript tells") from None
 
 
 def _passes_hooked(model: nn.Module, editors: Sequence[_Editor]) -> Callable[[], None]:

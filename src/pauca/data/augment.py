@@ -168,8 +168,9 @@ class Standardise(AbstractStep):
         """Constants of these items, float [n, d]: mean and standard deviation (over n)."""
         wide = x.to(torch.float64)
         mean, scale = wide.mean(0), wide.std(0, correction=0)
-        # what rounding leaves of a constant column is no variance
-        scale = torch.where(scale > 1e-12 * (1 + mean.abs()), scale, torch.zeros_like(scale))
+        # what rounding leaves of a constant column is no variance; small units and a large offset
+        # are no reason to lose one
+        scale = torch.where(scale > 1e-14 * mean.abs(), scale, torch.zeros_like(scale))
         return cls(tuple(mean.tolist()), tuple(scale.tolist()))
 
     def apply(self, x: Tensor, generator: Generator | None) -> Tensor:
