@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pauca.analysis._arrays import tensor
+from pauca.checks import check_finite
 from pauca.errors import InputError
 
-__all__ = ["Change", "Edit", "hold", "push", "scale", "silence"]
+__all__ = ["Change", "Edit", "as_edit", "hold", "push", "scale", "silence"]
 
 Edit = Callable[[Tensor], Tensor]
 """Activity [..., u] -> activity [..., u]."""
@@ -61,6 +62,11 @@ def silence(units: Mask) -> Change:
     return Change(_mask(units), 0.0, 0.0)
 
 
+def as_edit(edit: Edit | Mask) -> Edit:
+    """The edit itself, or the silence of the units that a mask, bool [u], chooses."""
+    return edit if callable(edit) else silence(edit)
+
+
 def hold(units: Mask, value: Level) -> Change:
     """These units, bool [u], are at ``value``, a number or float [u], whatever they read.
 
@@ -92,13 +98,16 @@ def _mask(units: Mask) -> Tensor:
     return mask
 
 
-def _level(value: Level, units: Mask) -> Tensor | float:
+def _level(value: Level, units: Mask) -> Tensor:
     if isinstance(value, int | float):
-        return float(value)
-    level = tensor(value).detach()
+        value = torch.tensor(float(value))
+    level = check_finite(tensor(value).detach(), "values of units")
     if level.ndim and level.shape != tensor(units).shape:
         raise InputError(
-            "not one value a unit", expected=list(tensor(units).shape), got=list(level.shape)
+            "not one value a unit",
+            expected=list(tensor(units).shape),
+            got=list(level.shape),
+            todo="give a number, or one value for each unit of the layer",
         )
     return level
 

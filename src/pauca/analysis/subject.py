@@ -10,9 +10,11 @@ from copy import copy
 from typing import Any, Literal, Self, final
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from pauca.analysis.edits import Edit, Level, Mask, hold, silence
+from pauca.analysis._arrays import tensor
+from pauca.analysis.edits import Edit, Level, Mask, as_edit, hold, silence
 from pauca.analysis.taps import Inputs, Pool, Tap, checked_taps, intervene, outputs, record
 from pauca.checks import check_count, check_finite, check_size
 from pauca.errors import InputError, UnknownNameError
@@ -72,7 +74,7 @@ class AbstractSubject(ABC):
             return _answers(self._predict(x), 1)
 
     @final
-    def predict_each(self, x: Any, layer: str, edits: Sequence[Edit]) -> Tensor:
+    def predict_each(self, x: Any, layer: str, edits: Sequence[Edit | Mask]) -> Tensor:
         """Answers under each of m edits of one layer, one at a time, int64 [m, n].
 
         The same as ``edited({layer: edit}).predict(x)`` for each, up to rounding; what lies below
@@ -82,31 +84,38 @@ class AbstractSubject(ABC):
         Args:
             x: n items.
             layer: Which layer.
-            edits: m of them, at least one.
+            edits: m of them, at least one; each as in ``edited``.
 
         Raises:
             UnknownNameError: no such layer.
             InputError: no edit; as ``predict``.
         """
         self._check(layer)
-        if not edits:
-            raise InputError("there is no edit to answer under", expected="at least one", got=0)
+        if not isinstance(edits, Sequence) or not edits:
+            raise InputError(
+                "there are no edits to answer under",
+                expected="a list of at least one",
+                got=type(edits).__name__,
+                todo="pass [edit], or ask subject.predict",
+            )
         with self._operated():
-            return _answers(self._predict_each(x, layer, edits), 2)
+            return _answers(self._predict_each(x, layer, [as_edit(edit) for edit in edits]), 2)
 
     @final
-    def edited(self, edits: Mapping[str, Edit]) -> Self:
+    def edited(self, edits: Mapping[str, Edit | Mask]) -> Self:
         """A subject in which the activity of layers is changed before anything reads it.
 
         Args:
-            edits: By layer; each a function of activity [..., u].
+            edits: By layer; each a function of activity [..., u], or a mask, bool [u], of units to
+                silence.
 
         Raises:
             UnknownNameError: no such layer.
         """
         for layer in edits:
             self._check(layer)
-        return self._with(*(_Edited(self, layer, edit) for layer, edit in edits.items()))
+        given = {layer: as_edit(edit) for layer, edit in edits.items()}
+        return self._with(*(_Edited(self, layer, edit) for layer, edit in given.items()))
 
     @final
     def lesioned(self, layer: str, units: Mask) -> Self:
@@ -119,15 +128,14 @@ class AbstractSubject(ABC):
         return self.edited({layer: hold(units, level)})
 
     @final
-    def reweighted(self, weights: Mapping[str, Tensor]) -> Self:
+    def reweighted(self, weights: Mapping[str, Tensor | NDArray[Any]]) -> Self:
         """A subject with other weights, by name of the net's parameter.
 
         Raises:
             UnknownNameError: no such parameter.
-            InputError: weights of another shape.
+            InputError: weights of another shape; one parameter by two names.
         """
-        _check_weights(self.module, weights)
-        return self._with(_Reweighted(self.module, weights))
+        return self._with(_Reweighted(self.module, _checked_weights(self.module, weights)))
 
     @final
     def weight(self, name: str) -> Tensor:
@@ -233,7 +241,7 @@ class ModuleSubject(AbstractSubject):
 
 
 @contextmanager
-def replaced(module: nn.Module, weights: Mapping[str, Tensor]) -> Iterator[None]:
+def replaced(module: nn.Module, weights: Mapping[str, Tensor | NDArray[Any]]) -> Iterator[None]:
     """Within it, parameters have other values; at the end, also after an error, their own again.
 
     Args:
@@ -242,12 +250,12 @@ def replaced(module: nn.Module, weights: Mapping[str, Tensor]) -> Iterator[None]
 
     Raises:
         UnknownNameError: no such parameter.
-        InputError: weights of another shape.
+        InputError: weights of another shape; one parameter by two names.
     """
-    _check_weights(module, weights)
-    kept = {name: module.get_parameter(name).data for name in weights}
+    given = _checked_weights(module, weights)
+    kept = {name: module.get_parameter(name).data for name in given}
     try:
-        for name, new in weights.items():
+        for name, new in given.items():
             own = module.get_parameter(name)
             own.data = new.detach().to(own)
         yield
@@ -256,16 +264,27 @@ def replaced(module: nn.Module, weights: Mapping[str, Tensor]) -> Iterator[None]
             module.get_parameter(name).data = own_data
 
 
-def _check_weights(module: nn.Module, weights: Mapping[str, Tensor]) -> None:
+def _checked_weights(
+    module: nn.Module, weights: Mapping[str, Tensor | NDArray[Any]]
+) -> dict[str, Tensor]:
     _check_names(module, weights)
-    for name, new in weights.items():
+    given, names = {name: tensor(new) for name, new in weights.items()}, dict[int, str]()
+    for name, new in given.items():
         own = module.get_parameter(name)
-        if new.shape != own.shape:
+        if new.shape != own.shape or not torch.can_cast(new.dtype, own.dtype):
             raise InputError(
                 f"weights do not fit parameter {name!r}",
-                expected=list(own.shape),
-                got=list(new.shape),
+                expected=f"{own.dtype} {list(own.shape)}",
+                got=f"{new.dtype} {list(new.shape)}",
+                todo="give one number for each weight of the parameter",
             )
+        if (other := names.setdefault(id(own), name)) != name:
+            raise InputError(
+                f"{name!r} and {other!r} are the same parameter",
+                expected="other weights for each parameter once",
+                todo="leave one of the names out",
+            )
+    return given
 
 
 def _check_names(module: nn.Module, names: Iterable[str]) -> None:

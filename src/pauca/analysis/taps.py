@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from pauca.analysis._passes import Inputs, blocks, eager, first, length, run, still, with_first
-from pauca.analysis.edits import Edit, silence
+from pauca.analysis.edits import Change, Edit, as_edit
 from pauca.errors import InputError, UnknownNameError
 
 __all__ = ["Inputs", "Pool", "Tap", "intervene", "outputs", "record"]
@@ -69,7 +69,8 @@ class Tap:
     def changed(self, output: Tensor, edit: Edit) -> Tensor:
         """The output after the edit of its units; [n, ...] -> the same shape."""
         units = self.spread(output)
-        new = edit(units)
+        # one that works in place shall not reach what else reads this tensor, a residual say
+        new = edit(units if isinstance(edit, Change) else units.clone())
         if not isinstance(new, Tensor):
             raise InputError(
                 f"the edit of {self.name!r} returns no tensor",
@@ -132,7 +133,7 @@ def record(
         for keeper in keepers:
             stack.callback(_hooked(model, keeper))
         stack.enter_context(still(model))
-        for start, block in blocks(x, batch):
+        for start, block in blocks(model, x, batch):
             for keeper in keepers:
                 keeper.begin(start, length(block))
             run(model, block)
@@ -155,7 +156,7 @@ def outputs(model: nn.Module, x: Inputs, *, batch: int = 256) -> Tensor:
         InputError: it does not return one row an item.
     """
     with still(model):
-        found = [_rows(run(model, block), length(block)) for _, block in blocks(x, batch)]
+        found = [_rows(run(model, block), length(block)) for _, block in blocks(model, x, batch)]
     return torch.cat(found)
 
 
@@ -198,10 +199,7 @@ def intervene(
             its end, an edit that was not reached: its module was called 0 times, or less often than
             the number of the call; at the end of the context, one that was never reached.
     """
-    editors = [
-        _Editor(_tap(name, pool), edit if callable(edit) else silence(edit))
-        for name, edit in edits.items()
-    ]
+    editors = [_Editor(_tap(name, pool), as_edit(edit)) for name, edit in edits.items()]
     with ExitStack() as stack:
         for editor in editors:
             stack.callback(_hooked(model, editor))
@@ -365,6 +363,10 @@ def checked_taps(model: nn.Module, names: Sequence[str | Tap], pool: Pool) -> li
         UnknownNameError: no such module; the nearest known name is offered.
         InputError: a module that is named twice, or whose call has no such number.
     """
+    if isinstance(names, str):
+        raise InputError(
+            "modules are named in a list", expected=f"[{names!r}]", got=repr(names), todo="add []"
+        )
     taps = [_tap(name, pool) for name in names]
     if len({tap.name for tap in taps}) != len(taps):
         raise InputError(
