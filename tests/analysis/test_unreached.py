@@ -238,3 +238,16 @@ def test_a_compiled_net_gives_what_the_plain_one_gives(
             assert torch.equal(net(X), plain(X))  # left as it was
     for own, compiled in zip(*found, strict=True):
         torch.testing.assert_close(compiled, own, rtol=0, atol=0, equal_nan=True)
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
+@pytest.mark.parametrize("make", [traced, scripted])
+def test_other_weights_reach_nets_of_torchscript_and_are_taken_out_again(
+    make: Callable[[], Any],
+) -> None:
+    plain, model, new = made(Chain), make(), {"head.weight": items(3, 5, seed=3)}
+    own, other = ModuleSubject(plain, []), ModuleSubject(model, [])
+    assert torch.equal(other.reweighted(new).predict(X), own.reweighted(new).predict(X))
+    assert torch.equal(other.reweighted(new).weight("head.weight"), new["head.weight"])
+    assert torch.equal(other.weight("head.weight"), own.weight("head.weight"))
+    assert torch.equal(other.predict(X), own.predict(X))

@@ -144,13 +144,13 @@ class AbstractSubject(ABC):
         Raises:
             UnknownNameError: no such parameter; the nearest known name is offered.
         """
-        _check_names(self.module, [name])
+        own = _parameters(self.module, [name])[name]
         with ExitStack() as stack:
             # edits, which wait for a pass, do not touch it
             for operation in self._operations:
                 if isinstance(operation, _Reweighted):
                     stack.enter_context(operation())
-            return self.module.get_parameter(name).detach()
+            return own.detach()
 
     @abstractmethod
     def _activations(self, x: Any, label: Shown) -> dict[str, Tensor]:
@@ -253,24 +253,24 @@ def replaced(module: nn.Module, weights: Mapping[str, Tensor | NDArray[Any]]) ->
         InputError: weights of another shape; one parameter by two names.
     """
     given = _checked_weights(module, weights)
-    kept = {name: module.get_parameter(name).data for name in given}
+    owns = _parameters(module, given)
+    kept = {name: own.data for name, own in owns.items()}
     try:
-        for name, new in given.items():
-            own = module.get_parameter(name)
-            own.data = new.detach().to(own)
+        for name, own in owns.items():
+            own.data = given[name].detach().to(own)
         yield
     finally:
-        for name, own_data in kept.items():
-            module.get_parameter(name).data = own_data
+        for name, own in owns.items():
+            own.data = kept[name]
 
 
 def _checked_weights(
     module: nn.Module, weights: Mapping[str, Tensor | NDArray[Any]]
 ) -> dict[str, Tensor]:
-    _check_names(module, weights)
+    owns = _parameters(module, weights)
     given, names = {name: tensor(new) for name, new in weights.items()}, dict[int, str]()
     for name, new in given.items():
-        own = module.get_parameter(name)
+        own = owns[name]
         if new.shape != own.shape or not torch.can_cast(new.dtype, own.dtype):
             raise InputError(
                 f"weights do not fit parameter {name!r}",
@@ -287,11 +287,12 @@ def _checked_weights(
     return given
 
 
-def _check_names(module: nn.Module, names: Iterable[str]) -> None:
+def _parameters(module: nn.Module, names: Iterable[str]) -> dict[str, nn.Parameter]:
     known = dict(module.named_parameters(remove_duplicate=False))
     for name in names:
         if name not in known:
             raise UnknownNameError("parameter", name, known)
+    return {name: known[name] for name in names}
 
 
 class _Edited:
