@@ -298,7 +298,8 @@ def test_more_than_the_memory_is_refused_before_decoding() -> None:
 def test_form_of_a_survey(tmp_path: Path) -> None:
     files = [small.write_image(tmp_path / f"{i}.png", small.pixels(i, 4, 6)) for i in range(3)]
     found = survey(files, str)
-    assert found == {(4, 6, True): 3}
+    assert found.counts == {(4, 6, True): 3}
+    assert (found.sizes, len(found), found.levels) == ([(4, 6)], 3, None)
     form, notes = choose_form(found, None, None, "crop")
     assert form.shape == (1, 4, 6)
     assert notes == ()

@@ -257,7 +257,7 @@ def _dataset(
     else:
         raws = (raw for block in pool.images.blocks() for raw in block)
         found = survey(raws, pool.images.name, upright=True)
-        alike = len({key[:2] for key in found}) == 1 and max(next(iter(found))[:2]) <= (side or 64)
+        alike = len(found.sizes) == 1 and max(found.sizes[0]) <= (side or 64)
         form, notes = choose_form(found, None if alike else side, None, "crop")
         x = decode_all(pool.images.blocks(), pool.n, form, pool.images.name, progress)
     data = image_dataset_of_own(

@@ -9,6 +9,7 @@ import torch
 from pauca.checks import check_fraction
 from pauca.data.dataset import Dataset
 from pauca.data.images import (
+    IMAGE_SUFFIXES,
     Fit,
     Mode,
     Progress,
@@ -25,11 +26,6 @@ from pauca.data.tables import held_out_note
 from pauca.errors import DataError, nearest
 
 __all__ = ["IMAGE_SUFFIXES", "TEST_NAMES", "TRAIN_NAMES", "folder_source"]
-
-IMAGE_SUFFIXES = frozenset(
-    {".png", ".jpg", ".jpeg", ".jpe", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm"}
-)
-"""Files that count as images, whatever the case; all others are passed over, and a note says so."""
 
 TRAIN_NAMES = ("train", "training")
 TEST_NAMES = ("test", "testing", "val", "valid", "validation")
@@ -62,8 +58,8 @@ def folder_source(
 
     A flat folder is a pool without labels. Folders inside a class folder belong to the class.
     Hidden files and folders, and files that are not images by their suffix, are passed over.
-    Photographs are turned upright, transparency becomes white, and 16-bit grey keeps its upper
-    eight bits.
+    Photographs are turned upright, transparency becomes white, and grey of 16 or 32 bits and
+    floats are scaled by the range of the set.
 
     Args:
         path: The folder.
