@@ -465,8 +465,14 @@ def listed_images(root: Path) -> tuple[list[str], tuple[str, ...]]:
                 passed.setdefault(why, []).append(relative)
     if not names:
         raise _no_images(root, passed, suffixes)
-    notes = (f"{why.format(n=len(each))}: {_few(each)}" for why, each in sorted(passed.items()))
-    return sorted(names), tuple(notes)
+    return sorted(names), _passed_notes(passed)
+
+
+def _passed_notes(passed: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    return tuple(
+        f"{why.format(n=len(names))}: {_few(sorted(names))}"
+        for why, names in sorted(passed.items())
+    )
 
 
 def _why_passed(path: str, top: str, suffixes: Collection[str]) -> str | None:
@@ -498,11 +504,10 @@ def _no_images(
         os.path.splitext(name)[1].lower() for names in passed.values() for name in names
     } & set(_FOREIGN)
     told = sorted({": ".join(_FOREIGN[suffix]) for suffix in foreign})
-    notes = "; ".join(f"{why.format(n=len(names))}: {_few(names)}" for why, names in passed.items())
     return DataError(
         "the folder holds no images",
         expected=f"files ending in {', '.join(sorted(suffixes))}",
-        got=notes or "no files",
+        got="; ".join(_passed_notes(passed)) or "no files",
         where=str(root),
         todo="; ".join(told) or "check the path",
     )
@@ -652,10 +657,10 @@ class _SurveyState:
 
     def _facts(self, image: "ImageFile") -> _Facts:
         width, height = image.size
+        depth, halved = _depth(image), _halved(image)  # before the EXIF, which may load the pixels
         if self.upright and image.getexif().get(0x0112, 1) in (5, 6, 7, 8):
             width, height = height, width
         key = (height, width, _is_grey(image.mode))
-        depth, halved = _depth(image), _halved(image)
         frames = bool(getattr(image, "is_animated", False)) and image.format != "MPO"
         ends = bins = None
         if depth is not None and (self.asked is None or self.decode):
@@ -909,7 +914,7 @@ def _to_size(image: "Image", form: ImageForm) -> "Image":
 
 def _reason(raw: Raw, error: Exception) -> str:
     """Why an image cannot be read, in a few words."""
-    if (len(raw) if isinstance(raw, bytes) else _file_size(raw)) == 0:
+    if raw == b"" or (isinstance(raw, Path) and raw.is_file() and _file_size(raw) == 0):
         return "zero bytes"
     said = str(getattr(error, "strerror", None) or error).strip() or type(error).__name__
     text = said.splitlines()[0][:_LONGEST]

@@ -41,6 +41,7 @@ class Source(_Frozen):
         missing: What an empty cell of a number column does.
         size: Side of the square that images are read at for their features.
         vocabulary: At most this many words for tf-idf.
+        levels: The values of images of more than 8 bits a pixel that become 0 and 255.
     """
 
     path: str
@@ -56,6 +57,7 @@ class Source(_Frozen):
     missing: Missing = "refuse"
     size: Count | None = None
     vocabulary: Count = 4096
+    levels: tuple[float, float] | None = None
 
 
 class ProjectSettings(_Frozen):
