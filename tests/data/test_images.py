@@ -149,7 +149,7 @@ def test_percentiles_are_those_of_all_values(kind: Any, p: float) -> None:
     rng = np.random.default_rng(0)
     values = [(rng.normal(2000, 300, (50, 60)) + 500 * i).clip(0, 65535) for i in range(3)]
     raws: list[Raw] = [saved(one.astype(kind), "TIFF") for one in values]
-    found = survey(raws, str, percentile=p)
+    found = survey(raws, str, scale=p)
     together = np.concatenate([one.astype(kind).ravel() for one in values])
     wanted = np.percentile(together, [p, 100 - p])
     np.testing.assert_allclose(found.levels, wanted, rtol=1e-3)
@@ -158,7 +158,7 @@ def test_percentiles_are_those_of_all_values(kind: Any, p: float) -> None:
 
 def test_percentiles_below_zero() -> None:
     values = np.linspace(-5, 5, 10_001).astype(np.float32).reshape(73, 137)
-    found = survey([saved(values, "TIFF")], str, percentile=10)
+    found = survey([saved(values, "TIFF")], str, scale=10)
     np.testing.assert_allclose(found.levels, (-4, 4), rtol=1e-3)
 
 
@@ -169,9 +169,9 @@ def test_percentiles_below_zero() -> None:
         {"scale": (0, float("nan"))},
         {"scale": "all"},
         {"scale": (1, 2, 3)},
-        {"percentile": 0},
-        {"percentile": 50},
-        {"percentile": 1, "scale": (0, 9)},
+        {"scale": 0},
+        {"scale": 50},
+        {"scale": True},
     ],
 )
 def test_scales_that_are_none(options: dict[str, Any]) -> None:

@@ -72,7 +72,7 @@ def test_levels_come_from_the_survey(tmp_path: Path) -> None:
     assert pool.images is not None
     assert levels_of(pool.images) == (0, 4095)
     assert levels_of(pool.images, scale=(0, 1000)) == (0, 1000)
-    low, high = levels_of(pool.images, percentile=10) or (0, 0)
+    low, high = levels_of(pool.images, scale=10) or (0, 0)
     assert 0 < low < high < 4095
     plain = [small.encoded(small.pixels(0, 8, 8))]
     assert levels_of(Images(lambda: [plain], str)) is None

@@ -83,8 +83,9 @@ Raw = Path | bytes
 Levels = tuple[float, float]
 """The values of images of more than 8 bits that become 0 and 255."""
 
-Scale = Literal["range"] | Levels
-"""How the levels are found: least and greatest value of the set, or these two values."""
+Scale = Literal["range"] | Levels | float
+"""How the levels are found: least and greatest value of the set; two values; or one number p in
+(0, 50), for the p-th and (100 - p)-th percentile of all values."""
 
 Progress = Callable[[float], None]
 """Told, from time to time, which fraction is done (0 to 1)."""
@@ -217,7 +218,6 @@ def survey(
     *,
     upright: bool = False,
     scale: Scale = "range",
-    percentile: float | None = None,
     skip_broken: bool = False,
 ) -> Survey:
     """Sizes, modes and values of images, from the headers alone where these say enough.
@@ -230,17 +230,15 @@ def survey(
         raws: The images, in order.
         name: Where image i is from, for messages.
         upright: Count the sides of photographs as they stand upright.
-        scale: ``range``, or the two values that become 0 and 255.
-        percentile: p in (0, 50): the levels are the p-th and (100 - p)-th percentile of all values
-            (to 0.05% of a value) instead of the least and the greatest.
+        scale: How the values that become 0 and 255 are found; percentiles to 0.05% of a value.
         skip_broken: Pass over images that cannot be read instead of refusing; every image is
             decoded to find out.
 
     Raises:
         DataError: some cannot be read (the first ten are named), or all.
-        InputError: ``scale`` or ``percentile`` is out of range.
+        InputError: ``scale`` is out of range.
     """
-    state = _SurveyState(upright, _checked_scale(scale, percentile), percentile, skip_broken)
+    state = _SurveyState(upright, *_checked_scale(scale), skip_broken)
     numbered = enumerate(raws)
     with _quiet(), ThreadPoolExecutor(max_workers=_threads()) as pool:
         while block := list(islice(numbered, _BLOCK)):
@@ -738,26 +736,26 @@ class _SurveyState:
         return levels, (said + how + others,)
 
 
-def _checked_scale(scale: Scale, percentile: float | None) -> Levels | None:
-    """The levels that were asked for, or None.
+def _checked_scale(scale: Scale) -> tuple[Levels | None, float | None]:
+    """The levels that were asked for, or None; the percentile that was asked for, or None.
 
     Raises:
-        InputError: they are no levels.
+        InputError: it is none of these.
     """
-    if percentile is not None and not 0 < percentile < 50:
-        raise InputError(
-            "percentile is out of range", expected="a number in (0, 50)", got=repr(percentile)
-        )
     if scale == "range":
-        return None
-    whole = not isinstance(scale, str) and len(scale) == 2 and all(map(math.isfinite, scale))
-    if not whole or not scale[0] < scale[1]:
-        raise InputError(
-            "scale is out of range", expected="'range', or two numbers, the lower first", got=scale
-        )
-    if percentile is not None:
-        raise InputError("scale and percentile exclude each other", got=(scale, percentile))
-    return float(scale[0]), float(scale[1])
+        return None, None
+    if isinstance(scale, int | float) and not isinstance(scale, bool) and 0 < scale < 50:
+        return None, float(scale)
+    if isinstance(scale, tuple | list) and len(scale) == 2 and all(map(math.isfinite, scale)):
+        low, high = map(float, scale)
+        if low < high:
+            return (low, high), None
+    raise InputError(
+        "scale is out of range",
+        expected="'range'; two numbers, the lower first; or a percentile in (0, 50)",
+        got=repr(scale),
+        todo="choose the values that become black and white, or leave scale out",
+    )
 
 
 _KEY_BITS = 20  # sign, exponent and 11 bits of a float32

@@ -37,9 +37,7 @@ _TYPES = {
 _KEPT = 4  # row groups
 
 
-def levels_of(
-    images: Images, *, scale: Scale = "range", percentile: float | None = None
-) -> Levels | None:
+def levels_of(images: Images, *, scale: Scale = "range") -> Levels | None:
     """The values that become 0 and 255 in images of more than 8 bits; None where all have 8.
 
     Whoever makes a project keeps them in its settings, as ``levels`` of the source, and gives them
@@ -48,7 +46,6 @@ def levels_of(
     Args:
         images: Of a pool.
         scale: As ``survey`` takes it.
-        percentile: As ``survey`` takes it.
 
     Raises:
         DataError: images that cannot be read.
@@ -56,7 +53,7 @@ def levels_of(
     if images.stored is not None:
         return None
     raws = (raw for block in images.blocks() for raw in block)
-    found = survey(raws, images.name, upright=True, scale=scale, percentile=percentile)
+    found = survey(raws, images.name, upright=True, scale=scale)
     return choose_form(found, None, None, "crop")[0].levels
 
 
