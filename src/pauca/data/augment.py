@@ -1,8 +1,8 @@
 """Transforms of whole batches on their device: plain values, to be compared and pickled.
 
-Images keep their stored form (uint8 [b, channels, h, w]) until a batch is made; then every step
-works on the whole batch. Random numbers are drawn on the CPU from the generator given and then
-moved, so a GPU sees the same batch as a CPU.
+Images keep their stored form ([b, channels, h, w], uint8 or floats in [0, 1]) until a batch is
+made; then every step works on the whole batch. Random numbers are drawn on the CPU from the
+generator given and then moved, so a GPU sees the same batch as a CPU.
 """
 
 import math
@@ -98,13 +98,20 @@ class Pipeline:
 
 @dataclass(frozen=True)
 class ToFloat(AbstractStep):
-    """uint8 in 0..255 -> float32 in [0, 1]."""
+    """uint8 in 0..255 -> float32 in [0, 1]; images stored as floats in [0, 1] stay as they are."""
 
     def apply(self, x: Tensor, generator: Generator | None) -> Tensor:
-        """X / 255."""
-        if x.dtype != torch.uint8:
-            raise InputError("images are not as stored", expected=torch.uint8, got=x.dtype)
-        return x.to(torch.float32).div_(255)
+        """X / 255, or X."""
+        if x.dtype == torch.uint8:
+            return x.to(torch.float32).div_(255)
+        low, high = (0.0, 0.0) if not x.numel() else map(float, x.aminmax())
+        if not (x.is_floating_point() and low >= 0 and high <= 1):
+            raise InputError(
+                "images are not as stored",
+                expected="uint8, or floats in [0, 1]",
+                got=f"{x.dtype} from {low:g} to {high:g}",
+            )
+        return x.to(torch.float32)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What a data set is: frozen values, images kept as uint8 until a batch is made."""
+"""What a data set is: frozen values, images kept as they are stored until a batch is made."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -53,7 +53,7 @@ class Split:
     """n items with their labels.
 
     Args:
-        x: uint8 [n, channels, h, w] or float [n, d].
+        x: uint8 or float in [0, 1] [n, channels, h, w], or float [n, d].
         y: int64 [n], or None for a pool without labels.
         groups: int64 [n] group of each item (worst-group accuracy), or None.
         sources: Where each item came from (file name, row), or None.
@@ -66,15 +66,14 @@ class Split:
 
     def __post_init__(self) -> None:
         """Check sizes and types."""
-        image = self.x.dtype == torch.uint8 and self.x.ndim == 4
-        rows = self.x.is_floating_point() and self.x.ndim == 2
-        if not image and not rows:
+        floats = self.x.is_floating_point() and self.x.ndim in (2, 4)
+        if not floats and not (self.x.dtype == torch.uint8 and self.x.ndim == 4):
             raise DataError(
                 "items have the wrong form",
-                expected="uint8 [n, channels, h, w] or float [n, d]",
+                expected="uint8 or float [n, channels, h, w], or float [n, d]",
                 got=f"{self.x.dtype} {list(self.x.shape)}",
             )
-        if rows:
+        if floats:
             check_finite(self.x, "items")
         for name in ("y", "groups"):
             column = getattr(self, name)

@@ -15,8 +15,8 @@ from pauca.data.images import (
     png_of,
     suffix_of,
     survey,
-    to_eight_bits,
 )
+from pauca.data.own import as_pixels
 from pauca.errors import DataError, InputError
 from pauca.label.items import Items
 from pauca.label.pool import Images
@@ -208,7 +208,7 @@ def _encoded(x: "Tensor") -> bytes:
     """uint8 or float in [0, 1], [channels, h, w], as PNG; of four channels the first three."""
     from PIL import Image
 
-    pixels = x.numpy() if x.dtype.itemsize == 1 else to_eight_bits(x.numpy(), (0.0, 1.0))
+    pixels = as_pixels(x)
     shown = pixels[0] if len(pixels) < 3 else pixels[:3].transpose(1, 2, 0).copy()
     out = io.BytesIO()
     Image.fromarray(shown).save(out, "PNG")

@@ -45,7 +45,7 @@ class Encoding:
     def _levels(self, x: Tensor) -> Tensor:
         """Before anything is taken off, float [b, d]."""
         x = x.to(self._device)
-        if self._pixels != "task" and x.dtype == torch.uint8:
+        if self._pixels != "task" and x.ndim == 4:
             return ToFloat().apply(x, None).flatten(1)
         return self._task.evaluate(x, None).flatten(1)
 

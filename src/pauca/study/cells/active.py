@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from pauca.data import Dataset
+from pauca.data.own import as_pixels
 from pauca.errors import DataError
 from pauca.learners import AbstractLearner
 from pauca.oracle import UNKNOWN, VaultOracle
@@ -243,7 +244,7 @@ class _Game:
         if source.kind != "image":
             return {}
         pool = made_pool(source.train, source.task.c, settings["pool"], self.streams)
-        items = pool.x[torch.tensor(ids)].numpy()
+        items = as_pixels(pool.x[torch.tensor(ids)])
         known = self.world.known
         named = [y if known is None or y == UNKNOWN else known[y] for y in answers]
         return {"picks.npz": npz({"items": items, "answers": np.array(named)})}
