@@ -117,7 +117,7 @@ def test_a_ramp_keeps_its_levels(kind: str) -> None:
     x, notes = read([DEEP[kind]] * 2)
     row = x[0, 0, 0].int()
     assert x.shape == (2, 1, 8, 64)
-    assert len(row.unique()) == 64
+    assert len(set(row.tolist())) == 64
     assert bool((row.diff() > 0).all())
     assert (int(row[0]), int(row[-1])) == (0, 255)
     assert "scaled to 0..255 by the range of the set (choose with scale)" in notes
@@ -152,14 +152,14 @@ def test_percentiles_are_those_of_all_values(kind: Any, p: float) -> None:
     found = survey(raws, str, scale=p)
     together = np.concatenate([one.astype(kind).ravel() for one in values])
     wanted = np.percentile(together, [p, 100 - p])
-    np.testing.assert_allclose(found.levels, wanted, rtol=1e-3)
+    np.testing.assert_allclose(found.levels or (), wanted, rtol=1e-3)
     assert f"(percentiles {p:g} and {100 - p:g})" in found.notes[0]
 
 
 def test_percentiles_below_zero() -> None:
     values = np.linspace(-5, 5, 10_001).astype(np.float32).reshape(73, 137)
     found = survey([saved(values, "TIFF")], str, scale=10)
-    np.testing.assert_allclose(found.levels, (-4, 4), rtol=1e-3)
+    np.testing.assert_allclose(found.levels or (), (-4, 4), rtol=1e-3)
 
 
 @pytest.mark.parametrize(
@@ -497,6 +497,8 @@ def _bombs() -> dict[str, bytes]:
         "iCCP": _png(28, 28, rows, chunk(b"iCCP", b"a\0\0" + packed)),
         "eXIf": _png(28, 28, rows, chunk(b"eXIf", b"II*\0\x08\0\0\0" + b"\xff" * 60_000)),
         "tiff header": tiff(bytes(64), 60_000, 60_000),
+        "tiff rows": tiff(bytes(64), 12, 10_000_000),
+        "png rows": _png(12, 10_000_000, rows),
         "tiff strip": tiff(packed, 28, 28, compression=8),
         "tiff tile": tiff(
             packed, 28, 28, compression=8,
@@ -533,7 +535,10 @@ def test_bombs_stop_at_the_size_that_the_header_promises() -> None:
     with OtherProcess() as process:  # one that has not used memory yet
         ends = process.call(measure_bombs)
     assert sum(grown for _, grown in ends.values()) < 100, ends
-    large = ("png header", "tiff header", "tiff tile", "gif screen", "bmp", "pgm", "plain pgm")
+    large = {
+        "png header", "png rows", "tiff header", "tiff rows", "tiff tile", "gif screen", "bmp",
+        "pgm", "plain pgm",
+    }  # fmt: skip
     assert {ends[name][0] for name in large} == {"refused"}, ends
     assert {ends[name][0] for name in ("eXIf", "large png", "small png")} == {"read"}, ends
 

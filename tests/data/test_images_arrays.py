@@ -108,7 +108,7 @@ def test_bytes_in_a_larger_type_become_bytes(kind: Any) -> None:
 
 def test_true_and_false_and_one_value() -> None:
     (found,), notes = image_arrays(small.pixels(0, 6, 8, 9) > 127)
-    assert found.unique().tolist() == [0, 255]
+    assert set(found.flatten().tolist()) == {0, 255}
     assert "true and false" in notes[0]
     (flat,), _ = image_arrays(np.full((3, 4, 5), 7.0))
     assert (flat == 0).all()

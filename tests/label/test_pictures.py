@@ -2,6 +2,7 @@
 
 import io
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -32,10 +33,11 @@ def pictures(data: Path, folder: Path, **options: Any) -> Pictures:
     write_items(folder, pool.keys, pool.sources)
     items = Items(folder, "image", data, pool.format == "folder")
     assert pool.images is not None
-    source = Source(
-        path=str(data), format=pool.format, kind="image", items=pool.n,
-        fingerprint=fingerprint(data), levels=levels_of(pool.images, **options), **pool.columns,
-    )  # fmt: skip
+    known = {"path": str(data), "format": pool.format, "kind": "image", "items": pool.n}
+    levels = levels_of(pool.images, **options)
+    source = Source.model_validate(
+        {**known, "fingerprint": fingerprint(data), "levels": levels, **pool.columns}
+    )
     return Pictures(items, source)
 
 
@@ -141,24 +143,31 @@ def test_arrays_come_as_png(tmp_path: Path) -> None:
     assert made.read(1) == (content, "image/png")
 
 
-@pytest.mark.parametrize(
-    "spoil",
-    [
-        lambda path: path.write_bytes(b"<html>moved</html>"),
-        lambda path: path.write_bytes(path.read_bytes()[:-40]),
-        lambda path: path.write_bytes(b""),
-        lambda path: path.unlink(),
-        lambda path: (path.unlink(), os.mkfifo(path)),
-        lambda path: (path.unlink(), path.mkdir()),
-        lambda path: (path.unlink(), os.symlink("/dev/zero", path)),
-        lambda path: (path.unlink(), os.symlink(path, path)),
-    ],
-    ids=["page", "cut", "empty", "gone", "pipe", "folder", "device", "ring"],
-)
-def test_a_picture_that_was_exchanged(spoil: Any, tmp_path: Path) -> None:
+def _instead(make: Callable[[Path], object]) -> Callable[[Path], object]:
+    def spoil(path: Path) -> None:
+        path.unlink()
+        make(path)
+
+    return spoil
+
+
+SPOILS: dict[str, Callable[[Path], object]] = {
+    "page": lambda path: path.write_bytes(b"<html>moved</html>"),
+    "cut": lambda path: path.write_bytes(path.read_bytes()[:-40]),
+    "empty": lambda path: path.write_bytes(b""),
+    "gone": Path.unlink,
+    "pipe": _instead(os.mkfifo),
+    "folder": _instead(Path.mkdir),
+    "device": _instead(lambda path: path.symlink_to("/dev/zero")),
+    "ring": _instead(lambda path: path.symlink_to(path)),
+}
+
+
+@pytest.mark.parametrize("kind", SPOILS)
+def test_a_picture_that_was_exchanged(kind: str, tmp_path: Path) -> None:
     root = deep_folder(tmp_path / "rays")
     made = pictures(root, tmp_path / "project")
-    spoil(root / "a.tif")
+    SPOILS[kind](root / "a.tif")
     with pytest.raises(DataError) as caught:
         made.read(0)
     assert caught.value.todo

@@ -113,6 +113,9 @@ _FORMATS = (
 )
 """Pillow's names of what is decoded; others run programs (EPS) or hold no single picture."""
 
+_DENSEST = {"raw": 1, "zip": 1032}
+"""By how much Pillow's codecs can grow what they read, where there is a limit."""
+
 _SUFFIXES = {"JPEG": ".jpg", "MPO": ".jpg", "TIFF": ".tif", "PPM": ".pnm", "JPEG2000": ".jp2"}
 
 _PLUGINS = {"pillow_heif": (".heic", ".heif", ".hif"), "pillow_jxl": (".jxl",)}
@@ -420,7 +423,7 @@ def png_of(raw: Raw, levels: Levels | None, where: str) -> bytes:
 def suffix_of(raw: bytes) -> str:
     """The usual suffix of the format that the bytes of an image are in; ``.bin`` if unknown."""
     try:
-        with _open(raw) as image:
+        with _quiet(), _open(raw) as image:
             return _SUFFIXES.get(str(image.format)) or f".{image.format}".lower()
     except Exception:  # Pillow's readers raise many kinds on broken files
         return ".bin"
@@ -583,16 +586,36 @@ def _open(raw: Raw) -> "ImageFile":
     """
     from PIL import Image
 
-    if isinstance(raw, Path) and not stat.S_ISREG(raw.stat().st_mode):
-        raise ValueError("no regular file")
-    image = Image.open(raw if isinstance(raw, Path) else io.BytesIO(raw), formats=_formats())
-    width, height = image.size
+    if isinstance(raw, bytes):
+        size, file = len(raw), io.BytesIO(raw)
+    else:
+        found = raw.stat()
+        if not stat.S_ISREG(found.st_mode):
+            raise ValueError("no regular file")
+        size, file = found.st_size, raw
+    image = Image.open(file, formats=_formats())
+    try:
+        _check_promise(image, size)
+    except Exception:
+        image.close()
+        raise
+    return image
+
+
+def _check_promise(image: "ImageFile", size: int) -> None:
+    """Hold the pixels that the header promises against the limit and the bytes of the file.
+
+    Raises:
+        ValueError: too many pixels, or more than so many bytes can hold.
+    """
+    pixels = image.size[0] * image.size[1]
     tags = getattr(image, "tag_v2", {})
     tile = tags.get(322, 1) * tags.get(323, 1)  # of a TIFF, in pixels
-    if width * height > MOST_PIXELS or tile > max(MOST_PIXELS, 4 * width * height):
-        image.close()
-        raise ValueError(_too_large(max(width * height, tile)))
-    return image
+    if pixels > MOST_PIXELS or tile > max(MOST_PIXELS, 4 * pixels):
+        raise ValueError(_too_large(max(pixels, tile)))
+    densest = _DENSEST.get(image.tile[0][0]) if image.tile else None
+    if densest is not None and pixels > 8 * densest * size:
+        raise ValueError(f"truncated: {size:,} bytes do not hold {pixels:,} pixels")
 
 
 def _too_large(pixels: int | str) -> str:

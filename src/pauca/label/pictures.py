@@ -109,8 +109,8 @@ class Pictures:
             if self._source.format == "npz":
                 return _encoded(self._stored[item]), f"{key}.png"
             content, path = self._cell(item)
-        own = path.replace("\\", "/").rpartition("/")[2]
-        return content, own or f"{key}{suffix_of(content)}"
+            own = path.replace("\\", "/").rpartition("/")[2]
+            return content, own or f"{key}{suffix_of(content)}"
 
     def _file_bytes(self, item: int) -> bytes:
         where = self._where(item)
