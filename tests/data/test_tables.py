@@ -12,7 +12,7 @@ from pauca.errors import DataError, InputError, UnknownNameError, UsageError
 from pauca.testing.datasets import check_dataset
 
 ROWS = [
-    {"a": i, "b": i % 3 + 0.5, "word": "xyz"[i % 3], "label": ["no", "yes"][i % 2]}
+    {"a": i + 0.25, "b": i % 3 + 0.5, "word": "xyz"[i % 3], "label": ["no", "yes"][i % 2]}
     for i in range(30)
 ]
 
@@ -44,7 +44,7 @@ def test_a_table_of_any_format(suffix: str, tmp_path: Path) -> None:
     # a, b and one column for each of x, y, z
     for row, label in zip(dataset.train.x.tolist(), dataset.train.y.tolist(), strict=True):  # type: ignore[union-attr]
         i = int(row[0])
-        assert row == [i, i % 3 + 0.5, *[float(i % 3 == k) for k in range(3)]]
+        assert row == [i + 0.25, i % 3 + 0.5, *[float(i % 3 == k) for k in range(3)]]
         assert label == i % 2
 
 
@@ -74,7 +74,7 @@ def test_options_choose_columns(tmp_path: Path) -> None:
 
 
 def test_without_a_label_column_it_is_a_pool(tmp_path: Path) -> None:
-    path = write(tmp_path / "t.csv", [{"a": i, "b": -i} for i in range(5)])
+    path = write(tmp_path / "t.csv", [{"a": i / 4, "b": -i} for i in range(5)])
     dataset = load_dataset(path)
     assert dataset.train.y is None
     assert dataset.test is None
@@ -135,13 +135,12 @@ def spoiled(i: int, **cells: Any) -> list[dict[str, Any]]:
     [
         (spoiled(7, a=None), ["NaN", "row 7", "column 'a'", "missing = 'mean'"]),
         (spoiled(7, b=float("inf")), ["infinite", "row 7", "column 'b'"]),
-        (spoiled(7, label=None), ["a label is missing", "row 7"]),
         ([{**row, "label": "yes"} for row in ROWS], ["only one class", "yes"]),
         ([{"label": row["label"]} for row in ROWS], ["no column of features"]),
         ([{**row, "class": 1} for row in ROWS], ["more than one column", "label, class"]),
         (
-            [{**row, "free": f"sentence {i}"} for i, row in enumerate(ROWS * 3)],
-            ["'free'", "72 different"],
+            [{**row, "free": f"sentence {i % 80}"} for i, row in enumerate(ROWS * 3)],
+            ["'free'", "80 different", "unusable = 'leave-out'"],
         ),
     ],
 )
@@ -165,7 +164,7 @@ def test_missing_cells_become_the_mean_of_training_when_asked(tmp_path: Path) ->
     rows = spoiled(3, a=None)
     dataset = load_dataset(write(tmp_path / "t.csv", rows), missing="mean", test_fraction=0)
     known = [i for i in range(30) if i != 3]
-    assert dataset.train.x[3, 0] == pytest.approx(np.mean(known))
+    assert dataset.train.x[3, 0] == pytest.approx(np.mean(known) + 0.25)
     assert any("1 empty cells" in note for note in dataset.notes)
 
 
@@ -201,7 +200,6 @@ def test_test_part_without_the_label_column(tmp_path: Path) -> None:
         (b"a,b,label\n1,2,x,\n1,2,y,\n", "the header has 3 cells, the first row 4"),
         (b"a;b;label\n1;2;x\n1;2;y\n", "separated by semicolons"),
         (b"a\tb\tlabel\n1\t2\tx\n", "separated by tabs"),
-        (b"a,label\n1,x \n2,y\n3,x\n4,y\n", "differ by blanks only; got: 'x' and 'x '"),
         (b"\xff\xfe\x00a,label\n", "cannot be read"),
     ],
 )

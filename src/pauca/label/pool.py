@@ -6,8 +6,8 @@ from typing import Any
 
 from torch import Tensor
 
+from pauca.data.columns import Missing
 from pauca.data.dataset import Kind
-from pauca.data.features import Missing
 from pauca.data.images import Raw
 
 __all__ = ["Images", "Pool", "PoolOptions"]

@@ -9,11 +9,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pauca.data.catalog._hub_images import raw_images
-from pauca.data.features import TableOptions, find_column, make_features, texts_of
+from pauca.data.columns import (
+    LABEL_NAMES,
+    ColumnOptions,
+    find_column,
+    find_roles,
+    has_text,
+    items_of,
+    joined_texts,
+)
+from pauca.data.features import make_features
 from pauca.data.frames import read_csv, read_jsonl, read_parquet_frame
 from pauca.data.rows import ParquetRows
 from pauca.data.sources.arrays import read_arrays, stored_items
-from pauca.data.tables import LABEL_NAMES
 from pauca.errors import DataError, UsageError, nearest
 from pauca.label.pool import Images, Pool, PoolOptions
 
@@ -82,12 +90,16 @@ def table_pool(path: Path, form: str, options: PoolOptions) -> Pool:
     columns: dict[str, Any] = {"id": id_, "label": label}
     text = options.text or ("text" if "text" in rest.columns and not options.features else None)
     if text is not None:
-        texts = texts_of(rest, text, where)
+        find_column(rest, text, where, "text")
+        texts = tuple(joined_texts(rest, [text], where))
+        empty = next((i for i, each in enumerate(texts) if not has_text(each)), None)
+        if empty is not None:
+            raise DataError("a text is missing", where=f"{where}, row {empty}, column {text!r}")
         columns["text"] = text
         return Pool(form, "text", keys, texts, labels, classes or (), columns)
-    made = make_features(
-        rest, None, None, TableOptions(features=options.features, missing=options.missing), where
-    )
+    chosen = ColumnOptions(features=options.features, missing=options.missing)
+    roles = find_roles(items_of(rest, None, where), chosen)
+    made = make_features(rest, None, roles, options.missing, where)
     sources = None if made.kind == "embedding" else _rows_as_json(rest)
     columns["features"] = options.features
     return Pool(

@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING
 
 from pauca.data.catalog._entry import Entry, datasets
+from pauca.data.columns import ColumnOptions, items_of
 from pauca.data.dataset import Dataset
-from pauca.data.features import TableOptions
 from pauca.data.frames import read_csv
 from pauca.data.images import Progress
 from pauca.data.rows import AbstractRows, data_folder, open_rows, parquet_files
@@ -27,13 +27,11 @@ def _read(*, vocabulary: int = 4096, progress: Progress | None = None) -> Datase
         label, source = "label_text", f"Hub: {_REPO}"
     if progress is not None:
         progress(0.5)
-    options = TableOptions(label=label, text="text", vocabulary=vocabulary)
+    options = ColumnOptions(label=label, text=("text",), vocabulary=vocabulary)
     return table_dataset(
         ENTRY.name,
-        train,
-        test,
+        items_of(train, test, ENTRY.name),
         options,
-        where=ENTRY.name,
         licence=ENTRY.licence,
         source=source,
         notes=ENTRY.notes,

@@ -12,10 +12,15 @@ from torch import Tensor
 from pauca.checks import check_fraction
 from pauca.data.dataset import Dataset, Split, Task
 from pauca.data.images import Progress
-from pauca.data.labels import check_classes, class_names, encode_labels, stratified_split
+from pauca.data.labels import (
+    check_classes,
+    class_names,
+    encode_labels,
+    held_out_note,
+    stratified_split,
+)
 from pauca.data.own import pixel_statistics, plain_images, vectors
 from pauca.data.sources._registry import own_sources
-from pauca.data.tables import held_out_note
 from pauca.errors import DataError
 
 __all__ = ["npz_source", "read_arrays", "stored_items"]

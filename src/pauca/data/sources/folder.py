@@ -19,10 +19,9 @@ from pauca.data.images import (
     decode_all,
     survey,
 )
-from pauca.data.labels import check_classes, places_of, stratified_split
+from pauca.data.labels import check_classes, held_out_note, places_of, stratified_split
 from pauca.data.own import cut, image_dataset_of_own
 from pauca.data.sources._registry import own_sources
-from pauca.data.tables import held_out_note
 from pauca.errors import DataError, nearest
 
 __all__ = ["IMAGE_SUFFIXES", "TEST_NAMES", "TRAIN_NAMES", "folder_source"]

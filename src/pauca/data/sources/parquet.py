@@ -6,8 +6,8 @@ import torch
 
 from pauca.checks import check_fraction
 from pauca.data.catalog._hub_images import raw_images
+from pauca.data.columns import LABEL_NAMES, ColumnOptions, Missing, items_of
 from pauca.data.dataset import Dataset, Split
-from pauca.data.features import Missing, TableOptions
 from pauca.data.frames import read_parquet_frame
 from pauca.data.images import (
     Fit,
@@ -23,13 +23,14 @@ from pauca.data.labels import (
     check_classes,
     class_names,
     encode_labels,
+    held_out_note,
     places_of,
     stratified_split,
 )
 from pauca.data.own import cut, image_dataset_of_own
 from pauca.data.rows import ParquetRows, parquet_files
 from pauca.data.sources._registry import own_sources
-from pauca.data.tables import LABEL_NAMES, held_out_note, table_dataset
+from pauca.data.tables import table_dataset
 from pauca.errors import DataError
 
 __all__ = ["image_column", "parquet_source"]
@@ -78,8 +79,16 @@ def parquet_source(
                 todo="say which column with image, or leave size and mode out",
             )
         named = classes or _named_classes(rows[0], label)
-        options = TableOptions(
-            label, text, features, group, named, test_fraction, seed, missing, vocabulary
+        options = ColumnOptions(
+            label=label,
+            text=None if text is None else (text,),
+            features=features,
+            group=group,
+            classes=named,
+            test_fraction=test_fraction,
+            seed=seed,
+            missing=missing,
+            vocabulary=vocabulary,
         )
         return _table(path, train, test, options)
     form, notes = _form(rows, found, size, mode, fit)
@@ -194,7 +203,7 @@ def _named_classes(rows: ParquetRows, label: str | None) -> tuple[str, ...] | No
 
 
 def _table(
-    path: Path, train: tuple[Path, ...], test: tuple[Path, ...], options: TableOptions
+    path: Path, train: tuple[Path, ...], test: tuple[Path, ...], options: ColumnOptions
 ) -> Dataset:
     import pandas as pd
 
@@ -205,5 +214,8 @@ def _table(
     ]
     later = frames[1] if len(frames) > 1 else None
     return table_dataset(
-        path.stem, frames[0], later, options, where=path.name, source=f"parquet: {path.name}"
+        path.stem,
+        items_of(frames[0], later, path.name),
+        options,
+        source=f"parquet: {path.name}",
     )

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pauca.data.columns import ColumnOptions, Missing, items_of
 from pauca.data.dataset import Dataset
-from pauca.data.features import Missing, TableOptions
 from pauca.data.frames import read_csv, read_jsonl
 from pauca.data.images import Progress
 from pauca.data.sources._registry import own_sources
@@ -32,9 +32,17 @@ def csv_source(
     vocabulary: int = 4096,
     progress: Progress | None = None,
 ) -> Dataset:
-    """A csv file, or a folder with train.csv and test.csv; options are those of TableOptions."""
-    options = TableOptions(
-        label, text, features, group, classes, test_fraction, seed, missing, vocabulary
+    """A csv file, or a folder with train.csv and test.csv; options are those of ColumnOptions."""
+    options = ColumnOptions(
+        label=label,
+        text=None if text is None else (text,),
+        features=features,
+        group=group,
+        classes=classes,
+        test_fraction=test_fraction,
+        seed=seed,
+        missing=missing,
+        vocabulary=vocabulary,
     )
     return _tables(path, "csv", read_csv, options, progress)
 
@@ -55,8 +63,16 @@ def jsonl_source(
     progress: Progress | None = None,
 ) -> Dataset:
     """A jsonl file, or a folder with train.jsonl and test.jsonl; options as for csv."""
-    options = TableOptions(
-        label, text, features, group, classes, test_fraction, seed, missing, vocabulary
+    options = ColumnOptions(
+        label=label,
+        text=None if text is None else (text,),
+        features=features,
+        group=group,
+        classes=classes,
+        test_fraction=test_fraction,
+        seed=seed,
+        missing=missing,
+        vocabulary=vocabulary,
     )
     return _tables(path, "jsonl", read_jsonl, options, progress)
 
@@ -65,7 +81,7 @@ def _tables(
     path: Path,
     suffix: str,
     read: Callable[[Path], "pd.DataFrame"],
-    options: TableOptions,
+    options: ColumnOptions,
     progress: Progress | None,
 ) -> Dataset:
     test = None
@@ -76,7 +92,10 @@ def _tables(
     else:
         train = read(path)
     made = table_dataset(
-        path.stem, train, test, options, where=path.name, source=f"{suffix}: {path.name}"
+        path.stem,
+        items_of(train, test, path.name),
+        options,
+        source=f"{suffix}: {path.name}",
     )
     if progress is not None:
         progress(1.0)
