@@ -66,6 +66,7 @@ _NO_LABEL = frozenset({"nan", "null", "none", "na", "n/a"})
 _MOSTLY = 0.9
 _SAMPLE = 1000
 _FEW_ROWS, _MANY_ROWS = 20, 100
+_FEW_VALUES = 10
 
 
 @dataclass(frozen=True)
@@ -143,7 +144,6 @@ class Column:
         fault: Why it can be no feature at all.
         got: A cell that shows it.
         row: Row of that cell.
-        distinct: How many different values there are, where they were counted.
     """
 
     name: str
@@ -155,7 +155,6 @@ class Column:
     fault: str | None = None
     got: str | None = None
     row: Any = None
-    distinct: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -295,7 +294,7 @@ def _id_column(items: Items, options: ColumnOptions) -> str | None:
     if train.id is not None:
         return train.id
     used = {*(options.features or ()), *options.keep, *(options.text or ())}
-    used |= {options.label, options.group}
+    used |= {name for name in (options.label, options.group) if name is not None}
     names = (str(name) for name in train.frame.columns)
     return next((name for name in names if name.lower() == "id" and name not in used), None)
 
@@ -309,9 +308,9 @@ def _text_columns(items: Items, options: ColumnOptions) -> tuple[str, ...]:
         return ()
     if items.train.text:
         return items.train.text
-    frame = items.train.frame
-    name = next((str(c) for c in frame.columns if str(c).lower() == "text"), None)
-    if name is None or name in (options.label, options.id, options.group):
+    frame, other = items.train.frame, (options.label, options.id, options.group)
+    name = next((str(c) for c in frame.columns if str(c).lower() == "text" and c not in other), "")
+    if not name:
         return ()
     whole = bool(len(frame)) and _kind_of(frame[name].tolist()) == "text"
     return (str(_named(items, name, "text")),) if whole else ()
@@ -349,32 +348,8 @@ def _features(
     left = {c.name: c.left_out for c in columns.values() if c.left_out and c.name not in asked}
     if taken[1] is not None:
         left[taken[1]] = "the id"
-    good = [c for c in free if c.content in ("numbers", "words")]
-    vectors = [c for c in free if c.content == "vectors"]
-    texts = [c for c in free if c.content == "texts"]
-    faults = [c for c in free if c.content == "none"]
-    text: tuple[str, ...] = ()
-    said = []
-    if options.features is None and len(vectors) == 1:
-        why = f"the features are the vectors of {vectors[0].name!r}"
-        left |= {c.name: why for c in (*good, *texts, *faults)}
-        good, texts, faults = vectors, [], []
-    elif len(vectors) == 1 and len(names) == 1:
-        good = vectors
-    else:
-        faults += [replace(c, fault="holds vectors beside other columns") for c in vectors]
-    if options.features is not None:
-        faults += [replace(c, fault="holds texts") for c in texts]
-    elif texts and good:
-        left |= {c.name: "it holds texts; name it with text to learn from it" for c in texts}
-    elif not good:
-        spare = texts or [c for c in faults if c.content == "none" and _worded(c)]
-        text = _only_text(spare, texts, where)
-        if text:
-            said.append(f"the texts are those of column {text[0]!r}, the only one that holds texts")
-            why = f"the features are made of {text[0]!r}"
-            left |= {c.name: why for c in (*faults, *texts) if c.name not in text}
-            faults = []
+    said = [f"column {c.name!r} is kept as asked for: {c.left_out}" for c in free if c.left_out]
+    good, text, faults = _chosen(free, left, said, options.features is not None, where)
     if faults and options.unusable == "refuse":
         raise _refusal(faults, where)
     left |= {c.name: f"it {c.fault}" for c in faults}
@@ -387,10 +362,44 @@ def _features(
     for part in items.parts[1:]:
         for name in (*text, *(c.name for c in good)):
             find_column(part.frame, name, part.where, "features")
-    notes = (*_unlabelled(items, taken[0], names), *said, *_left_note(left), *_said(good))
-    features = tuple(c.name for c in good)
-    used = {c.name: c for c in good}
-    return Roles(*taken, text=text, features=features, left_out=left, notes=notes, columns=used)
+    return Roles(
+        *taken,
+        text=text,
+        features=tuple(c.name for c in good),
+        left_out=left,
+        notes=(*_unlabelled(items, taken[0], names), *said, *_left_note(left), *_said(good)),
+        columns={c.name: c for c in good},
+    )
+
+
+def _chosen(
+    free: Sequence[Column], left: dict[str, str], said: list[str], named: bool, where: str
+) -> tuple[list[Column], tuple[str, ...], list[Column]]:
+    """Columns of features, columns of texts, and those that can be neither.
+
+    Vectors alone are an embedding; texts count where there are no numbers, words or vectors.
+    """
+    good = [c for c in free if c.content in ("numbers", "words")]
+    vectors = [c for c in free if c.content == "vectors"]
+    texts = [c for c in free if c.content == "texts"]
+    faults = [c for c in free if c.content == "none"]
+    if len(vectors) == 1 and (not named or len(free) == 1):
+        why = f"the features are the vectors of {vectors[0].name!r}"
+        left |= {c.name: why for c in (*good, *texts, *faults)}
+        return vectors, (), []
+    faults += [replace(c, fault="holds vectors beside other columns") for c in vectors]
+    if named:
+        return good, (), faults + [replace(c, fault="holds texts") for c in texts]
+    if good:
+        left |= {c.name: "it holds texts; name it with text to learn from it" for c in texts}
+        return good, (), faults
+    text = _only_text(texts or [c for c in faults if _worded(c)], texts, where)
+    if text:
+        said.append(f"the texts are those of column {text[0]!r}, the only one that holds texts")
+        left |= {c.name: f"the features are made of {text[0]!r}" for c in faults}
+        left.pop(text[0], None)
+        faults = []
+    return [], text, faults
 
 
 def _worded(column: Column) -> bool:
@@ -491,14 +500,13 @@ _DAY = re.compile(
 )
 _TIME = re.compile(r"\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?")
 _OTHER_DAY = re.compile(r"\d{1,2}[./-]\d{1,2}[./-]\d{2,4}\b.*|\d{4}[./]\d{1,2}[./]\d{1,2}\b.*")
+_GAPS = "'\u2019 \u00a0\u202f"
+# decimal comma: 1.234,56 and 1 234,56; decimal point: 1,234.56 and 1'234.56
 _MARKED = {
-    # decimal comma: 1.234,56 and 1 234,56; decimal point: 1,234.56 and 1'234.56
-    ",": re.compile(
-        r"[+-]?(\d+|[1-9]\d{0,2}([. '\u2019\u00a0\u202f]\d{3})+)(,\d+)?([eE][+-]?\d+)?"
-    ),
-    ".": re.compile(
-        r"[+-]?(\d+|[1-9]\d{0,2}([, '\u2019\u00a0\u202f]\d{3})+)?(\.\d+)?([eE][+-]?\d+)?"
-    ),
+    mark: re.compile(
+        rf"(?=.*\d)[+-]?(\d+|[1-9]\d{{0,2}}([{other}{_GAPS}]\d{{3}})+)?([{mark}]\d+)?([eE][+-]?\d+)?"
+    )
+    for mark, other in ((",", "."), (".", ","))
 }
 _UNIT = re.compile(r"([€$£¥]?)\s*[+-]?\d[\d.,]*\s*(%|‰|[€$£¥]|°?[a-zA-Zµ]{1,4}(/[a-zA-Z]{1,3})?)?")
 
@@ -509,11 +517,13 @@ def _judged(
     """What each of these columns is; a decimal mark that one shows decides those that it leaves."""
     decimal = options.decimal or {",": ".", ".": ","}.get(options.thousands or "")
     columns = {name: _judge(name, frame[name], decimal) for name in names}
-    marks = {c.reading.decimal for c in columns.values() if c.reading.way == "marks"}
-    if decimal is None and len(marks) == 1:
+    marked = {c.name: c.reading.decimal for c in columns.values() if c.reading.way == "marks"}
+    shown = {mark for name, mark in marked.items() if columns[name].content == "numbers"}
+    if decimal is None and len(shown) == 1:
         for name, column in columns.items():
-            if column.reading.way == "plain" and not column.left_out:
-                columns[name] = _judge(name, frame[name], next(iter(marks)))
+            clear = column.content == "numbers" and (name in marked or column.left_out)
+            if not clear and (name in marked or column.content == "numbers"):
+                columns[name] = _judge(name, frame[name], next(iter(shown)))
     return columns
 
 
@@ -560,7 +570,7 @@ def _kind_of(cells: Sequence[object]) -> str:
     return "text"
 
 
-def _ragged(cell: Sequence[Any]) -> bool:
+def _ragged(cell: Iterable[Any]) -> bool:
     """Whether a cell holds more than one plain value after the other."""
     return any(isinstance(each, list | tuple | np.ndarray | dict) or each is None for each in cell)
 
@@ -649,10 +659,8 @@ def _number(cell: str, reading: Reading) -> float:
     if reading.way == "marks":
         if not _MARKED[reading.decimal].fullmatch(cell):
             return np.nan
-        cell = re.sub(
-            "[ '\u2019\u00a0\u202f" + (".]" if reading.decimal == "," else ",]"), "", cell
-        )
-        cell = cell.replace(",", ".")
+        other = "." if reading.decimal == "," else ","
+        cell = re.sub(f"[{other}{_GAPS}]", "", cell).replace(",", ".")
     try:
         return float(cell)
     except ValueError:
@@ -684,7 +692,7 @@ def _seconds(column: "pd.Series[Any]") -> NDArray[np.float64]:
     import pandas as pd
 
     start = pd.Timestamp(0, tz=getattr(column.dtype, "tz", None) and "UTC")
-    spans = column - start if column.dtype.kind == "M" else column
+    spans: Any = column - start if column.dtype.kind == "M" else column
     return np.asarray((spans / pd.Timedelta(1, "s")).to_numpy(dtype=np.float64, na_value=np.nan))
 
 
@@ -810,7 +818,9 @@ def _worded_column(
         cell = uniques[codes[rows[0]]]
         row = column.index[rows[0]]
         return Column(name, "none", fault="holds a word among numbers", got=repr(cell), row=row)
-    made = Column(name, "words", got=repr(first), distinct=distinct)
+    made = Column(name, "words", got=repr(first))
+    if unread := _unread(uniques, full):
+        return replace(made, content="none", fault=unread)
     if _texts_by_content(uniques, full, count):
         return replace(made, content="texts")
     if _UNNAMED.match(name):
@@ -821,32 +831,33 @@ def _worded_column(
             if _is_id_name(name)
             else ("another word in every row, as an id has")
         )
-        return replace(made, left_out=why)
+        made = replace(made, left_out=why)
     if count < n / 2:
         said = f"is mostly empty: {1 - count / n:.0%} of its cells"
         return replace(made, content="none", fault=said)
-    if distinct > MOST_CATEGORIES or _united(uniques, full):
-        return replace(made, content="none", fault=_too_many(distinct, first, uniques, full))
+    if distinct > MOST_CATEGORIES:
+        said = "is neither numbers nor a few categories: "
+        said += f"{distinct} different values, such as {first!r}"
+        return replace(made, content="none", fault=said)
     return made
 
 
-def _too_many(distinct: int, first: str, uniques: Sequence[str], full: NDArray[np.bool_]) -> str:
-    if unit := _united(uniques, full):
-        return f"holds numbers with a sign or unit ({unit}): write the numbers alone"
-    if all(_OTHER_DAY.fullmatch(u) for u, good in zip(uniques, full, strict=True) if good):
-        return "holds dates that are not written as 2020-12-31"
-    if first.startswith("[") and first.endswith("]"):
-        return "holds lists that are written as text: save them as jsonl or parquet"
-    return (
-        f"is neither numbers nor a few categories: {distinct} different values, such as {first!r}"
-    )
-
-
-def _united(uniques: Sequence[str], full: NDArray[np.bool_]) -> str | None:
-    """The one sign or unit that all of these numbers, more than ten, have."""
+def _unread(uniques: Sequence[str], full: NDArray[np.bool_]) -> str | None:
+    """Why cells of many values are no words: numbers, dates or lists, written in another way."""
     known = [u for u, good in zip(uniques, full.tolist(), strict=True) if good]
-    if len(known) <= 10:
+    if len(known) <= _FEW_VALUES:
         return None
+    if unit := _united(known):
+        return f"holds numbers with a sign or unit ({unit}): write the numbers alone"
+    if all(map(_OTHER_DAY.fullmatch, known)):
+        return "holds dates that are not written as 2020-12-31"
+    if all(cell.startswith("[") and cell.endswith("]") for cell in known):
+        return "holds lists that are written as text: save them as jsonl or parquet"
+    return None
+
+
+def _united(known: Sequence[str]) -> str | None:
+    """The one sign or unit that all of these numbers have."""
     units = set()
     for cell in known:
         found = _UNIT.fullmatch(cell)
@@ -940,7 +951,7 @@ _Key = tuple[str, str]  # what type a label had, and the text of it
 
 
 def read_labels(
-    columns: Sequence[Sequence[object]],
+    columns: Sequence[Iterable[object]],
     where: str,
     options: ColumnOptions,
     class_names: Sequence[str] | None = None,
@@ -994,15 +1005,15 @@ def _at(where: str, part: int) -> str:
     return where if part == 0 else f"{where}, test part"
 
 
-def _row_of(cells: Sequence[object], place: int) -> object:
+def _row_of(cells: Iterable[object], place: int) -> object:
     index = getattr(cells, "index", None)
     return place if index is None or callable(index) else index[place]
 
 
-def _keys(cells: Sequence[object], where: str, separator: str | None) -> list[_Key | None]:
+def _keys(cells: Iterable[object], where: str, separator: str | None) -> list[_Key | None]:
     """What each cell says: type and text of one label, or None for no label."""
     values = cells.tolist() if hasattr(cells, "tolist") else list(cells)
-    written: dict[_Key, _Key | str | None] = {}
+    written: dict[tuple[str, str | int | float], _Key | str | None] = {}
     keys: list[_Key | None] = []
     for place, value in enumerate(values):
         plain = (type(value).__name__, value) if isinstance(value, str | int | float) else None
@@ -1231,7 +1242,7 @@ def _stranger(
     named: Sequence[str],
     keys: Sequence[Sequence[_Key | None]],
     key: _Key,
-    columns: Sequence[Sequence[object]],
+    columns: Sequence[Iterable[object]],
     where: str,
 ) -> DataError:
     part = next(i for i, values in enumerate(keys) if key in values)
@@ -1271,7 +1282,7 @@ def _join(
     for key, name in names.items():
         if name is not None:
             tally[name] += counts[key]
-    joined = {}
+    joined: dict[str, str] = {}
     for group in _alike({*tally, *named}):
         kept = next((name for name in group if name in named), None)
         best = kept or min(group, key=lambda name: (-tally[name], name))

@@ -123,7 +123,7 @@ def encode_labels(values: Sequence[object], classes: Sequence[str], where: str) 
 
 
 def numbered_groups(
-    columns: Sequence[Sequence[object]], where: str
+    columns: Sequence[Iterable[object]], where: str
 ) -> tuple[list[Tensor], tuple[str, ...]]:
     """Number of the group of each item, int64 [n] by part, and the names of the groups.
 
@@ -182,7 +182,7 @@ def held_out(
             raise DataError(
                 "no group can be held out: each class would lose its last one",
                 expected="two groups or more in a class",
-                got=f"{len(blocks.unique())} groups, {len(y.unique())} classes",
+                got=f"{_distinct(blocks)} groups, {_distinct(y)} classes",
                 todo="set test_fraction = 0, or leave group out",
             )
         kept, held = (~mask).nonzero().squeeze(1), mask.nonzero().squeeze(1)
@@ -204,7 +204,7 @@ def held_out_note(held: int, n: int, seed: int) -> str:
 
 
 def _groups_note(blocks: Tensor, held: Tensor, n: int, seed: int, own: bool) -> str:
-    whole, all_ = len(blocks[held].unique()), len(blocks.unique())
+    whole, all_ = _distinct(blocks[held]), _distinct(blocks)
     what = f"{whole} of {all_} groups, none cut" if own else "copies on one side"
     return (
         f"{len(held)} of {n} items were held out as the test part: {what}, the share of each "
@@ -212,11 +212,15 @@ def _groups_note(blocks: Tensor, held: Tensor, n: int, seed: int, own: bool) -> 
     )
 
 
+def _distinct(values: Tensor) -> int:
+    return len(np.unique(values.numpy()))
+
+
 def _absent(y: Tensor, held: Tensor, classes: Sequence[str]) -> list[str]:
     """Classes that the test part has no item of."""
     if not len(held):
         return []
-    lost = sorted(set(y.unique().tolist()) - set(y[held].unique().tolist()))
+    lost = sorted(set(y.tolist()) - set(y[held].tolist()))
     if not lost:
         return []
     names = [classes[i] if i < len(classes) else str(i) for i in lost]
@@ -291,19 +295,19 @@ def group_split(groups: Tensor, y: Tensor, share: float, seed: int) -> Tensor:
         inside[pair // c][pair % c] = size
     first = np.unique(groups.numpy(), return_index=True)[1]
     own = y.numpy()[first].tolist()
-    left = torch.bincount(y, minlength=c).tolist()
+    left: list[int] = torch.bincount(y, minlength=c).tolist()
     room, held = [share * count for count in left], [0] * c
     chosen = np.zeros(g, dtype=bool)
 
     def fits(group: int) -> bool:
         if len(inside[group]) == 1:
             ((label, size),) = inside[group].items()
-            return held[label] + size <= room[label]
+            return bool(held[label] + size <= room[label])
         gain = sum(
             abs(held[k] - room[k]) - abs(held[k] + size - room[k])
             for k, size in inside[group].items()
         )
-        return gain > 0
+        return bool(gain > 0)
 
     def spares(group: int) -> bool:
         return all(left[k] > size for k, size in inside[group].items())

@@ -236,7 +236,7 @@ def text_keys(texts: Sequence[str] | NDArray[Any]) -> tuple[NDArray[np.uint64], 
 
 def _with_labels(parts: list[_Rows], said: list[str]) -> list[_Rows]:
     """The rows that have a label, where any has one; a test part without any is left aside."""
-    kept = []
+    kept: list[_Rows] = []
     for rows, what in zip(parts, ("", " of the test part"), strict=False):
         assert rows.y is not None
         good = rows.y != _NO_LABEL

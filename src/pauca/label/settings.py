@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from pauca.data.features import Missing
+from pauca.data.columns import Missing
 from pauca.errors import UsageError
 from pauca.study.toml import to_toml
 
