@@ -241,11 +241,13 @@ def _plain(text: str, delimiter: str) -> _Table | None:
     from pyarrow import csv as arrow_csv
 
     data = text.encode()
-    starts = _row_starts(data, delimiter)
+    starts = _row_starts(data, delimiter) if data else None
     if starts is None or len(starts) < 2 or data.startswith(b"\xef\xbb\xbf", starts[1, 0]):
         return None
     begin, lines = starts.T
     header = next(_reader(data[: begin[1]].decode(), delimiter))
+    if not any(header):
+        return None
     kinds = {str(i): pa.large_string() for i in range(len(header))}
     try:
         table = arrow_csv.read_csv(

@@ -77,15 +77,18 @@ class XlsxFormat(AbstractFormat):
 
         book = Workbook(write_only=True)
         sheet = book.create_sheet("pauca")
-        sheet.append([_written(sheet, name, "the header") for name in columns])
         count = 0
-        for row in rows:
-            count += 1
-            if count >= _MOST_ROWS:
-                raise _too_much(f"more than {_MOST_ROWS - 1:,} rows", out.name)
-            place = f"row {count + 1}"
-            sheet.append([_written(sheet, row.get(name), place) for name in columns])
-        book.save(out)
+        try:
+            sheet.append([_written(sheet, name, "the header") for name in columns])
+            for count, row in enumerate(rows, start=1):
+                if count >= _MOST_ROWS:
+                    raise _too_much(f"more than {_MOST_ROWS - 1:,} rows", out.name)
+                place = f"row {count + 1}"
+                sheet.append([_written(sheet, row.get(name), place) for name in columns])
+            book.save(out)
+        finally:
+            if not sheet.closed:
+                sheet.close()
         return count
 
     def _read(self, path: Path) -> Part:
