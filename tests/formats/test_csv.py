@@ -251,7 +251,10 @@ def test_what_is_written_is_read_back(
 
 def test_what_is_written_is_what_was_always_written() -> None:
     out = io.StringIO()
-    rows = [{"a": 1, "b": None, "c": 0.5}, {"a": True, "b": 'x "y"', "c": "two\r\nlines, z"}]
+    rows: list[dict[str, Any]] = [
+        {"a": 1, "b": None, "c": 0.5},
+        {"a": True, "b": 'x "y"', "c": "two\r\nlines, z"},
+    ]
     assert write_table(out, ["a", "b", "c"], rows) == 2
     assert out.getvalue() == 'a,b,c\n1,,0.5\nTrue,"x ""y""","two\r\nlines, z"\n'
     reference = io.StringIO()

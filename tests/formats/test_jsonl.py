@@ -20,8 +20,7 @@ def read(tmp_path: Path, content: str | bytes, name: str = "t.jsonl") -> Part:
 
 
 def rows_of(part: Part) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = part.frame.to_dict("records")
-    return found
+    return [{str(key): cell for key, cell in row.items()} for row in part.frame.to_dict("records")]
 
 
 @pytest.mark.parametrize("char", ["\u2028", "\u2029", "\x85", "\x0b", "\x0c", "\x1c"])

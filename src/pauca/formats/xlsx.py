@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, ClassVar, TextIO
 
@@ -99,7 +100,7 @@ class XlsxFormat(AbstractFormat):
             sheet, notes = _chosen(book, where)
             rows = _Rows(where)
             header, found = rows.read(sheet)
-            notes += rows.notes() + _oddities(book, sheet)
+            notes += rows.notes() + _oddities(sheet, where)
         names, more = checked_names([as_text(cell) for cell in header], where)
         columns = {name: [row[i] for _, row in found] for i, name in enumerate(names)}
         kept = {n: cells for n, cells in columns.items() if n or set(cells) != {None}}
@@ -218,9 +219,9 @@ def _opened(path: Path) -> Iterator[Any]:
     """The workbook, read piece by piece, with the values of formulas."""
     from openpyxl import load_workbook
 
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), path.open("rb") as file:
         warnings.simplefilter("ignore")  # of styles and extensions, which are not read
-        book = load_workbook(path, read_only=True, data_only=True, keep_links=False)
+        book = load_workbook(file, read_only=True, data_only=True, keep_links=False)
         try:
             yield book
         finally:
@@ -249,10 +250,17 @@ def _chosen(book: Any, where: str) -> tuple[Any, list[str]]:
     return filled[0], notes
 
 
-def _oddities(book: Any, sheet: Any) -> list[str]:
-    """What is said of merged and hidden cells, and of formulas that were never computed."""
+def _oddities(sheet: Any, where: str) -> list[str]:
+    """What is said of merged and hidden cells, and of formulas that were never computed.
+
+    Raises:
+        DataError: rows out of order, which the library leaves out in silence.
+    """
     with sheet._get_source() as stream:  # the library reads these in its slow mode alone
         xml = stream.read()
+    numbers = [int(n[:12]) for n in re.findall(rb'<(?:\w+:)?row [^>]*?\br="(\d+)"', xml)]
+    if any(later <= number for number, later in pairwise(numbers)):
+        raise DataError("the rows of the sheet are out of order", where=where, todo=_TODO)
     merged = re.findall(rb'<(?:\w+:)?mergeCell [^>]*ref="([A-Z0-9:]+)"', xml)
     rows = len(re.findall(rb'<(?:\w+:)?row [^>]*hidden="(?:1|true)"', xml))
     columns = len(re.findall(rb'<(?:\w+:)?col [^>]*hidden="(?:1|true)"', xml))
