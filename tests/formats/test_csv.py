@@ -226,7 +226,7 @@ ODD = st.sampled_from(
 NAME = TEXT.map(str.strip).filter(bool) | st.sampled_from(["a;b", "sep=;", '"', "\ufeffid", "x\ny"])
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.data(), st.sampled_from(["csv", "tsv"]))
 def test_what_is_written_is_read_back(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject, form: str

@@ -107,12 +107,15 @@ def test_the_first_sheet_with_content_is_read(tmp_path: Path) -> None:
 def test_names_of_columns(tmp_path: Path) -> None:
     part = saved(tmp_path / "t.xlsx", [[None, "a", 2020], [0, "x", 1], [1, "y", 2]])
     assert list(part.frame.columns) == ["", "a", "2020"]
+    part = saved(tmp_path / "t.xlsx", [["a", None, "b"], ["x", None, "y"]])
+    assert list(part.frame.columns) == ["a", "b"]
+    assert part.notes == ("1 columns without name and content are left out",)
     with pytest.raises(DataError, match="column name occurs twice"):
         saved(tmp_path / "t.xlsx", [["a", "a"], [1, 2]])
     with pytest.raises(DataError, match=r"more cells than the header.*row 2 has 2 cells"):
         saved(tmp_path / "t.xlsx", [["a"], [1, 2]])
-    with pytest.raises(DataError, match="no rows"):
-        saved(tmp_path / "t.xlsx", [["a"]])
+    part = saved(tmp_path / "t.xlsx", [["a", "b"]])
+    assert (part.n, list(part.frame.columns)) == (0, ["a", "b"])
     with pytest.raises(DataError, match="no sheet has any content"):
         saved(tmp_path / "t.xlsx", [])
 
@@ -169,7 +172,7 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20
 CELL = st.none() | TEXT | st.booleans() | st.integers(-(10**15) + 1, 10**15 - 1)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_what_is_written_is_read_back(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
@@ -177,8 +180,8 @@ def test_what_is_written_is_read_back(
     names = data.draw(st.lists(TEXT.map(str.strip), min_size=1, max_size=4, unique=True))
     names = [name for name in names if name] or ["a"]
     row = st.tuples(*[CELL] * len(names)).map(lambda cells: dict(zip(names, cells, strict=True)))
-    rows = data.draw(st.lists(row, min_size=1, max_size=5))
-    rows = [row for row in rows if set(row.values()) != {None}] or [dict.fromkeys(names, "x")]
+    rows = data.draw(st.lists(row, max_size=5))
+    rows = [row for row in rows if set(row.values()) != {None}]
     path = tmp_path_factory.getbasetemp() / "back.xlsx"
     assert formats.make("xlsx", {}).write_rows(path, names, rows) == len(rows)
     part = read(path)

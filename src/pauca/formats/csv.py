@@ -288,7 +288,7 @@ def _row_starts(data: bytes, delimiter: str) -> NDArray[np.int64] | None:
     closed before it; one that closes stands before these.
     """
     codes = np.frombuffer(data, np.uint8)
-    around = np.concatenate([[10], codes, [10]]).astype(np.uint8)  # codes[i] is around[i + 1]
+    around = np.pad(codes, 1, constant_values=10)  # codes[i] is around[i + 1]
     quotes = np.flatnonzero(codes == 34)
     beside = np.zeros(256, bool)
     beside[[10, 13, 34, *delimiter.encode()]] = True

@@ -101,11 +101,14 @@ class XlsxFormat(AbstractFormat):
             rows = _Rows(where)
             header, found = rows.read(sheet)
             notes += rows.notes() + _oddities(sheet, where)
-        names, more = checked_names([as_text(cell) for cell in header], where)
-        columns = {name: [row[i] for _, row in found] for i, name in enumerate(names)}
-        kept = {n: cells for n, cells in columns.items() if n or set(cells) != {None}}
+        columns = [[row[i] for _, row in found] for i in range(len(header))]
+        kept = [i for i, name in enumerate(header) if name is not None or set(columns[i]) != {None}]
+        if len(kept) < len(header):
+            notes.append(f"{len(header) - len(kept)} columns without name and content are left out")
+        names, more = checked_names([as_text(header[i]) for i in kept], where)
+        cells = {name: columns[i] for name, i in zip(names, kept, strict=True)}
         lines = np.array([number for number, _ in found], dtype=np.int64)
-        frame = object_frame(kept, len(found))
+        frame = object_frame(cells, len(found))
         return Part(where, frame, notes=(*notes, *more), lines=lines)
 
 
@@ -147,9 +150,9 @@ class _Rows:
                 raise _too_much(
                     f"more than {_MOST_CELLS:,} cells or {_MOST_ROWS:,} rows", self.where
                 )
-        if not found:
+        if not header:
             raise DataError(
-                "the sheet has no rows", where=self.where, todo="write a header and rows"
+                "the sheet has no header", where=self.where, todo="write a header and rows"
             )
         return header, found
 
