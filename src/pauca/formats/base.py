@@ -12,13 +12,15 @@ from abc import ABC
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TextIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pauca.errors import DataError, PaucaError, UnknownNameError, UsageError
+from pauca.errors import CapabilityError, DataError, PaucaError, UnknownNameError, UsageError
 from pauca.registry import Registry
 
 if TYPE_CHECKING:
@@ -95,6 +97,8 @@ class Part:
         id: Column of the ids, where the format itself says so.
         text: Columns of the text, where the format itself says so.
         notes: What was detected, left out or converted.
+        lines: Line of the file (row of a sheet, entry of a list) where each row begins,
+            int64 [n], from 1, for messages; None where files have none, or are several.
     """
 
     where: str
@@ -106,6 +110,7 @@ class Part:
     id: str | None = None
     text: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    lines: NDArray[np.int64] | None = None
 
     @property
     def n(self) -> int:
@@ -207,6 +212,21 @@ class AbstractFormat(ABC):
     ) -> int:
         """Write rows with these columns; how many."""
         raise self._unable("write rows")
+
+    def needed_package(self) -> ModuleType:
+        """The package that reads and writes the files.
+
+        Raises:
+            CapabilityError: it is not installed; says how.
+        """
+        try:
+            return import_module(str(self.package))
+        except ImportError as error:
+            raise CapabilityError(
+                f"{self.title} needs a package that is not installed",
+                expected=self.package,
+                todo=f"pip install {self.package}",
+            ) from error
 
     def _unable(self, what: str) -> UsageError:
         able = [name for name in formats.names() if name != self.name]

@@ -1,12 +1,14 @@
 """Rows of a project as csv, jsonl or parquet, written piece by piece."""
 
-import csv
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from pauca.errors import UsageError
+from pauca.formats.csv import write_table
+from pauca.formats.jsonl import write_jsonl
+from pauca.formats.tables import as_text
 from pauca.label.atomic import new_file
 
 if TYPE_CHECKING:
@@ -65,20 +67,11 @@ def write_rows_to(file: TextIO, form: str, columns: Sequence[str], rows: Iterabl
     Raises:
         UsageError: an unknown format.
     """
-    count = 0
     if form == "csv":
-        writer = csv.writer(_Lines(file), lineterminator="\r\n")
-        writer.writerow(columns)
-        for row in rows:
-            writer.writerow([_cell(row.get(name)) for name in columns])
-            count += 1
-    elif form == "jsonl":
-        for row in rows:
-            file.write(json.dumps(dict(row), ensure_ascii=False) + "\n")
-            count += 1
-    else:
-        raise UsageError("the format is not known", expected="csv or jsonl", got=form)
-    return count
+        return write_table(file, columns, rows)
+    if form == "jsonl":
+        return write_jsonl(file, rows)
+    raise UsageError("the format is not known", expected="csv or jsonl", got=form)
 
 
 def write_json_list(file: TextIO, rows: Iterable[Row]) -> int:
@@ -90,25 +83,6 @@ def write_json_list(file: TextIO, rows: Iterable[Row]) -> int:
         count += 1
     file.write("\n]\n")
     return count
-
-
-class _Lines:
-    """Takes rows that end with CR LF and writes them with LF: so cells with either are quoted."""
-
-    def __init__(self, file: TextIO) -> None:
-        self._file = file
-
-    def write(self, row: str) -> int:
-        return self._file.write(row.removesuffix("\r\n") + "\n")
-
-
-def _cell(value: Any) -> Any:
-    return "" if value is None else value
-
-
-def as_text(value: Any) -> str:
-    """A cell as a text; what is nested as JSON."""
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else str(value)
 
 
 def _parquet(path: Path, columns: Sequence[str], rows: Iterable[Row]) -> int:
