@@ -10,9 +10,9 @@ import pytest
 
 from pauca.data import Dataset, load_dataset
 from pauca.data.columns import ColumnOptions, Roles, find_roles, items_of
-from pauca.data.frames import read_csv
 from pauca.data.tables import table_dataset
 from pauca.errors import DataError
+from pauca.formats import read_items
 from pauca.testing.datasets import check_dataset
 
 
@@ -25,8 +25,8 @@ def decided(data: pd.DataFrame, where: str, **options: Any) -> Roles:
 
 
 def dataset_of(name: str, file: str, test: str | None = None) -> Dataset:
-    train = read_csv(folder(name) / file)
-    later = None if test is None else read_csv(folder(name) / test)
+    train = read_items(folder(name) / file).train.frame
+    later = None if test is None else read_items(folder(name) / test).train.frame
     return table_dataset(name, items_of(train, later, name), ColumnOptions(vocabulary=200))
 
 
@@ -47,7 +47,7 @@ TABLES = {
 @pytest.mark.data("openml")
 @pytest.mark.parametrize("number", TABLES)
 def test_no_column_of_an_openml_table_is_left_out(number: int) -> None:
-    data = read_csv(folder("openml") / f"{number}.csv")
+    data = read_items(folder("openml") / f"{number}.csv").train.frame
     found = decided(data, f"openml:{number}")
     words, constant = TABLES[number]
     features = [name for name in data.columns if name != "class"]
@@ -72,7 +72,7 @@ def test_the_names_of_openml_46_are_unusable() -> None:
 
 @pytest.mark.data("openml")
 def test_an_openml_table_with_its_row_numbers_saved_along() -> None:
-    data = read_csv(folder("openml") / "54.csv")
+    data = read_items(folder("openml") / "54.csv").train.frame
     data.insert(0, "Unnamed: 0", [str(i) for i in range(len(data))])
     data.insert(3, "vehicle_nr", [str(v) for v in np.random.default_rng(0).permutation(len(data))])
     found = decided(data, "54")
@@ -83,7 +83,7 @@ def test_an_openml_table_with_its_row_numbers_saved_along() -> None:
 @pytest.mark.data("regression")
 @pytest.mark.parametrize("name", ["abalone", "cal-housing", "elevators", "kin8nm"])
 def test_regression_is_refused_by_its_name(name: str) -> None:
-    data = read_csv(folder("regression") / f"{name}.csv")
+    data = read_items(folder("regression") / f"{name}.csv").train.frame
     found = decided(data, name)
     # every column but the target was measured
     assert found.left_out == {}
@@ -110,13 +110,15 @@ def test_agnews_has_copies_in_both_parts() -> None:
 
 @pytest.mark.data("subj")
 def test_subj_is_told_by_its_content_too() -> None:
-    data = read_csv(folder("subj") / "subj.csv").rename(columns={"text": "sentence"})
+    data = read_items(folder("subj") / "subj.csv").train.frame.rename(columns={"text": "sentence"})
     assert decided(data, "subj").text == ("sentence",)
     assert dataset_of("subj", "subj.csv").classes == ("objective", "subjective")
 
 
 @pytest.mark.data("banking77")
 def test_banking77_is_told_by_its_content_too() -> None:
-    data = read_csv(folder("banking77") / "train.csv").rename(columns={"text": "question"})
+    data = read_items(folder("banking77") / "train.csv").train.frame.rename(
+        columns={"text": "question"}
+    )
     assert decided(data, "banking77").text == ("question",)
     assert dataset_of("banking77", "train.csv", "test.csv").task.c == 77

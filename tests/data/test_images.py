@@ -25,12 +25,11 @@ from pauca.data.images import (
     blocks_of,
     choose_form,
     decode_all,
-    image_suffixes,
     kept_blocks,
-    listed_images,
     survey,
 )
 from pauca.errors import DataError, InputError
+from pauca.formats.folder import image_suffixes, listed_images
 from pauca.testing.process import OtherProcess
 from tests.data import small
 

@@ -190,7 +190,7 @@ def test_missing_columns_and_classes_are_named(tmp_path: Path) -> None:
 def test_test_part_without_the_label_column(tmp_path: Path) -> None:
     write(tmp_path / "train.csv", ROWS)
     write(tmp_path / "test.csv", [{"a": 1, "b": 2, "word": "x"}])
-    with pytest.raises(DataError, match=r"no column 'label'.*test part"):
+    with pytest.raises(DataError, match=r"different columns.*test\.csv"):
         load_dataset(tmp_path)
 
 
@@ -251,7 +251,7 @@ def test_broken_jsonl_and_parquet(tmp_path: Path) -> None:
         load_dataset(path)
     path = write(tmp_path / "t.parquet", ROWS)
     path.write_bytes(path.read_bytes()[:-50])
-    with pytest.raises(DataError, match="parquet file cannot be read"):
+    with pytest.raises(DataError, match=r"cannot be read.*whole parquet file"):
         load_dataset(path)
 
 

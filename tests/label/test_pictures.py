@@ -13,8 +13,9 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from pauca.data.images import blocks_of, choose_form, decode_all, survey
+from pauca.data.images import choose_form, decode_all, survey
 from pauca.errors import DataError, InputError
+from pauca.formats.folder import blocks_of
 from pauca.label.items import Items, write_items
 from pauca.label.pictures import Pictures, levels_of
 from pauca.label.pool import Images, PoolOptions

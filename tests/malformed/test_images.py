@@ -15,9 +15,10 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from pauca.data.images import blocks_of, choose_form, decode_all, png_of, suffix_of, survey
+from pauca.data.images import choose_form, decode_all, png_of, suffix_of, survey
 from pauca.data.load import load_dataset
 from pauca.errors import PaucaError
+from pauca.formats.folder import blocks_of
 
 EACH = 400
 RNG = np.random.Generator

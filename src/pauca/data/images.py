@@ -2,7 +2,7 @@
 
 Images of more than 8 bits a pixel (16 or 32 bits, floats) are brought to 0..255 by one linear map
 for the whole set: its levels, the two values that become 0 and 255. Only files in the formats of
-``_FORMATS`` are decoded, whatever their suffix, and none with more than ``MOST_PIXELS``.
+``pillow_formats`` are decoded, whatever their suffix, and none with more than ``MOST_PIXELS``.
 
 The tensor is made before the first image is decoded and filled in place, so n images of c
 channels, h by w pixels, need n c h w bytes and a few images more. Images of some size are decoded
@@ -17,12 +17,10 @@ import re
 import stat
 import warnings
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache
-from importlib import import_module
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -34,6 +32,8 @@ from torch import Tensor
 
 from pauca.data.png import decode_small_pngs
 from pauca.errors import DataError, InputError
+from pauca.formats.base import Raw
+from pauca.formats.folder import FOREIGN, blocks_of, pillow_formats
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DEFAULT_SIZE",
-    "IMAGE_SUFFIXES",
     "MOST_PIXELS",
     "Fit",
     "ImageForm",
@@ -57,10 +56,8 @@ __all__ = [
     "both_sides",
     "choose_form",
     "decode_all",
-    "image_suffixes",
     "is_deep_png",
     "kept_blocks",
-    "listed_images",
     "memory_note",
     "png_of",
     "suffix_of",
@@ -76,9 +73,6 @@ Fit = Literal["crop", "stretch", "pad"]
 
 Size = int | tuple[int, int]
 """Side of a square, or (height, width), in pixels."""
-
-Raw = Path | bytes
-"""An image as it is kept: a file, or the bytes of one."""
 
 Levels = tuple[float, float]
 """The values of images of more than 8 bits that become 0 and 255."""
@@ -96,44 +90,18 @@ DEFAULT_SIZE = 64
 MOST_PIXELS = 178_956_970
 """An image of more pixels (13,377 a side) is refused before memory is taken: as Pillow does."""
 
-IMAGE_SUFFIXES = frozenset(
-    {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".gif", ".tif", ".tiff", ".webp"}
-    | {".ppm", ".pgm", ".pbm", ".pnm", ".pfm"}
-)
-"""Files that count as images everywhere, whatever the case; see ``image_suffixes``."""
 
 _THREADED_BYTES = 16_384
 _BLOCK = 256
 _BROKEN = 10  # broken images that a message lists
 _LONGEST = 200  # letters of a reason
 
-_FORMATS = (
-    *("PNG", "JPEG", "MPO", "GIF", "BMP", "DIB", "TIFF", "WEBP", "PPM"),
-    *("AVIF", "JPEG2000", "HEIF", "JXL"),
-)
-"""Pillow's names of what is decoded; others run programs (EPS) or hold no single picture."""
 
 _DENSEST = {"raw": 1, "zip": 1032}
 """By how much Pillow's codecs can grow what they read, where there is a limit."""
 
 _SUFFIXES = {"JPEG": ".jpg", "MPO": ".jpg", "TIFF": ".tif", "PPM": ".pnm", "JPEG2000": ".jp2"}
 
-_PLUGINS = {"pillow_heif": (".heic", ".heif", ".hif"), "pillow_jxl": (".jxl",)}
-"""Packages that teach Pillow further formats, where they are installed."""
-
-_RAW = "convert them to TIFF, for example with rawpy"
-_FOREIGN: Mapping[str, tuple[str, str]] = {
-    **dict.fromkeys(_PLUGINS["pillow_heif"], ("HEIC", "install pillow-heif, or convert to JPEG")),
-    ".avif": ("AVIF", "install Pillow 11.3 or later, or convert to PNG"),
-    ".jxl": ("JPEG XL", "install pillow-jxl-plugin, or convert to PNG"),
-    **dict.fromkeys((".svg", ".svgz"), ("SVG", "drawings without pixels: convert to PNG")),
-    **dict.fromkeys((".cr2", ".cr3", ".nef", ".arw", ".dng", ".orf", ".rw2"), ("raw camera", _RAW)),
-    **dict.fromkeys((".dcm", ".dicom"), ("DICOM", "convert to 16-bit PNG, for example by pydicom")),
-    **dict.fromkeys((".psd", ".psb"), ("PSD", "export as PNG")),
-    ".nii": ("NIfTI", "save slices as TIFF, for example with nibabel"),
-    **dict.fromkeys((".svs", ".ndpi"), ("whole-slide", "cut into tiles, for example by OpenSlide")),
-}
-"""Images that need a package or a conversion, by suffix: what they are, and what to do."""
 
 _SIGNS = (
     (re.compile(rb"\s*<(!doctype html|html)", re.IGNORECASE), "a web page (HTML), not an image"),
@@ -367,11 +335,6 @@ def decode_all(
     return x
 
 
-def blocks_of(raws: Sequence[Raw]) -> Iterable[Sequence[Raw]]:
-    """A sequence cut into blocks for ``decode_all``."""
-    return (raws[i : i + _BLOCK] for i in range(0, len(raws), _BLOCK))
-
-
 def kept_blocks(
     blocks: Iterable[Sequence[Raw]], skipped: Collection[int]
 ) -> Iterator[Sequence[Raw]]:
@@ -429,115 +392,6 @@ def suffix_of(raw: bytes) -> str:
         return ".bin"
 
 
-def image_suffixes() -> frozenset[str]:
-    """Suffixes of files that count as images: ``IMAGE_SUFFIXES``, and what Pillow can read here."""
-    further = {"AVIF": (".avif",), "JPEG2000": (".jp2",), "JXL": _PLUGINS["pillow_jxl"]}
-    further["HEIF"] = _PLUGINS["pillow_heif"]
-    return IMAGE_SUFFIXES.union(*(further[each] for each in _formats() if each in further))
-
-
-def listed_images(root: Path) -> tuple[list[str], tuple[str, ...]]:
-    """Paths of the images below a folder, relative to it with ``/``, sorted; and what to say.
-
-    Only regular files count, and links to regular files within the folder. Linked folders, links
-    that lead out or nowhere, pipes, devices and sockets are passed over unopened, and said; so are
-    files that are no images by their suffix. Hidden files and folders are passed over.
-
-    Raises:
-        DataError: no such folder, no images in it, a folder that cannot be read, a name that is
-            not UTF-8.
-    """
-    if not root.is_dir():
-        raise DataError("there is no such folder", got=str(root), todo="check the path")
-    suffixes, top = image_suffixes(), os.path.realpath(root)
-    names: list[str] = []
-    passed: dict[str, list[str]] = {}
-    for above, folders, files in os.walk(root, onerror=_unreadable):
-        folders[:] = [name for name in folders if not name.startswith((".", "__MACOSX"))]
-        linked = [name for name in folders if os.path.islink(os.path.join(above, name))]
-        for name in [*linked, *(name for name in files if not name.startswith("."))]:
-            whole = os.path.join(above, name)
-            relative = os.path.relpath(whole, root).replace(os.sep, "/")
-            why = "{n} linked folders were not followed" if name in linked else None
-            why = why or _why_passed(whole, top, suffixes)
-            if why is None:
-                names.append(_utf8(relative, root))
-            else:
-                passed.setdefault(why, []).append(relative)
-    if not names:
-        raise _no_images(root, passed, suffixes)
-    return sorted(names), _passed_notes(passed)
-
-
-def _passed_notes(passed: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
-    return tuple(
-        f"{why.format(n=len(names))}: {_few(sorted(names))}"
-        for why, names in sorted(passed.items())
-    )
-
-
-def _why_passed(path: str, top: str, suffixes: Collection[str]) -> str | None:
-    """Why a file is passed over, with the place of their number; None if it is an image."""
-    try:
-        kind = os.lstat(path).st_mode
-        if stat.S_ISLNK(kind):
-            target = os.path.realpath(path)
-            kind = os.stat(target).st_mode
-            if not target.startswith(os.path.join(top, "")):
-                return "{n} links out of the folder were passed over (copy the files into it)"
-    except OSError:
-        return "{n} links to nothing were passed over"
-    if not stat.S_ISREG(kind):
-        return "{n} pipes, devices or sockets were passed over"
-    suffix = os.path.splitext(path)[1].lower()
-    if suffix in suffixes:
-        return None
-    kind_of, todo = _FOREIGN.get(suffix, (None, None))
-    if kind_of is None:
-        return "{n} files that are no images were passed over"
-    return f"{{n}} {kind_of} images were passed over ({todo})"
-
-
-def _no_images(
-    root: Path, passed: Mapping[str, Sequence[str]], suffixes: Collection[str]
-) -> DataError:
-    foreign = {
-        os.path.splitext(name)[1].lower() for names in passed.values() for name in names
-    } & set(_FOREIGN)
-    told = sorted({": ".join(_FOREIGN[suffix]) for suffix in foreign})
-    return DataError(
-        "the folder holds no images",
-        expected=f"files ending in {', '.join(sorted(suffixes))}",
-        got="; ".join(_passed_notes(passed)) or "no files",
-        where=str(root),
-        todo="; ".join(told) or "check the path",
-    )
-
-
-def _few(names: Sequence[str]) -> str:
-    shown = ", ".join(ascii(name)[1:-1] if not name.isprintable() else name for name in names[:5])
-    return shown + (", ..." if len(names) > 5 else "")
-
-
-def _unreadable(error: OSError) -> None:
-    raise DataError(
-        "a folder cannot be read",
-        got=error.strerror,
-        where=error.filename,
-        todo="give yourself the right to read it, or move it elsewhere",
-    ) from None
-
-
-def _utf8(name: str, root: Path) -> str:
-    try:
-        name.encode("utf-8")
-    except UnicodeEncodeError:
-        raise DataError(
-            "the name of a file is not UTF-8", got=ascii(name), where=str(root), todo="rename it"
-        ) from None
-    return name
-
-
 def _small(block: Sequence[Raw], form: ImageForm) -> NDArray[np.uint8] | None:
     """A block of small PNGs of the wanted size and mode, uint8 [b, channels, h, w]; or None."""
     raws = [raw for raw in block if isinstance(raw, bytes)]
@@ -563,21 +417,6 @@ def _file_size(path: Path) -> int:
         return 0
 
 
-@cache
-def _formats() -> tuple[str, ...]:
-    """What this Pillow decodes of ``_FORMATS``, with the plugins that are installed."""
-    from PIL import Image
-
-    Image.init()
-    for plugin in _PLUGINS:
-        try:
-            module = import_module(plugin)
-        except ImportError:
-            continue
-        getattr(module, "register_heif_opener", lambda: None)()
-    return tuple(each for each in _FORMATS if each in Image.OPEN)
-
-
 def _open(raw: Raw) -> "ImageFile":
     """The image, its header read and its size checked.
 
@@ -593,7 +432,7 @@ def _open(raw: Raw) -> "ImageFile":
         if not stat.S_ISREG(found.st_mode):
             raise ValueError("no regular file")
         size, file = found.st_size, raw
-    image = Image.open(file, formats=_formats())
+    image = Image.open(file, formats=pillow_formats())
     try:
         _check_promise(image, size)
     except Exception:
@@ -950,7 +789,7 @@ def _what_it_is(raw: Raw) -> str:
     start = raw[:512] if isinstance(raw, bytes) else _start(raw)
     for pattern, told in _SIGNS:
         if pattern.match(start):
-            kind, todo = _FOREIGN.get(told, (None, None))
+            kind, todo = FOREIGN.get(told, (None, None))
             return told if kind is None else f"{kind}: {todo}"
     return "not an image"
 

@@ -204,6 +204,7 @@ def image_dataset_of_own(
     flip: bool,
     source: str,
     notes: tuple[str, ...],
+    group_names: tuple[str, ...] = (),
 ) -> Dataset:
     """A data set of images with constants from the pool; ``flip`` mirrors half in training."""
     normalise = pixel_statistics(train.x)
@@ -212,7 +213,7 @@ def image_dataset_of_own(
     shape = tuple(train.x.shape[1:])
     task = Task(name, "image", shape, classes, evaluate, random if flip else evaluate)
     said = memory_note(len(train) + (0 if test is None else len(test)), shape)
-    return Dataset(task, train, test, source=source, notes=(*notes, said))
+    return Dataset(task, train, test, group_names=group_names, source=source, notes=(*notes, said))
 
 
 def vectors(x: Tensor) -> Pipeline:

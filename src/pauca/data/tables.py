@@ -1,6 +1,6 @@
-"""From a table of a person's own, or of a catalogue, to a data set."""
+"""Which items of a file are learned from, and a data set of those that are rows or texts."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -30,18 +30,27 @@ from pauca.formats.base import Items, Part
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["row_keys", "table_dataset", "text_keys", "unlabelled_note"]
+__all__ = [
+    "Chosen",
+    "Rows",
+    "choose",
+    "row_keys",
+    "table_dataset",
+    "text_keys",
+    "unlabelled_note",
+]
 
 _NO_LABEL = -1
 
 
 @dataclass(frozen=True, eq=False)
-class _Rows:
-    """The rows of one part, and what is read of them.
+class Rows:
+    """Rows of one part, and what is read of them.
 
     Args:
         where: File and part, for messages.
-        frame: Columns of features as they were read, [n]; no column for texts.
+        frame: Columns of features as they were read, [n], named by their places in the part; no
+            column for texts, pictures and arrays.
         texts: [n], or None.
         y: Number of the class of each, -1 for no label, int64 [n]; None without labels.
         groups: int64 [n], or None.
@@ -59,10 +68,10 @@ class _Rows:
         """Number of rows."""
         return len(self.frame)
 
-    def take(self, places: Tensor) -> "_Rows":
+    def take(self, places: Tensor) -> "Rows":
         """The rows at these places."""
         at = places.numpy()
-        return _Rows(
+        return Rows(
             self.where,
             self.frame.iloc[at],
             None if self.texts is None else self.texts[at],
@@ -74,6 +83,66 @@ class _Rows:
     def sources(self) -> tuple[str, ...] | None:
         """The texts as a data set keeps them."""
         return None if self.texts is None else tuple(self.texts.tolist())
+
+
+@dataclass(frozen=True, eq=False)
+class Chosen:
+    """Which items are learned from, and which are held out.
+
+    Args:
+        roles: What the columns are.
+        classes: Names of the classes.
+        group_names: Names of the groups.
+        train: Rows of the training part.
+        test: Rows of the test part; of the training file where they were held out of it.
+        notes: What was left out, converted or held out.
+    """
+
+    roles: Roles
+    classes: tuple[str, ...]
+    group_names: tuple[str, ...]
+    train: Rows
+    test: Rows | None
+    notes: tuple[str, ...]
+
+    @property
+    def parts(self) -> tuple[Rows, ...]:
+        """Both, as far as they are there."""
+        return (self.train,) if self.test is None else (self.train, self.test)
+
+
+def choose(
+    items: Items,
+    options: ColumnOptions,
+    *,
+    skipped: Collection[int] = (),
+    keys: NDArray[np.uint64] | None = None,
+) -> Chosen:
+    """Which items are learned from: those that have a label, where any has one, and a text.
+
+    Args:
+        items: The pool, or everything when there is no test part.
+        options: How columns are read, and what is held out.
+        skipped: Rows, counted through both parts, that are left out anyhow.
+        keys: What stands for each picture or row of an array, [n] through both parts, equal for
+            copies; None where nobody looked.
+
+    Raises:
+        DataError: a missing column or cell, labels of another task or outside the class list, one
+            class only, no rows.
+    """
+    check_fraction(options.test_fraction, "test_fraction", open_end=True)
+    for part in items.parts:
+        _check_rows(part)
+    roles = find_roles(items, options)
+    labels = _labels(items, roles, options)
+    group_names, parts = _read(items, roles, labels, keys)
+    said = [*items.train.notes, *roles.notes, *labels.notes]
+    parts = _with_texts(_with_labels(_without(parts, skipped), said), options, said)
+    if parts[0].y is not None:
+        check_several(labels.classes, f"{items.train.where}, column {roles.label!r}")
+    train, test = _cut(parts, labels.classes, options, said)
+    return Chosen(roles, labels.classes, group_names, train, test, tuple(said))
 
 
 def table_dataset(
@@ -103,31 +172,20 @@ def table_dataset(
         DataError: a missing column or cell, labels of another task or outside the class list, one
             class only, no rows.
     """
-    check_fraction(options.test_fraction, "test_fraction", open_end=True)
-    for part in items.parts:
-        _check_rows(part)
-    roles = find_roles(items, options)
-    labels = _labels(items, roles, options)
-    group_names, parts = _read(items, roles, labels)
-    said = [*items.train.notes, *roles.notes, *labels.notes]
-    parts = _with_texts(_with_labels(parts, said), options, said)
-    if parts[0].y is not None:
-        check_several(labels.classes, f"{items.train.where}, column {roles.label!r}")
-    train, test = _cut(parts, labels.classes, options, said)
-    made = _features(train, test, roles, options)
-    task = Task(
-        name, made.kind, (made.train.shape[1],), labels.classes, made.transform, made.transform
-    )
+    chosen = choose(items, options)
+    train, test, classes = chosen.train, chosen.test, chosen.classes
+    made = _features(train, test, chosen.roles, options)
+    task = Task(name, made.kind, (made.train.shape[1],), classes, made.transform, made.transform)
     return Dataset(
         task=task,
         train=Split(made.train, train.y, train.groups, train.sources()),
         test=None
         if test is None or made.test is None
         else Split(made.test, test.y, test.groups, test.sources()),
-        group_names=group_names,
+        group_names=chosen.group_names,
         licence=licence,
         source=source,
-        notes=(*notes, *said, *made.notes),
+        notes=(*notes, *chosen.notes, *made.notes),
     )
 
 
@@ -155,8 +213,11 @@ def _labels(items: Items, roles: Roles, options: ColumnOptions) -> Labels:
     return read_labels(columns, where, options, named, column=roles.label)
 
 
-def _read(items: Items, roles: Roles, labels: Labels) -> tuple[tuple[str, ...], list[_Rows]]:
+def _read(
+    items: Items, roles: Roles, labels: Labels, given: NDArray[np.uint64] | None
+) -> tuple[tuple[str, ...], list[Rows]]:
     """Names of the groups, and the rows of each part."""
+    low, whole = 0, _own_keys(items) if given is None else given
     number = {name: i for i, name in enumerate(labels.classes)}
     groups: list[Tensor | None] = [None] * len(items.parts)
     group_names: tuple[str, ...] = ()
@@ -171,9 +232,29 @@ def _read(items: Items, roles: Roles, labels: Labels) -> tuple[tuple[str, ...], 
         if roles.text:
             texts = np.array(joined_texts(part.frame, roles.text, part.where), dtype=object)
         frame = _parsed(part, roles, train=i == 0)
-        keys = _table_keys(frame) if texts is None else text_keys(texts)
-        rows.append(_Rows(part.where, frame, texts, y, groups[i], keys))
+        keys = (whole[low : low + part.n], whole[low : low + part.n])
+        low += part.n
+        if texts is not None or roles.features:
+            keys = _table_keys(frame) if texts is None else text_keys(texts)
+        rows.append(Rows(part.where, frame, texts, y, groups[i], keys))
     return group_names, rows
+
+
+def _own_keys(items: Items) -> NDArray[np.uint64]:
+    """A key of its own for every item: no two are copies."""
+    return np.arange(sum(part.n for part in items.parts), dtype=np.uint64)
+
+
+def _without(parts: list[Rows], skipped: Collection[int]) -> list[Rows]:
+    """The rows of both parts without those that are skipped, counted through."""
+    if not skipped:
+        return parts
+    kept, low = [], 0
+    for rows in parts:
+        places = [i for i in range(len(rows)) if low + i not in skipped]
+        kept.append(rows.take(torch.tensor(places, dtype=torch.int64)))
+        low += len(rows)
+    return kept
 
 
 def _parsed(part: Part, roles: Roles, *, train: bool) -> "pd.DataFrame":
@@ -234,9 +315,9 @@ def text_keys(texts: Sequence[str] | NDArray[Any]) -> tuple[NDArray[np.uint64], 
     )
 
 
-def _with_labels(parts: list[_Rows], said: list[str]) -> list[_Rows]:
+def _with_labels(parts: list[Rows], said: list[str]) -> list[Rows]:
     """The rows that have a label, where any has one; a test part without any is left aside."""
-    kept: list[_Rows] = []
+    kept: list[Rows] = []
     for rows, what in zip(parts, ("", " of the test part"), strict=False):
         assert rows.y is not None
         good = rows.y != _NO_LABEL
@@ -254,7 +335,7 @@ def _with_labels(parts: list[_Rows], said: list[str]) -> list[_Rows]:
     return kept
 
 
-def _with_texts(parts: list[_Rows], options: ColumnOptions, said: list[str]) -> list[_Rows]:
+def _with_texts(parts: list[Rows], options: ColumnOptions, said: list[str]) -> list[Rows]:
     """The rows that have a text, or all of them, as ``empty_texts`` says."""
     kept = []
     for rows, what in zip(parts, ("", " of the test part"), strict=False):
@@ -285,13 +366,13 @@ def _with_texts(parts: list[_Rows], options: ColumnOptions, said: list[str]) -> 
     return kept
 
 
-def _each(rows: _Rows) -> list[str]:
+def _each(rows: Rows) -> list[str]:
     return [""] * len(rows) if rows.texts is None else rows.texts.tolist()
 
 
 def _cut(
-    parts: list[_Rows], classes: Sequence[str], options: ColumnOptions, said: list[str]
-) -> tuple[_Rows, _Rows | None]:
+    parts: list[Rows], classes: Sequence[str], options: ColumnOptions, said: list[str]
+) -> tuple[Rows, Rows | None]:
     """Training and test part; one is held out where there is none and there are labels."""
     rows = parts[0]
     if len(parts) > 1:
@@ -314,7 +395,7 @@ def _cut(
     return rows.take(kept), rows.take(held)
 
 
-def _strangers(train: _Rows, test: _Rows, classes: Sequence[str]) -> list[str]:
+def _strangers(train: Rows, test: Rows, classes: Sequence[str]) -> list[str]:
     """Classes that stand in the test part alone: nothing can be learned of them."""
     if train.y is None or test.y is None:
         return []
@@ -323,7 +404,7 @@ def _strangers(train: _Rows, test: _Rows, classes: Sequence[str]) -> list[str]:
     return [f"classes of the test part that training lacks: {listed(names)}"] if names else []
 
 
-def _features(train: _Rows, test: _Rows | None, roles: Roles, options: ColumnOptions) -> Features:
+def _features(train: Rows, test: Rows | None, roles: Roles, options: ColumnOptions) -> Features:
     where = train.where
     if train.texts is None:
         later = None if test is None else test.frame

@@ -11,6 +11,7 @@ from pauca.formats.base import (
     check_file,
     find_format,
     formats,
+    read_items,
     reading,
 )
 
@@ -25,5 +26,6 @@ __all__ = [
     "check_file",
     "find_format",
     "formats",
+    "read_items",
     "reading",
 ]

@@ -38,6 +38,7 @@ __all__ = [
     "check_file",
     "find_format",
     "formats",
+    "read_items",
     "reading",
 ]
 
@@ -46,6 +47,9 @@ Raw = Path | bytes
 
 Ability = Literal["items", "answers", "labels", "batch"]
 """What a format can do: read items, read answers, write labels, write a batch to be labelled."""
+
+Holding = Literal["rows", "images", "arrays"]
+"""What a file can hold."""
 
 Action = Literal["label", "skip", "unsure", "flag", "undo"]
 """What a person did with an item, as files say it."""
@@ -175,7 +179,9 @@ class AbstractFormat(ABC):
         abilities: What it can do; each has its method.
         general: Whether it takes any file with its suffixes. One that is not general is asked first
             (``recognises``), so that jsonl of Prodigy is not read as any jsonl.
-        options: Names of the options of ``load_dataset`` that this format has.
+        holds: What its files can hold: rows of cells, images, arrays.
+        options: Names of the options of ``load_dataset`` that only some formats have: how a file of
+            text is read, which column holds the images.
         package: What has to be installed to use it, as pip takes it; None for nothing.
     """
 
@@ -184,6 +190,7 @@ class AbstractFormat(ABC):
     suffixes: ClassVar[tuple[str, ...]]
     abilities: ClassVar[frozenset[Ability]]
     general: ClassVar[bool] = True
+    holds: ClassVar[frozenset[Holding]] = frozenset({"rows"})
     options: ClassVar[tuple[str, ...]] = ()
     package: ClassVar[str | None] = None
 
@@ -333,6 +340,11 @@ def find_format(path: Path, form: str | None = None, ability: Ability = "items")
         got=path.name,
         todo="save it in one of these formats, or name its format",
     )
+
+
+def read_items(path: Path, options: TextOptions | None = None) -> Items:
+    """The items of a file or a folder, in whatever format it is; see ``find_format``."""
+    return find_format(path).read_items(path, options or TextOptions())
 
 
 def _made(name: str) -> AbstractFormat:

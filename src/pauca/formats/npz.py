@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pauca.errors import DataError
 from pauca.formats.base import AbstractFormat, Images, Items, Part, TextOptions, formats, reading
 
-__all__ = ["NpzFormat", "image_array", "read_arrays"]
+__all__ = ["NpzFormat", "holds_images", "read_arrays"]
 
 # (items, labels) of the pool, then of the test part; the last is MedMNIST's way
 _LAYOUTS = (
@@ -34,7 +34,7 @@ class NpzFormat(AbstractFormat):
     title = "npz"
     suffixes = (".npz",)
     abilities = frozenset({"items"})
-    options = ("classes", "test_fraction", "seed")
+    holds = frozenset({"arrays"})
 
     def read_items(self, path: Path, options: TextOptions) -> Items:
         """Rows [n, d], images or sequences; labels [n] or [n, 1]; ids [n].
@@ -73,7 +73,7 @@ def read_arrays(path: Path) -> dict[str, _Array]:
         return {one.filename.removesuffix(".npy"): _read_member(file, one, path) for one in members}
 
 
-def image_array(array: _Array) -> bool:
+def holds_images(array: _Array) -> bool:
     """Whether [n, ...] are pictures: whole numbers with three axes, or anything with four."""
     return array.ndim == 4 or (array.ndim == 3 and array.dtype.kind in "uib")
 
@@ -141,7 +141,7 @@ def _part(arrays: Mapping[str, _Array], items: str, labels: str, path: Path) -> 
             columns[key] = _column(arrays[name], len(x), f"{path.name}, {name}")
     frame = pd.DataFrame(columns, index=pd.RangeIndex(len(x)), dtype=object)
     images = None
-    if image_array(x):
+    if holds_images(x):
         images = Images(lambda: (), lambda i: f"image {i} of {where}", x)
     return Part(
         where,

@@ -39,10 +39,8 @@ class ParquetFormat(AbstractFormat):
     title = "parquet"
     suffixes = (".parquet", ".pq")
     abilities = frozenset({"items"})
-    options = (
-        "label", "text", "features", "group", "classes", "test_fraction", "seed", "missing",
-        "vocabulary", "image", "size", "mode", "fit", "flip",
-    )  # fmt: skip
+    holds = frozenset({"rows", "images"})
+    options = ("image",)
 
     def recognises(self, path: Path) -> bool:
         """By the mark at the file's start."""

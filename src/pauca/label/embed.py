@@ -13,8 +13,8 @@ from pauca.checks import check_count
 from pauca.data.augment import Pipeline
 from pauca.data.dataset import Dataset, Split, Task
 from pauca.data.features import tf_idf
-from pauca.data.images import Progress, choose_form, decode_all, survey
-from pauca.data.own import image_dataset_of_own
+from pauca.data.images import Progress, choose_form, decode_all
+from pauca.data.own import image_arrays, image_dataset_of_own
 from pauca.errors import CapabilityError, DataError, UsageError
 from pauca.features import extractors, resolve_features
 from pauca.features.base import device_of
@@ -253,12 +253,12 @@ def _dataset(
         task = Task("pool", pool.kind, tuple(pool.rows.shape[1:]), (), none, none)
         return Dataset(task, Split(pool.rows, None), None), ()
     if pool.images.stored is not None:
-        x, notes = pool.images.stored, tuple[str, ...]()
+        (x,), notes = image_arrays(pool.images.stored)
     else:
-        raws = (raw for block in pool.images.blocks() for raw in block)
-        found = survey(raws, pool.images.name, upright=True)
-        alike = len(found.sizes) == 1 and max(found.sizes[0]) <= (side or 64)
-        form, notes = choose_form(found, None if alike else side, None, "crop")
+        assert pool.survey is not None
+        sizes = pool.survey.sizes
+        alike = len(sizes) == 1 and max(sizes[0]) <= (side or 64)
+        form, notes = choose_form(pool.survey, None if alike else side, None, "crop")
         x = decode_all(pool.images.blocks(), pool.n, form, pool.images.name, progress)
     data = image_dataset_of_own(
         "pool", Split(x, None), None, (), flip=False, source="pool", notes=()
@@ -297,10 +297,10 @@ def _some(pool: Pool, side: int) -> Iterator[Tensor]:
     images = pool.images
     assert images is not None
     if images.stored is not None:
-        yield from torch.split(images.stored, 2048)
+        yield from torch.split(image_arrays(images.stored)[0][0], 2048)
         return
-    raws = (raw for block in images.blocks() for raw in block)
-    form, _ = choose_form(survey(raws, images.name, upright=True), side, "RGB", "crop")
+    assert pool.survey is not None
+    form, _ = choose_form(pool.survey, side, "RGB", "crop")
     low = 0
     for block in _gathered(images.blocks(), 2048):
         name = _from(images.name, low)

@@ -142,6 +142,7 @@ def _source(
     source: Path, pool: Pool, options: PoolOptions, size: int | None, vocabulary: int
 ) -> dict[str, Any]:
     columns = {key: value for key, value in pool.columns.items() if value is not None}
+    levels = None if pool.survey is None else pool.survey.levels
     return {
         "path": str(source),
         "format": pool.format,
@@ -151,6 +152,8 @@ def _source(
         "missing": options.missing,
         "vocabulary": vocabulary,
         **({} if size is None else {"size": size}),
+        **({} if levels is None else {"levels": levels}),
+        **({} if not options.more else {"read": dict(options.more)}),
         **columns,
     }
 

@@ -5,28 +5,20 @@ from collections import OrderedDict
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from pauca.data.images import (
-    Levels,
-    Scale,
-    choose_form,
-    is_deep_png,
-    png_of,
-    suffix_of,
-    survey,
-)
-from pauca.data.own import as_pixels
+import torch
+from torch import Tensor
+
+from pauca.data.images import is_deep_png, png_of, suffix_of
+from pauca.data.own import as_pixels, image_arrays
 from pauca.errors import DataError, InputError
+from pauca.formats import TextOptions, formats
 from pauca.label.items import Items
-from pauca.label.pool import Images
 from pauca.label.reading import fingerprint
 from pauca.label.settings import Source
 
-if TYPE_CHECKING:
-    from torch import Tensor
-
-__all__ = ["Pictures", "levels_of"]
+__all__ = ["Pictures"]
 
 _TYPES = {
     b"\x89PNG": "image/png",
@@ -35,26 +27,6 @@ _TYPES = {
     b"BM": "image/bmp",
 }
 _KEPT = 4  # row groups
-
-
-def levels_of(images: Images, *, scale: Scale = "range") -> Levels | None:
-    """The values that become 0 and 255 in images of more than 8 bits; None where all have 8.
-
-    Whoever makes a project keeps them in its settings, as ``levels`` of the source, and gives them
-    to the survey of the features as ``scale``: page and features then show the same greys.
-
-    Args:
-        images: Of a pool.
-        scale: As ``survey`` takes it.
-
-    Raises:
-        DataError: images that cannot be read.
-    """
-    if images.stored is not None:
-        return None
-    raws = (raw for block in images.blocks() for raw in block)
-    found = survey(raws, images.name, upright=True, scale=scale)
-    return choose_form(found, None, None, "crop")[0].levels
 
 
 class Pictures:
@@ -105,10 +77,11 @@ class Pictures:
         key = self._items.key(item)
         if self._items.images:
             return self._file_bytes(item), PurePosixPath(key).name
+        row = int(self._items.source(item) or item)  # others were left out before it
         with self._lock:
             if self._source.format == "npz":
-                return _encoded(self._stored[item]), f"{key}.png"
-            content, path = self._cell(item)
+                return _encoded(self._stored[row]), f"{key}.png"
+            content, path = self._cell(row)
             own = path.replace("\\", "/").rpartition("/")[2]
             return content, own or f"{key}{suffix_of(content)}"
 
@@ -130,14 +103,13 @@ class Pictures:
         return f"row {item} of {self._source.path}"
 
     @cached_property
-    def _stored(self) -> "Tensor":
-        from pauca.data.sources.arrays import read_arrays, stored_items
-
-        path = self._same()
-        arrays = read_arrays(path)
-        if "x" not in arrays:
-            raise _other(path, ", ".join(arrays))
-        return stored_items(arrays["x"], path.name)
+    def _stored(self) -> Tensor:
+        found = formats.make("npz", {}).read_items(self._same(), TextOptions())
+        arrays = [part.images.stored for part in found.parts if part.images is not None]
+        given = [array for array in arrays if array is not None]
+        if not given:
+            raise _other(Path(self._source.path), "rows")
+        return torch.cat(image_arrays(*given, where=self._source.path)[0])
 
     @cached_property
     def _file(self) -> Any:
@@ -204,7 +176,7 @@ def _media_type(content: bytes) -> str | None:
     return "image/webp" if content[:4] == b"RIFF" and content[8:12] == b"WEBP" else None
 
 
-def _encoded(x: "Tensor") -> bytes:
+def _encoded(x: Tensor) -> bytes:
     """uint8 or float in [0, 1], [channels, h, w], as PNG; of four channels the first three."""
     from PIL import Image
 

@@ -29,11 +29,11 @@ class Source(_Frozen):
 
     Args:
         path: Folder or file.
-        format: folder, csv, jsonl, parquet or npz.
+        format: Name of one of ``pauca.formats``.
         kind: image, text, table or embedding.
         items: How many there are.
         fingerprint: sha256 of the file, or of the names and sizes of a folder's images.
-        text: Column of the texts.
+        text: Column of the texts, or several that are joined.
         label: Column of the labels that are known.
         id: Column of the ids.
         image: Column of the images.
@@ -41,15 +41,16 @@ class Source(_Frozen):
         missing: What an empty cell of a number column does.
         size: Side of the square that images are read at for their features.
         vocabulary: At most this many words for tf-idf.
+        read: Further options of ``pauca.load_dataset`` that the file was read with.
         levels: The values of images of more than 8 bits a pixel that become 0 and 255.
     """
 
     path: str
-    format: Literal["folder", "csv", "jsonl", "parquet", "npz"]
+    format: str
     kind: Literal["image", "text", "table", "embedding"]
     items: Count
     fingerprint: str
-    text: str | None = None
+    text: str | tuple[str, ...] | None = None
     label: str | None = None
     id: str | None = None
     image: str | None = None
@@ -57,6 +58,7 @@ class Source(_Frozen):
     missing: Missing = "refuse"
     size: Count | None = None
     vocabulary: Count = 4096
+    read: Chosen | None = None
     levels: tuple[float, float] | None = None
 
 

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 from pauca.data.catalog._entry import Entry, datasets
 from pauca.data.columns import ColumnOptions, items_of
 from pauca.data.dataset import Dataset
-from pauca.data.frames import read_csv
 from pauca.data.images import Progress
 from pauca.data.rows import AbstractRows, data_folder, open_rows, parquet_files
 from pauca.data.tables import table_dataset
+from pauca.formats import read_items
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,7 +20,9 @@ _REPO = "mteb/banking77"
 def _read(*, vocabulary: int = 4096, progress: Progress | None = None) -> Dataset:
     folder = data_folder(ENTRY.name)
     if folder is not None and not parquet_files(folder, "train"):
-        train, test = (read_csv(folder / f"{split}.csv") for split in ("train", "test"))
+        train, test = (
+            read_items(folder / f"{split}.csv").train.frame for split in ("train", "test")
+        )
         label, source = "category", f"local copy PAUCA_DATA/{ENTRY.name}, csv"
     else:
         train, test = map(_frame, open_rows(ENTRY.name, _REPO, None, ("train", "test")))

@@ -13,11 +13,12 @@ from pauca.data.augment import RandomFlip
 from pauca.data.catalog._entry import Entry, Normalisation, datasets
 from pauca.data.catalog._hub_images import evaluation, training
 from pauca.data.dataset import Dataset, Task
-from pauca.data.images import ImageForm, Progress, Size, blocks_of, both_sides, decode_all
+from pauca.data.images import ImageForm, Progress, Size, both_sides, decode_all
 from pauca.data.labels import group_split, places_of
 from pauca.data.own import cut
 from pauca.data.rows import data_folder
 from pauca.errors import DataError
+from pauca.formats.folder import blocks_of
 
 Magnification = Literal["all", "40X", "100X", "200X", "400X"]
 

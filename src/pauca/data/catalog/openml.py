@@ -8,12 +8,12 @@ from pauca.checks import check_count
 from pauca.data.catalog._entry import Entry, datasets
 from pauca.data.columns import LABEL_NAMES, ColumnOptions, Missing, Unusable, items_of
 from pauca.data.dataset import Dataset
-from pauca.data.frames import read_csv, read_parquet_frame
 from pauca.data.images import Progress
 from pauca.data.labels import Copies
 from pauca.data.rows import data_folder
 from pauca.data.tables import table_dataset
 from pauca.errors import DataError
+from pauca.formats import read_items
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,7 +36,7 @@ def _read(
     check_count(id, "id", least=1)
     file = _local(id)
     if file is not None:
-        frame = read_csv(file) if file.suffix == ".csv" else read_parquet_frame(file)
+        frame = read_items(file).train.frame
         target, source = label or _target(frame), f"local copy PAUCA_DATA/openml/{file.name}"
     else:
         frame, named = fetch(id)
