@@ -12,7 +12,7 @@ from pauca.testing.datasets import check_dataset
 from tests.data import small
 
 
-@pytest.mark.parametrize("name", ["mnist", "svhn", "waterbirds", "banking77"])
+@pytest.mark.parametrize("name", ["mnist", "svhn", "waterbirds", "banking77", "agnews"])
 def test_without_copy_and_network_it_says_how_to_get_it(
     name: str, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

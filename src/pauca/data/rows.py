@@ -16,7 +16,16 @@ from pauca.errors import DataError, nearest
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["AbstractRows", "HubRows", "ParquetRows", "data_folder", "open_rows", "parquet_files"]
+__all__ = [
+    "AbstractRows",
+    "HubRows",
+    "ParquetRows",
+    "check_has_columns",
+    "data_folder",
+    "missing_part",
+    "open_rows",
+    "parquet_files",
+]
 
 _BLOCK = 1024
 _BLOCK_BYTES = 32_000_000
@@ -44,21 +53,30 @@ class AbstractRows(ABC):
         Raises:
             DataError: names it and the nearest there is.
         """
-        for column in columns:
-            if column not in self.columns:
-                close = nearest(column, self.columns)
-                raise DataError(
-                    f"there is no column {column!r}",
-                    expected=column,
-                    got=", ".join(self.columns),
-                    where=self.where,
-                    todo=f"did you mean {close!r}?" if close else "name another column",
-                )
+        check_has_columns(columns, self.columns, self.where)
 
     def column(self, name: str) -> list[Any]:
         """One column as a list; for labels and other small values."""
         self.check_columns([name])
         return [value for table in self.blocks([name]) for value in table.column(0).to_pylist()]
+
+
+def check_has_columns(wanted: Iterable[str], there: Sequence[str], where: str) -> None:
+    """Refuse when a column is missing.
+
+    Raises:
+        DataError: names it and the nearest there is.
+    """
+    for column in wanted:
+        if column not in there:
+            close = nearest(column, there)
+            raise DataError(
+                f"there is no column {column!r}",
+                expected=column,
+                got=", ".join(there),
+                where=where,
+                todo=f"did you mean {close!r}?" if close else "rename it in the file, or name another",
+            )
 
 
 class ParquetRows(AbstractRows):
@@ -175,15 +193,21 @@ def open_rows(
     for split in splits:
         files = parquet_files(folder, split, config)
         if not files:
-            raise DataError(
-                f"the local copy of {name} has no {split} part",
-                expected=f"{split}-*.parquet in the layout of {repo}",
-                got=", ".join(sorted(p.name for p in folder.iterdir())[:8]) or "an empty folder",
-                where=f"PAUCA_DATA/{name}",
-                todo=fetch_hint(name, repo),
-            )
+            expected = f"{split}-*.parquet in the layout of {repo}"
+            raise missing_part(folder, name, repo, split, expected)
         rows.append(ParquetRows(files))
     return rows
+
+
+def missing_part(folder: Path, name: str, repo: str, split: str, expected: str) -> DataError:
+    """What is said of a local copy that lacks a part."""
+    return DataError(
+        f"the local copy of {name} has no {split} part",
+        expected=expected,
+        got=", ".join(sorted(p.name for p in folder.iterdir())[:8]) or "an empty folder",
+        where=f"PAUCA_DATA/{name}",
+        todo=fetch_hint(name, repo),
+    )
 
 
 def fetch_hint(name: str, repo: str) -> str:
