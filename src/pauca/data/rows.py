@@ -25,6 +25,7 @@ __all__ = [
     "missing_part",
     "open_rows",
     "parquet_files",
+    "row_name",
 ]
 
 _BLOCK = 1024
@@ -33,11 +34,19 @@ _MOST = 4096
 
 
 class AbstractRows(ABC):
-    """n rows with named columns."""
+    """n rows with named columns.
+
+    Attributes:
+        n: How many.
+        columns: Their names.
+        where: For messages.
+        files: All that the rows are read from; none where they are in memory.
+    """
 
     n: int
     columns: tuple[str, ...]
     where: str
+    files: tuple[Path, ...]
 
     @abstractmethod
     def class_names(self, column: str) -> tuple[str, ...] | None:
@@ -75,7 +84,9 @@ def check_has_columns(wanted: Iterable[str], there: Sequence[str], where: str) -
                 expected=column,
                 got=", ".join(there),
                 where=where,
-                todo=f"did you mean {close!r}?" if close else "rename it in the file, or name another",
+                todo=f"did you mean {close!r}?"
+                if close
+                else "rename it in the file, or name another",
             )
 
 
@@ -144,6 +155,7 @@ class HubRows(AbstractRows):
         self._split = split
         self.n = len(split)
         self.columns = tuple(split.column_names)
+        self.files = tuple(Path(one["filename"]) for one in split.cache_files)
         self.where = where
 
     def class_names(self, column: str) -> tuple[str, ...] | None:
@@ -157,6 +169,15 @@ class HubRows(AbstractRows):
         chosen = self._split.select_columns(list(columns)).with_format("arrow")
         for table in chosen.iter(_BLOCK):
             yield table.select(list(columns))
+
+
+def row_name(parts: Sequence[AbstractRows], i: int) -> str:
+    """Where row i of these, one after the other, stands: for messages."""
+    for one in parts[:-1]:
+        if i < one.n:
+            return f"row {i} of {one.where}"
+        i -= one.n
+    return f"row {i} of {parts[-1].where}"
 
 
 def data_folder(name: str) -> Path | None:
