@@ -119,8 +119,8 @@ Pixels are found again by the content of the files, the options and the versions
 Pillow, and checked by their checksum: changed files, other options, another version and damaged
 files are decoded anew, and take the place of what was kept of the same data. Of several processes
 that start at once one decodes, and the others wait for it. Where nothing can be kept (a full disk)
-the images are decoded each time, and the notes say why. `PAUCA_CACHE` names another folder, or `off`.
-The folder can be deleted at any time.
+the images are decoded each time, and the notes say why. `PAUCA_CACHE` names another folder, or is
+`off`. The folder can be deleted at any time.
 """
 
 

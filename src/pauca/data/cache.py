@@ -219,7 +219,7 @@ def _read(entry: _Entry) -> Tensor | None:
         if entry.array.stat().st_size != facts["bytes"]:
             return None
         found = np.load(entry.array, mmap_mode="c", allow_pickle=False)
-        whole = list(found.shape) == facts["shape"] and zlib.crc32(found) == facts["crc32"]
+        whole = list(found.shape) == facts["shape"] and zlib.crc32(found.data) == facts["crc32"]
     except (OSError, ValueError, KeyError, TypeError, EOFError):
         return None
     return torch.from_numpy(found) if whole else None
@@ -246,7 +246,7 @@ def _write(entry: _Entry, x: Tensor, files: Sequence[Path]) -> None:
     facts = {
         "bytes": size,
         "shape": list(array.shape),
-        "crc32": zlib.crc32(array),
+        "crc32": zlib.crc32(array.data),
         "files": [file.name for file in files[:3]] + ["..."] * (len(files) > 3),
     }
     _replace(entry.facts, json.dumps(facts, indent=1).encode())
