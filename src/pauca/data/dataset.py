@@ -53,7 +53,8 @@ class Split:
     """n items with their labels.
 
     Args:
-        x: uint8 [n, channels, h, w] or float [n, d].
+        x: uint8 [n, channels, h, w] or float [n, d]; of large sets of texts these are
+            ``SparseRows``.
         y: int64 [n], or None for a pool without labels.
         groups: int64 [n] group of each item (worst-group accuracy), or None.
         sources: Where each item came from (file name, row), or None.

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from pauca.data.augment import Pipeline, Standardise
 from pauca.data.dataset import Kind
+from pauca.data.sparse import text_features
 from pauca.errors import DataError, nearest
 
 if TYPE_CHECKING:
@@ -279,10 +280,10 @@ def _texts(
     later = None if test is None else texts_of(test, text, f"{where}, test part")
     model = tf_idf(options.vocabulary)
     try:
-        x = torch.from_numpy(model.fit_transform(texts).toarray())
+        x = text_features(model.fit_transform(texts))
     except ValueError as error:  # raised when no word is found at all
         raise DataError("the texts hold no words", where=f"{where}, column {text!r}") from error
-    x_test = None if later is None else torch.from_numpy(model.transform(later).toarray())
+    x_test = None if later is None else text_features(model.transform(later))
     note = f"features are tf-idf weights of {x.shape[1]} words, computed on the training part"
     return Features("text", x, x_test, Pipeline(), (texts, later), (note,))
 
