@@ -5,17 +5,30 @@ without imports. Forms in turn; median (least - most) over the repeats, and the 
 Memory is what several processes that hold the data at once take together, programs included: the
 sum of their shares (PSS).
 
+With ``--texts`` so many short texts of random words are loaded instead, and asked about in three
+rounds by margin and the learner probe: seconds, and the peak memory of all of it.
+
     PAUCA_DATA=... OMP_NUM_THREADS=1 python benchmarks/loading.py cifar100 tiny-imagenet --repeats 3
+    OMP_NUM_THREADS=1 python benchmarks/loading.py --texts 1000000
 """
 
 import argparse
 import json
 import os
+import resource
 import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+import pauca
+from pauca.data.features import TableOptions
+from pauca.data.tables import table_dataset
 
 _LOAD = """
 import json, sys, time
@@ -74,6 +87,34 @@ def together(name: str, cache: str, workers: int) -> float:
     return total / 1e9
 
 
+def texts(n: int) -> None:
+    """Print what n texts of nine words take."""
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 4, n)
+    words = (
+        " ".join(f"w{word}" for word in row) + f" topic{k}{row[0] % 9}"
+        for k, row in zip(y, (rng.zipf(1.3, 8) % 8000 for _ in range(n)), strict=True)
+    )
+    frame = pd.DataFrame({"text": list(words), "label": [f"c{k}" for k in y]})
+    start = time.perf_counter()
+    data = table_dataset("texts", frame, None, TableOptions(), where="texts")
+    loaded = time.perf_counter()
+    x, labels = data.train.x, data.train.y
+    assert labels is not None
+    learner = pauca.make_learner("probe", task=data.task)
+    margin = pauca.make_strategy("margin")
+    session = pauca.Session(x, learner, margin, streams=pauca.Streams(1))
+    for _ in pauca.session.run(session, pauca.VaultOracle(labels), k=100, budget=300):
+        pass
+    asked = time.perf_counter()
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    print(
+        f"{n:,} texts: features {loaded - start:.1f} s, three rounds {asked - loaded:.1f} s, peak "
+        f"{peak:.2f} GB; dense rows of the pool would be {x.numel() * 4 / 1e9:.1f} GB",
+        flush=True,
+    )
+
+
 def spread(values: list[float], digits: int = 2) -> str:
     """Median and range."""
     shown = (statistics.median(values), min(values), max(values))
@@ -107,7 +148,11 @@ def main() -> None:
     parser.add_argument("names", nargs="*", default=["cifar100", "tiny-imagenet"])
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--workers", type=int, default=4)
+    parser.add_argument("--texts", type=int, default=0, help="load so many texts instead")
     given = parser.parse_args()
+    if given.texts:
+        texts(given.texts)
+        return
     for name in given.names:
         compare(name, given.repeats, given.workers)
 

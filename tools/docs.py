@@ -103,7 +103,7 @@ def datasets_page() -> str:
         classes = entry.class_count or "of the table"
         row = (f"`{entry.name}`", entry.kind, classes, entry.source, entry.licence, entry.summary)
         lines.append(f"| {' | '.join(map(str, row))} |")
-    return "\n".join([*lines, "", _CACHE, *_features()]) + "\n"
+    return "\n".join([*lines, "", _CACHE, _TEXTS, *_features()]) + "\n"
 
 
 _CACHE = """\
@@ -123,6 +123,17 @@ the images are decoded each time, and the notes say why. `PAUCA_CACHE` names ano
 `off`. The folder can be deleted at any time.
 """
 
+
+_TEXTS = """\
+## Texts
+
+A text becomes the tf-idf weights of its words, of at most `vocabulary` words (4,096) of the training
+part. Where the rows of a part would take more than 256 MiB they are kept sparse (`SparseRows`, which
+is a tensor to everything that reads rows) and made dense a batch at a time: a million short texts
+fit in 1 GB. Learner `probe` multiplies with them as they are. A strategy that compares the features
+of all items with each other (badge, k-center, k-means) is refused where these would take more than
+2 GiB; ask for a smaller vocabulary, frozen features (`pca`), or a strategy that reads probabilities.
+"""
 
 _FEATURES = """\
 Any data set can be turned into one of embeddings, once, before anything is learned: the same items,

@@ -23,6 +23,7 @@ from pauca.errors import CapabilityError, InputError
 from pauca.features import featured
 from pauca.rng import generator_from
 from pauca.session import Session
+from pauca.study import run_study
 from pauca.study.provenance import data_facts
 from pauca.testing.datasets import check_dataset
 
@@ -98,7 +99,7 @@ def test_gradients_of_a_net_are_those_of_dense_rows() -> None:
     slopes = []
     for rows in (X, DENSE):
         weight = torch.full((3, 50), 0.5, requires_grad=True)
-        F.linear(rows[INDEX], weight).square().sum().backward()
+        F.linear(rows[INDEX], weight).square().sum().backward()  # type: ignore[no-untyped-call]  # torch's own
         slopes.append(weight.grad)
     assert slopes[0] is not None
     assert slopes[1] is not None
@@ -130,7 +131,7 @@ def test_more_than_two_gigabytes_are_not_made_dense() -> None:
     rows = SparseRows(torch.zeros(10**6 + 1, dtype=torch.int64), empty.int(), empty, 4096)
     with pytest.raises(CapabilityError, match=r"16\.4 GB.*vocabulary"):
         rows.sum()
-    assert torch.equal(rows[:3].dense(), torch.zeros(3, 4096))
+    assert torch.equal(as_dense(rows[:3]), torch.zeros(3, 4096))
 
 
 def test_small_texts_are_dense_and_large_ones_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -188,7 +189,7 @@ def test_learners_by_batches_say_the_same_to_the_bit(
         ids = torch.arange(len(data.train))
         said.append(learner.outputs(data.train.x, ids, needs=needs))
     assert torch.equal(said[0].probs, said[1].probs)
-    for one, other in zip(*(x.features for x in said), strict=True):  # type: ignore[arg-type]
+    for one, other in zip(*(x.features for x in said), strict=True):
         assert torch.equal(one, other)
 
 
@@ -237,6 +238,34 @@ def test_frozen_features_are_the_same(texts: Path, monkeypatch: pytest.MonkeyPat
         featured(data, {"name": "pca", "dimensions": 8}) for data in both(texts, monkeypatch)
     )
     assert torch.equal(found.train.x, dense.train.x)
+
+
+@pytest.mark.slow  # two studies, each with a process of its own
+def test_a_study_finds_the_same(texts: Path, tmp_path: Path) -> None:
+    rounds = []
+    for name, imports in (("dense", []), ("sparse", ["tests.data.always_sparse"])):
+        study = {
+            "name": name,
+            "seed": 1,
+            "data": {"path": str(texts)},
+            "active": {
+                "learner": {"name": "probe"},
+                "strategies": ["margin", "k-center"],
+                "initial": 10,
+                "query": 10,
+                "budget": 30,
+                "repetitions": 1,
+                "pool": {"redundancy": 0.1},
+            },
+        }
+        runs = run_study(study, tmp_path / name, workers=1, imports=imports).runs
+        rounds.append([record for run in runs for record in run.rounds])
+    assert len(rounds[0]) == len(rounds[1]) == 6
+    for one, other in zip(*rounds, strict=True):
+        for key in ("initial", "asked", "answers", "duplicates"):
+            assert one.get(key) == other.get(key)
+        for key, value in one["metrics"].items():
+            assert other["metrics"][key] == pytest.approx(value, abs=1e-6)
 
 
 class Blank:

@@ -3,8 +3,8 @@
 A million short texts with 4,096 words are 16 GB of floats, of which less than 1% are not zero.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, cast
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -33,27 +33,27 @@ class SparseRows(Tensor):
     It is read only.
 
     Args:
-        indptr: int64 [n + 1], where each row begins among the entries, from 0.
-        indices: int32 [entries], the column of each entry; no column twice in a row.
-        values: float32 [entries].
+        starts: int64 [n + 1], where each row begins among the entries, from 0.
+        columns: int32 [entries], the column of each entry; no column twice in a row.
+        entries: float32 [entries].
         d: Columns.
     """
 
-    indptr: Tensor
-    indices: Tensor
-    values: Tensor
+    starts: Tensor
+    columns: Tensor
+    entries: Tensor
 
-    __torch_function__ = torch._C._disabled_torch_function_impl  # operations come to dispatch
+    # operations come to __torch_dispatch__ alone
+    __torch_function__ = torch._C._disabled_torch_function_impl  # type: ignore[assignment]
 
     @staticmethod
-    def __new__(cls, indptr: Tensor, indices: Tensor, values: Tensor, d: int) -> "SparseRows":
+    def __new__(cls, starts: Tensor, columns: Tensor, entries: Tensor, d: int) -> "SparseRows":
         """A tensor without memory of its own."""
         with torch.inference_mode(mode=False):  # as in __torch_dispatch__
-            made = Tensor._make_wrapper_subclass(
-                cls, (len(indptr) - 1, d), dtype=values.dtype, device=values.device
+            found = Tensor._make_wrapper_subclass(
+                cls, (len(starts) - 1, d), dtype=entries.dtype, device=entries.device
             )
-        found = cast(SparseRows, made)
-        found.indptr, found.indices, found.values = indptr, indices, values
+        found.starts, found.columns, found.entries = starts, columns, entries
         return found
 
     @classmethod
@@ -69,14 +69,9 @@ class SparseRows(Tensor):
         )
 
     @property
-    def entries(self) -> int:
-        """How many numbers are kept."""
-        return len(self.values)
-
-    @property
     def parts(self) -> tuple[Tensor, Tensor, Tensor]:
-        """All that it holds: indptr, indices, values."""
-        return self.indptr, self.indices, self.values
+        """All that it holds: starts, columns, entries."""
+        return self.starts, self.columns, self.entries
 
     def dense(self) -> Tensor:
         """A plain tensor of the same numbers.
@@ -85,23 +80,23 @@ class SparseRows(Tensor):
             CapabilityError: it would take more than 2 GiB.
         """
         n, d = self.shape
-        if n * d * self.values.element_size() > DENSE_BYTES:
+        if n * d * self.entries.element_size() > DENSE_BYTES:
             raise CapabilityError(
                 f"{n:,} sparse rows of {d:,} numbers do not fit into memory at once",
                 expected=f"at most {DENSE_BYTES / 1e9:.1f} GB, or work on batches",
-                got=f"{n * d * self.values.element_size() / 1e9:.1f} GB",
+                got=f"{n * d * self.entries.element_size() / 1e9:.1f} GB",
                 todo="ask for a smaller vocabulary, or for frozen features (pca)",
             )
-        found = self.values.new_zeros((n, d))
-        owner = torch.repeat_interleave(self.indptr.diff())
-        found[owner, self.indices.long()] = self.values
+        found = self.entries.new_zeros((n, d))
+        owner = torch.repeat_interleave(self.starts.diff())
+        found[owner, self.columns.long()] = self.entries
         return found
 
     def scipy(self) -> Any:
         """The same rows as SciPy's csr_array, without a copy."""
         from scipy.sparse import csr_array
 
-        arrays = tuple(part.numpy() for part in (self.values, self.indices, self.indptr))
+        arrays = tuple(part.numpy() for part in (self.entries, self.columns, self.starts))
         return csr_array(arrays, shape=tuple(self.shape))
 
     def numpy(self, *, force: bool = False) -> NDArray[Any]:
@@ -112,8 +107,8 @@ class SparseRows(Tensor):
         """As lists, which are dense."""
         return self.dense().tolist()
 
-    def __repr__(self, *, tensor_contents: object = None) -> str:
-        return f"SparseRows({list(self.shape)}, {self.entries} entries, {self.device})"
+    def __repr__(self) -> str:  # type: ignore[override]  # torch's takes an argument for itself
+        return f"SparseRows({list(self.shape)}, {len(self.entries)} entries, {self.device})"
 
     def __setitem__(self, index: Any, value: Any) -> None:
         raise _read_only()
@@ -125,12 +120,12 @@ class SparseRows(Tensor):
         return self._with(*(part.clone() for part in self.parts))
 
     @classmethod
-    def __torch_dispatch__(
+    def __torch_dispatch__(  # type: ignore[override]  # torch's own stub has no class
         cls,
         func: Any,
-        types: Sequence[type],
+        types: Iterable[type],
         args: tuple[Any, ...] = (),
-        kwargs: Mapping[str, Any] | None = None,
+        kwargs: dict[str, Any] | None = None,
     ) -> Any:
         """What stays sparse does; everything else is done to dense rows."""
         if not torch.is_inference_mode_enabled():
@@ -139,14 +134,14 @@ class SparseRows(Tensor):
         with torch.inference_mode(mode=False), torch.no_grad():
             return _done(func, args, dict(kwargs or {}))
 
-    def _with(self, indptr: Tensor, indices: Tensor, values: Tensor) -> "SparseRows":
-        return SparseRows(indptr, indices, values, self.shape[1])
+    def _with(self, starts: Tensor, columns: Tensor, entries: Tensor) -> "SparseRows":
+        return SparseRows(starts, columns, entries, self.shape[1])
 
     def _between(self, low: int, high: int) -> "SparseRows":
         """Rows low to high - 1; their entries are not copied."""
-        bounds = self.indptr[low : high + 1]
+        bounds = self.starts[low : high + 1]
         first, last = int(bounds[0]), int(bounds[-1])
-        return self._with(bounds - first, self.indices[first:last], self.values[first:last])
+        return self._with(bounds - first, self.columns[first:last], self.entries[first:last])
 
     def _at(self, index: Tensor) -> "SparseRows":
         """Rows at these positions, int64 [k] (negative ones from the end) or bool [n]."""
@@ -157,13 +152,13 @@ class SparseRows(Tensor):
         if len(index) and (int(index.min()) < -n or int(index.max()) >= n):
             raise IndexError(f"a position is out of range for {n} rows")
         index = torch.where(index < 0, index + n, index)
-        begins = self.indptr[index]
-        counts = self.indptr[index + 1] - begins
+        begins = self.starts[index]
+        counts = self.starts[index + 1] - begins
         bounds = torch.cat([counts.new_zeros(1), counts.cumsum(0)])
         # entry j of the result is entry j - bounds[row] + begins[row] of these rows
         moved = torch.repeat_interleave(begins - bounds[:-1], counts)
         place = moved + torch.arange(len(moved), device=self.device)
-        return self._with(bounds, self.indices[place], self.values[place])
+        return self._with(bounds, self.columns[place], self.entries[place])
 
 
 def text_features(matrix: Any) -> Tensor:
@@ -223,14 +218,14 @@ def _cat(tensors: Sequence[Tensor], dim: int = 0) -> Any:
     parts = [part for part in tensors if isinstance(part, SparseRows)]
     if dim != 0 or len(parts) < len(tensors):
         return NotImplemented
-    bounds, base = [parts[0].indptr[:1]], 0
+    bounds, base = [parts[0].starts[:1]], 0
     for part in parts:
-        bounds.append(part.indptr[1:] + base)
-        base += part.entries
+        bounds.append(part.starts[1:] + base)
+        base += len(part.entries)
     return parts[0]._with(
         torch.cat(bounds),
-        torch.cat([part.indices for part in parts]),
-        torch.cat([part.values for part in parts]),
+        torch.cat([part.columns for part in parts]),
+        torch.cat([part.entries for part in parts]),
     )
 
 
@@ -253,9 +248,9 @@ def _moved(x: SparseRows, *, dtype: Any = None, device: Any = None, **settings: 
 
 def _aminmax(x: SparseRows, *, dim: int | None = None, keepdim: bool = False) -> Any:
     """Least and greatest of all, the zeros among them."""
-    if dim is not None or x.entries == 0 or x.entries == x.numel():
+    if dim is not None or len(x.entries) == 0 or len(x.entries) == x.numel():
         return NotImplemented
-    low, high = x.values.aminmax()
+    low, high = x.entries.aminmax()
     if low.isnan():
         return low, high
     return low.clamp(max=0), high.clamp(min=0)

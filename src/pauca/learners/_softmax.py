@@ -123,7 +123,7 @@ def _solved(x: Tensor, y: Tensor, classes: int, l2: float) -> tuple[Tensor, floa
 def _coordinates(x: Tensor) -> _Rows:
     """The cheapest exact way to multiply with these rows, float [m, d], and a constant 1."""
     m, d = len(x), x.shape[1] + 1
-    filled = m + (x.entries if isinstance(x, SparseRows) else int(x.count_nonzero()))
+    filled = m + (len(x.entries) if isinstance(x, SparseRows) else int(x.count_nonzero()))
     if m * d >= _SMALL and filled < _SPARSE * m * d:
         return _sparse(x)
     x = torch.cat([x.double(), torch.ones(m, 1)], dim=1)

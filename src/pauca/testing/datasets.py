@@ -86,7 +86,7 @@ def _check_split(dataset: Dataset, split: Split, where: str) -> None:
         _require(x.shape[1] in (1, 3), f"{where}: images have neither 1 nor 3 channels")
     else:
         _require(x.dtype == torch.float32 and x.ndim == 2, f"{where}: rows are not float32 [n, d]")
-        kept = x.values if isinstance(x, SparseRows) else x
+        kept = x.entries if isinstance(x, SparseRows) else x
         _require(bool(torch.isfinite(kept).all()), f"{where}: rows hold NaN or infinity")
     if split.y is not None:
         _check_numbers(split.y, len(split), dataset.task.c, f"{where}: labels")
