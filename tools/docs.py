@@ -127,12 +127,13 @@ the images are decoded each time, and the notes say why. `PAUCA_CACHE` names ano
 _TEXTS = """\
 ## Texts
 
-A text becomes the tf-idf weights of its words, of at most `vocabulary` words (4,096) of the training
-part. Where the rows of a part would take more than 256 MiB they are kept sparse (`SparseRows`, which
-is a tensor to everything that reads rows) and made dense a batch at a time: a million short texts
-fit in 1 GB. Learner `probe` multiplies with them as they are. A strategy that compares the features
-of all items with each other (badge, k-center, k-means) is refused where these would take more than
-2 GiB; ask for a smaller vocabulary, frozen features (`pca`), or a strategy that reads probabilities.
+A text becomes the tf-idf weights of its words, of at most `vocabulary` words (4,096) of the
+training part. Where the rows of a part would take more than 256 MiB they are kept sparse
+(`SparseRows`, which is a tensor to everything that reads rows) and made dense a batch at a time: a
+million short texts fit in 1 GB. Learner `probe` multiplies with them as they are. A strategy that
+compares the features of all items with each other (badge, k-center, k-means) is refused where these
+would take more than 2 GiB; ask for a smaller vocabulary, frozen features (`pca`), or a strategy
+that reads probabilities.
 """
 
 _FEATURES = """\
