@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pauca.data.augment import Pipeline, Standardise
+from pauca.data.cache import cached_images
 from pauca.data.columns import ColumnOptions
 from pauca.data.dataset import Dataset, Kind, Split, Task
 from pauca.data.features import standardised
@@ -159,15 +160,25 @@ def _decoded(
     found = survey(
         _raws(pictures), where, upright=True, scale=options.scale, skip_broken=options.skip_broken
     )
-    form, notes = choose_form(found, options.size, options.mode, options.fit)
+    form, said = choose_form(found, options.size, options.mode, options.fit)
+    notes = list(said)
     skipped = frozenset(found.skipped)
     n = sum(part.n for part in items.parts)
 
+    files = [file for _, images in pictures for file in images.files]
+
     def decode(rows: Sequence[int], places: Sequence[int]) -> Tensor:
         left = frozenset(range(n)).difference(rows)
-        blocks = (block for _, images in pictures for block in images.blocks())
-        blocks = kept_blocks(blocks, left) if left else blocks
-        return decode_all(blocks, len(rows), form, lambda i: where(rows[i]), progress, places)
+
+        def made() -> Tensor:
+            blocks = (block for _, images in pictures for block in images.blocks())
+            kept = kept_blocks(blocks, left) if left else blocks
+            return decode_all(kept, len(rows), form, lambda i: where(rows[i]), progress, places)
+
+        kept_as = {**asdict(form), "image": options.reading.image, "rows": _digest(rows, places)}
+        x, said = cached_images(files, kept_as, made, n=len(rows))
+        notes.extend(said)
+        return x
 
     if options.columns.copies == "together":
         rows = [row for row in range(n) if row not in skipped]
@@ -177,7 +188,7 @@ def _decoded(
         chosen = choose(items, options.columns, skipped=skipped, keys=keys)
         place = {row: i for i, row in enumerate(rows)}
         order = np.array([place[row] for row in _places(items, chosen).tolist()])
-        return _ordered(x, order), chosen, notes
+        return _ordered(x, order), chosen, tuple(notes)
     chosen = choose(items, options.columns, skipped=skipped)
     order = _places(items, chosen)
     ranks = np.empty(n, dtype=np.int64)
@@ -255,6 +266,12 @@ def _keys(x: Tensor) -> NDArray[np.uint64]:
     rows = x.reshape(len(x), -1).numpy()
     found = [hashlib.blake2b(row.tobytes(), digest_size=8).digest() for row in rows]
     return np.frombuffer(b"".join(found), dtype=np.uint64)
+
+
+def _digest(rows: Sequence[int], places: Sequence[int]) -> str:
+    """What stands for the order of pictures."""
+    plain = np.array([rows, places], dtype=np.int64)
+    return hashlib.sha256(plain.tobytes()).hexdigest()
 
 
 def _copies(x: Tensor, n_train: int) -> list[str]:

@@ -24,6 +24,7 @@ from pauca.data.columns import (
 from pauca.data.dataset import Dataset, Split, Task
 from pauca.data.features import Features, make_features, text_weights
 from pauca.data.labels import check_several, copies_note, held_out, listed, numbered_groups
+from pauca.data.sparse import text_features
 from pauca.errors import DataError
 from pauca.formats.base import Items, Part
 
@@ -414,8 +415,8 @@ def _features(train: Rows, test: Rows | None, roles: Roles, options: ColumnOptio
     x, x_test, note = text_weights(train.texts.tolist(), texts, options.vocabulary, at)
     return Features(
         "text",
-        torch.from_numpy(x.toarray()),
-        None if x_test is None else torch.from_numpy(x_test.toarray()),
+        text_features(x),
+        None if x_test is None else text_features(x_test),
         Pipeline(),
         (note,),
     )

@@ -78,11 +78,13 @@ class Images:
         blocks: Gives all of them anew, in blocks.
         name: What picture i is called, for messages.
         stored: Pixels of all of them, where a file keeps these as one array.
+        files: All files that the pictures are read from; none for those in memory.
     """
 
     blocks: Callable[[], Iterable[Sequence[Raw]]]
     name: Callable[[int], str]
     stored: NDArray[np.generic] | None = None
+    files: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

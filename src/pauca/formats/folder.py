@@ -274,7 +274,7 @@ def _part(root: Path, names: Sequence[str], depth: int, notes: tuple[str, ...]) 
     if not known and depth == 0:
         notes = (*notes, "no class folders: a pool without labels")
     frame = pd.DataFrame(cells, dtype=object)
-    files: list[Raw] = [root / name for name in names]
-    images = Images(lambda: blocks_of(files), names.__getitem__)
+    files = tuple(root / name for name in names)
+    images = Images(lambda: blocks_of(files), names.__getitem__, files=files)
     label = "label" if known else None
     return Part(root.name, frame, images, label=label, id="file", notes=notes)

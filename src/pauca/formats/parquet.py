@@ -2,6 +2,7 @@
 
 import json
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +23,14 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-__all__ = ["ParquetFormat", "ParquetRows", "parquet_files", "pictures_of"]
+__all__ = [
+    "AbstractRows",
+    "ParquetFormat",
+    "ParquetRows",
+    "check_has_columns",
+    "parquet_files",
+    "pictures_of",
+]
 
 _BLOCK_BYTES = 32_000_000
 _MOST = 4096
@@ -58,7 +66,64 @@ class ParquetFormat(AbstractFormat):
         return Items(pool, _part(ParquetRows(test), options.image) if test else None)
 
 
-class ParquetRows:
+class AbstractRows(ABC):
+    """n rows with named columns.
+
+    Attributes:
+        n: How many.
+        columns: Their names.
+        where: For messages.
+        files: All that the rows are read from; none where they are in memory.
+    """
+
+    n: int
+    columns: tuple[str, ...]
+    where: str
+    files: tuple[Path, ...]
+
+    @abstractmethod
+    def class_names(self, column: str) -> tuple[str, ...] | None:
+        """Names of the classes of a label column, where the file says them."""
+
+    @abstractmethod
+    def blocks(self, columns: Sequence[str]) -> Iterator["pa.Table"]:
+        """The rows of these columns, a block at a time."""
+
+    def check_columns(self, columns: Iterable[str]) -> None:
+        """Refuse when a column is missing.
+
+        Raises:
+            DataError: names it and the nearest there is.
+        """
+        check_has_columns(columns, self.columns, self.where)
+
+    def column(self, name: str) -> list[Any]:
+        """One column as a list; for labels and other small values."""
+        self.check_columns([name])
+        return [value for table in self.blocks([name]) for value in table.column(0).to_pylist()]
+
+
+def check_has_columns(wanted: Iterable[str], there: Sequence[str], where: str) -> None:
+    """Refuse when a column is missing.
+
+    Raises:
+        DataError: names it and the nearest there is.
+    """
+    for column in wanted:
+        if column not in there:
+            close = nearest(column, there)
+            raise DataError(
+                f"there is no column {column!r}",
+                expected=column,
+                got=", ".join(there),
+                where=where,
+                todo=f"did you mean {close!r}?"
+                if close
+                else "rename it in the file, or name another",
+            )
+
+
+class ParquetRows(AbstractRows):
     """Rows of parquet files, read one block at a time.
 
     Args:
@@ -101,28 +166,6 @@ class ParquetRows:
             with reading(file, _EXPECTED), pq.ParquetFile(file) as opened:
                 for batch in opened.iter_batches(self._block, columns=list(columns)):
                     yield pa.Table.from_batches([batch]).select(list(columns))
-
-    def check_columns(self, columns: Iterable[str]) -> None:
-        """Refuse when a column is missing.
-
-        Raises:
-            DataError: names it and the nearest there is.
-        """
-        for column in columns:
-            if column not in self.columns:
-                close = nearest(column, self.columns)
-                raise DataError(
-                    f"there is no column {column!r}",
-                    expected=column,
-                    got=", ".join(self.columns),
-                    where=self.where,
-                    todo=f"did you mean {close!r}?" if close else "name another column",
-                )
-
-    def column(self, name: str) -> list[Any]:
-        """One column as a list; for labels and other small values."""
-        self.check_columns([name])
-        return [value for table in self.blocks([name]) for value in table.column(0).to_pylist()]
 
     def frame(self, columns: Sequence[str]) -> "pd.DataFrame":
         """These columns in memory, nulls as None, whole numbers whole.
@@ -224,7 +267,11 @@ def _part(rows: ParquetRows, image: str | None) -> Part:
     notes = [f"the index of a DataFrame is left out: {', '.join(index)}"] if index else []
     images = None
     if column is not None:
-        images = Images(lambda: pictures_of(rows, column), lambda i: f"row {i} of {rows.where}")
+        images = Images(
+            lambda: pictures_of(rows, column),
+            lambda i: f"row {i} of {rows.where}",
+            files=rows.files,
+        )
     return Part(
         rows.where,
         rows.frame(names),

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from pauca.data.dataset import Dataset, Split, Transform
+from pauca.data.sparse import SparseRows
 from pauca.rng import generator_from
 
 __all__ = ["check_dataset"]
@@ -88,7 +89,8 @@ def _check_split(dataset: Dataset, split: Split, where: str) -> None:
         _require(x.shape[1] in (1, 3, 4), f"{where}: images have neither 1 nor 3 nor 4 channels")
     else:
         _require(x.dtype == torch.float32 and x.ndim == 2, f"{where}: rows are not float32 [n, d]")
-        _require(bool(torch.isfinite(x).all()), f"{where}: rows hold NaN or infinity")
+        kept = x.entries if isinstance(x, SparseRows) else x
+        _require(bool(torch.isfinite(kept).all()), f"{where}: rows hold NaN or infinity")
     if split.y is not None:
         _check_numbers(split.y, len(split), dataset.task.c, f"{where}: labels")
     if split.groups is not None:

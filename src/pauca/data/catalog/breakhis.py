@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Literal
 
@@ -10,12 +11,12 @@ from torch import Tensor
 
 from pauca.checks import check_fraction
 from pauca.data.augment import RandomFlip
+from pauca.data.cache import cached_images
 from pauca.data.catalog._entry import Entry, Normalisation, datasets
 from pauca.data.catalog._hub_images import evaluation, training
-from pauca.data.dataset import Dataset, Task
+from pauca.data.dataset import Dataset, Split, Task
 from pauca.data.images import ImageForm, Progress, Size, both_sides, decode_all
-from pauca.data.labels import group_split, places_of
-from pauca.data.own import cut
+from pauca.data.labels import group_split
 from pauca.data.rows import data_folder
 from pauca.errors import DataError
 from pauca.formats.folder import blocks_of
@@ -48,9 +49,15 @@ def _read(
     form = ImageForm(*side, mode="RGB", fit="crop")
     held = patient_split(patients, y, test_fraction, seed)
     kept, out = (~held).nonzero().squeeze(1), held.nonzero().squeeze(1)
-    order, places = torch.cat([kept, out]), places_of(kept, out)
-    x = decode_all(blocks_of(files), len(files), form, names.__getitem__, progress, places)
-    train, test = cut(x, y[order], [names[i] for i in order.tolist()], len(kept))
+    x, said = cached_images(
+        files,
+        asdict(form),
+        lambda: decode_all(blocks_of(files), len(files), form, names.__getitem__, progress),
+        n=len(files),
+    )
+    if progress is not None:
+        progress(1.0)
+    whole = Split(x, y, sources=tuple(names))
     note = (
         f"{magnification}: {len(set(patients))} patients, none in both parts (seed {seed}); images "
         f"of 700 x 460 pixels were cut to the middle and brought to {side[0]} x {side[1]}"
@@ -64,11 +71,11 @@ def _read(
             evaluation(_PIXELS),
             training(_PIXELS, RandomFlip("horizontal"), RandomFlip("vertical")),
         ),
-        train=train,
-        test=test,
+        train=whole.take(kept),
+        test=whole.take(out) if len(out) else None,
         licence=ENTRY.licence,
         source="local copy PAUCA_DATA/breakhis, as its authors give it",
-        notes=(*ENTRY.notes, note),
+        notes=(*ENTRY.notes, note, *said),
     )
 
 
