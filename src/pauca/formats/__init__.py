@@ -3,21 +3,31 @@
 from pauca.formats.base import (
     AbstractFormat,
     AnswerRow,
+    Answers,
     Images,
+    ItemRecord,
     Items,
+    LabelSheet,
     Part,
     Raw,
     TextOptions,
+    find_format,
     formats,
+    formats_with,
 )
 
 __all__ = [
     "AbstractFormat",
     "AnswerRow",
+    "Answers",
     "Images",
+    "ItemRecord",
     "Items",
+    "LabelSheet",
     "Part",
     "Raw",
     "TextOptions",
+    "find_format",
     "formats",
+    "formats_with",
 ]
