@@ -29,7 +29,18 @@ CLASSES = (
     "true", "[x]", "{y}", "a;b", "a\u2028b", "1.0", "accept",
 )  # fmt: skip
 TEXTS = tuple(f"{name} text {i}\twith a tab" for i, name in enumerate(CLASSES))
-ODD = ("\u2028", "\x85", "two\nlines", "two\r\nlines", "\ufeffmark", "e\u0301", "👍🏽", '"', "=x", "'")
+ODD = (
+    "\u2028",
+    "\x85",
+    "two\nlines",
+    "two\r\nlines",
+    "\ufeffmark",
+    "e\u0301",
+    "👍🏽",
+    '"',
+    "=x",
+    "'",
+)
 
 
 def made(name: str) -> AbstractFormat:
@@ -120,7 +131,10 @@ def test_people_and_times_where_it_holds_them(name: str, tmp_path: Path) -> None
         assert name in NAMES
         return
     for row in made(name).read_answers(written(name, tmp_path), TextOptions()):
-        assert (row.person, row.at, row.ms) in (("ann", 1.5e9, 1200), ("label-studio-1", 1.5e9, 1200))
+        assert (row.person, row.at, row.ms) in (
+            ("ann", 1.5e9, 1200),
+            ("label-studio-1", 1.5e9, 1200),
+        )
 
 
 @pytest.mark.parametrize("name", able("batch"))
@@ -154,8 +168,10 @@ def test_damaged_files_end_in_words(name: str, tmp_path: Path) -> None:
     path = tmp_path / f"bad{made(name).suffixes[0]}"
     refused = 0
     for _ in range(60):
-        bad = bytearray(content[: chance.randrange(len(content))]) if chance.random() < 0.3 else (
-            bytearray(content)
+        bad = (
+            bytearray(content[: chance.randrange(len(content))])
+            if chance.random() < 0.3
+            else (bytearray(content))
         )
         for _ in range(chance.randrange(1, 4)):
             if bad:

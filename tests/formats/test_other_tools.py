@@ -178,9 +178,7 @@ def test_flat_tasks_are_read_by_their_control(pool: Project) -> None:
     [("2", "label-studio-2"), ("ann@example.org", "ann@example.org"),
      ('"{""id"": 3, ""email"": ""bo@example.org""}"', "bo@example.org")],
 )  # fmt: skip
-def test_csv_says_the_same_of_people_and_times(
-    pool: Project, annotator: str, person: str
-) -> None:
+def test_csv_says_the_same_of_people_and_times(pool: Project, annotator: str, person: str) -> None:
     head = "annotation_id,annotator,class,created_at,id,lead_time,pauca_id,text,updated_at\n"
     row = f"9,{annotator},ham,2024-01-01T00:00:00Z,5,1.25,m3,{TEXTS[3]},2024-01-02T00:00:00Z\n"
     blank = f"10,1,,2024-01-01T00:00:00Z,6,1.25,m4,{TEXTS[4]},2024-01-02T00:00:00Z\n"
@@ -296,9 +294,7 @@ def test_verdicts_mean_what_they_mean(pool: Project) -> None:
         ("m3", "label", "ham", "import"), ("m4", "label", "ham", "import"),
     ]  # fmt: skip
     assert (found.new, found.blank) == (4, 3)
-    assert found.notes == (
-        "1 rejected: an item that is not of one class has no label by that",
-    )
+    assert found.notes == ("1 rejected: an item that is not of one class has no label by that",)
     assert pool.answers()[0].at == 1600000000
 
 

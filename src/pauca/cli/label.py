@@ -168,9 +168,7 @@ def init(
 def suggest(
     project: Folder,
     k: Annotated[int, typer.Option("-k", help="How many items.", min=1)] = 50,
-    form: Annotated[
-        str, typer.Option("--format", help=f"How. {_FORMATS}", metavar="NAME")
-    ] = "csv",
+    form: Annotated[str, typer.Option("--format", help=f"How. {_FORMATS}", metavar="NAME")] = "csv",
     out: Annotated[
         Path | None, typer.Option(help="File to write; standard output if left out.")
     ] = None,
@@ -298,14 +296,10 @@ def train(project: Folder, json: Json = False) -> None:
 def export(
     project: Folder,
     out: Annotated[Path, typer.Option(help="File or, for imagefolder, folder to make.")],
-    form: Annotated[
-        str, typer.Option("--format", help=f"How. {_FORMATS}", metavar="NAME")
-    ] = "csv",
+    form: Annotated[str, typer.Option("--format", help=f"How. {_FORMATS}", metavar="NAME")] = "csv",
     answers: Annotated[
         bool,
-        typer.Option(
-            "--answers", help="Every answer with who, when and how long, as a table."
-        ),
+        typer.Option("--answers", help="Every answer with who, when and how long, as a table."),
     ] = False,
     link: Annotated[
         bool, typer.Option("--link", help="Hard links in place of copies, for imagefolder.")
@@ -330,9 +324,7 @@ def export(
 def predict(
     project: Folder,
     out: Annotated[Path, typer.Option(help="File to write.")],
-    form: Annotated[
-        str, typer.Option("--format", help=f"How. {_FORMATS}", metavar="NAME")
-    ] = "csv",
+    form: Annotated[str, typer.Option("--format", help=f"How. {_FORMATS}", metavar="NAME")] = "csv",
     force: Force = False,
 ) -> None:
     """Write class and calibrated confidence of every item without a label.

@@ -1,17 +1,17 @@
 """Labelled items as parquet that the Hub's ``datasets`` reads, and any rows as parquet."""
 
-import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pauca.formats.base import ItemRecord, LabelSheet
+from pauca.formats.tables import as_text
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["as_text", "write_hub_parquet", "write_parquet_rows"]
+__all__ = ["write_hub_parquet", "write_parquet_rows"]
 
 T = TypeVar("T")
 Row = Mapping[str, Any]
@@ -65,11 +65,6 @@ def write_parquet_rows(path: Path, columns: Sequence[str], rows: Iterable[Row]) 
     table = pa.table({name: _joined(parts) for name, parts in found.items()})
     pq.write_table(table, path)
     return int(table.num_rows)
-
-
-def as_text(value: Any) -> str:
-    """A cell as a text; what is nested as JSON."""
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else str(value)
 
 
 def _row(item: ItemRecord, sheet: LabelSheet, types: Mapping[str, Kind]) -> dict[str, Any]:

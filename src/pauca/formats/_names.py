@@ -19,7 +19,11 @@ def names_of_file(cell: str) -> list[str]:
         return []
     path = _path_of(cell.strip())
     parts = [part for part in path.replace("\\", "/").split("/") if part not in ("", ".")]
-    if not parts or ".." in parts or any(len(part.encode("utf-8", "replace")) > 255 for part in parts):
+    if (
+        not parts
+        or ".." in parts
+        or any(len(part.encode("utf-8", "replace")) > 255 for part in parts)
+    ):
         return []
     found = ["/".join(parts[start:]) for start in range(len(parts))]
     bare = _HASH.sub("", parts[-1])

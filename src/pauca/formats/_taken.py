@@ -2,13 +2,13 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pauca.errors import DataError
 from pauca.formats._names import names_of_file
-from pauca.formats.base import AnswerRow, Images, Part, Raw
+from pauca.formats.base import AnswerRow, Answers, Images, Part, Raw
 
 __all__ = ["part_of_records"]
 
@@ -23,16 +23,14 @@ LABEL = "label"
 def part_of_records(
     path: Path,
     records: Sequence[tuple[str, Mapping[str, Any]]],
-    answers: Iterable[AnswerRow],
-    notes: Iterable[str] = (),
+    read_answers: Callable[[], Answers],
 ) -> Part:
     """What records show, with the class that most of their answers give.
 
     Args:
         path: The file; pictures are looked for beside it.
         records: One an item, each with where it stands.
-        answers: Of these records, known by where they stand.
-        notes: What has to be said already.
+        read_answers: Reads the answers to these records, known by where they stand.
 
     Raises:
         DataError: no record; an unusual text; pictures that are not there.
@@ -41,7 +39,7 @@ def part_of_records(
 
     if not records:
         raise DataError("the file holds no items", where=str(path), todo="export it again")
-    said = [*notes]
+    answers, said = _answers(read_answers)
     names = list(dict.fromkeys(name for _, record in records for name in record))
     columns: dict[str, list[Any]] = {
         name: [record.get(name) for _, record in records] for name in names
@@ -66,6 +64,15 @@ def part_of_records(
         text=("text",) if "text" in columns else (),
         notes=tuple(said),
     )
+
+
+def _answers(read_answers: Callable[[], Answers]) -> tuple[Sequence[AnswerRow], list[str]]:
+    """The answers and what is said of them; none where these are of another task."""
+    try:
+        found = read_answers()
+    except DataError as error:
+        return (), [f"no labels were taken over: {error.what}"]
+    return found, list(found.notes)
 
 
 def _any(cells: Sequence[Any]) -> bool:

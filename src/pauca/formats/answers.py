@@ -126,9 +126,7 @@ def answers_of_items(items: Items, options: TextOptions) -> Answers:
         for place, row in zip(places, zip(*cells, strict=True), strict=True):
             rows.append((f"{word} {place}", dict(zip(names, row, strict=True))))
         notes += part.notes
-    found = answers_of_rows(
-        rows, id_column=options.id_column, label_column=options.label_column
-    )
+    found = answers_of_rows(rows, id_column=options.id_column, label_column=options.label_column)
     return Answers(found, (*notes, *found.notes))
 
 

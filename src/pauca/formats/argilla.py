@@ -48,25 +48,20 @@ class Argilla(AbstractFormat):
 
     def read_items(self, path: Path, options: TextOptions) -> Items:
         """The fields, and the class that most submitted responses give."""
-        records = json_records(path, options)
+        records, _ = json_records(path, options)
         shown = [(where, {_ID: _key(record), **_fields(record)}) for where, record in records]
-        try:
-            answers: Sequence[AnswerRow] = self.read_answers(path, options)
-            notes: tuple[str, ...] = ()
-        except DataError as error:
-            answers, notes = [], (f"no labels were taken over: {error.what}",)
-        return Items(part_of_records(path, shown, answers, notes))
+        return Items(part_of_records(path, shown, lambda: self.read_answers(path, options)))
 
     def read_answers(self, path: Path, options: TextOptions) -> Answers:
         """Responses to the only question, or to the one that is named."""
-        records = json_records(path, options)
+        records, notes = json_records(path, options)
         responses = [(where, record, _responses(where, record)) for where, record in records]
         question = _question([each for *_, found in responses for each in found], options.control)
         errors, rows = RowErrors(), list[AnswerRow]()
         for where, record, found in responses:
             rows += _rows(where, record, found, question, errors)
         errors.refuse(path)
-        return Answers(rows, _left_out(records, responses))
+        return Answers(rows, (*notes, *_left_out(records, responses)))
 
 
 def _responses(where: str, record: Row) -> list[Row]:

@@ -10,13 +10,15 @@ contract test runs over it at once.
 from abc import ABC
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TextIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pauca.errors import UsageError
+from pauca.errors import CapabilityError, UsageError
 from pauca.registry import Registry
 
 if TYPE_CHECKING:
@@ -100,7 +102,7 @@ class Part:
         text: Columns of the text, where the format itself says so.
         notes: What was detected, left out or converted.
         lines: Line of the file (row of a sheet, entry of a list) where each row begins,
-            int64 [n], from 1, for messages; None where files have none, or where there are several files.
+            int64 [n], from 1, for messages; None where files have none, or are several.
     """
 
     where: str
@@ -318,6 +320,21 @@ class AbstractFormat(ABC):
     def writes_tables(cls) -> bool:
         """Whether any table can be written: predictions, the whole account."""
         return cls.write_rows is not AbstractFormat.write_rows
+
+    def needed_package(self) -> ModuleType:
+        """The package that reads and writes the files.
+
+        Raises:
+            CapabilityError: it is not installed; says how.
+        """
+        try:
+            return import_module(str(self.package))
+        except ImportError as error:
+            raise CapabilityError(
+                f"{self.title} needs a package that is not installed",
+                expected=self.package,
+                todo=f"pip install {self.package}",
+            ) from error
 
     def _unable(self, what: str) -> UsageError:
         able = [name for name in formats.names() if name != self.name]

@@ -4,15 +4,13 @@ The number ``id`` that doccano gives is its database's, and never an id of a pro
 by ``pauca_id``, which doccano keeps with the data, or by their text.
 """
 
-import csv
-import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TextIO
 from urllib.parse import quote
 
 from pauca.errors import DataError
-from pauca.formats._files import first_record, head_of, json_records, text_of, write_json_lines
+from pauca.formats._files import Records, first_record, head_of, json_records, table_records
 from pauca.formats._taken import part_of_records
 from pauca.formats.answers import RowErrors, another_task, key_of, label_of
 from pauca.formats.base import (
@@ -25,6 +23,7 @@ from pauca.formats.base import (
     TextOptions,
     formats,
 )
+from pauca.formats.jsonl import write_jsonl
 
 __all__ = ["Doccano"]
 
@@ -49,85 +48,60 @@ class Doccano(AbstractFormat):
     general = False
 
     def recognises(self, path: Path) -> bool:
-        """Comments, or a list of labels beside a text and doccano's number."""
+        """Comments, or a list of labels beside a text and doccano's number or our id."""
         first = first_record(path)
         if first is not None:
             listed = any(isinstance(first.get(name), list) for name in (*_LABELS, *_OTHERS))
             commented = isinstance(first.get("Comments"), list)
-            whole = type(first.get("id")) is int and ("text" in first or "data" in first)
+            numbered = type(first.get("id")) is int or isinstance(first.get(_ID), str)
+            whole = numbered and ("text" in first or "data" in first)
             return commented or (whole and listed)
         return "Comments" in head_of(path).split("\n", 1)[0].replace('"', "").strip().split(",")
 
     def read_items(self, path: Path, options: TextOptions) -> Items:
         """What was shown, and the label of what has one."""
-        records = _records(path, options)
+        records, _ = _records(path, options)
         shown = [(where, {_ID: record.get(_ID), **_shown(record)}) for where, record in records]
-        try:
-            answers: Sequence[AnswerRow] = self.read_answers(path, options)
-            notes: tuple[str, ...] = ()
-        except DataError as error:
-            answers, notes = [], (f"no labels were taken over: {error.what}",)
-        return Items(part_of_records(path, shown, answers, notes))
+        return Items(part_of_records(path, shown, lambda: self.read_answers(path, options)))
 
     def read_answers(self, path: Path, options: TextOptions) -> Answers:
         """The only label of each list; an empty list is no label."""
         errors, found = RowErrors(), list[AnswerRow]()
-        for where, record in _records(path, options):
+        records, notes = _records(path, options)
+        for where, record in records:
             try:
                 found.append(_answer(where, record))
             except DataError as error:
                 errors.add(where, error)
         errors.refuse(path)
-        return Answers(found)
+        return Answers(found, notes)
 
     def write_labels(self, out: Path, sheet: LabelSheet) -> int:
         """Texts with their labels, as doccano takes them in."""
-        return write_json_lines(out, (_line(each, sheet) for each in sheet.records()))
+        lines = (_line(each, sheet, each.label) for each in sheet.records())
+        return write_jsonl(out, lines)
 
     def write_batch(self, out: Path | TextIO, sheet: LabelSheet) -> int:
         """Texts without labels; what the model suggests is kept with the data."""
-        return write_json_lines(out, (_line(each, sheet) for each in sheet.records()))
+        return write_jsonl(out, (_line(each, sheet, None) for each in sheet.records()))
 
 
-def _line(item: ItemRecord, sheet: LabelSheet) -> Row:
+def _line(item: ItemRecord, sheet: LabelSheet, label: str | None) -> Row:
     if sheet.kind == "image":
         text = (sheet.prefix or "") + quote(item.key)
     else:
         told = ", ".join(f"{name}: {value}" for name, value in item.shown.items())
         text = item.shown["text"] if sheet.kind == "text" else told or f"item {item.key}"
-    found = {"text": text, "label": [] if item.label is None else [item.label], _ID: item.key}
+    found = {"text": text, "label": [] if label is None else [label], _ID: item.key}
     if item.suggestion is not None:
         found |= {"suggestion": item.suggestion, "confidence": item.confidence}
     return found
 
 
-def _records(path: Path, options: TextOptions) -> list[tuple[str, Row]]:
+def _records(path: Path, options: TextOptions) -> Records:
     if first_record(path) is not None or path.suffix.lower() not in (".csv", ".tsv"):
         return json_records(path, options)
-    text = text_of(path, options)
-    csv.field_size_limit(max(csv.field_size_limit(), len(text)))
-    try:
-        reader = csv.DictReader(io.StringIO(text, newline=""), strict=True,
-                                delimiter=options.delimiter or ",")  # fmt: skip
-        rows = [(f"line {reader.line_num}", row) for row in reader]
-    except (csv.Error, ValueError) as error:
-        raise DataError(
-            "the file cannot be read",
-            expected="a csv file as doccano exports it",
-            got=str(error)[:200],
-            where=str(path),
-            todo="export it again, or choose JSONL there",
-        ) from None
-    uneven = next((where for where, row in rows if None in row or None in row.values()), None)
-    if uneven is not None:
-        raise DataError(
-            "the file cannot be read",
-            expected="as many cells as the header has",
-            got=uneven,
-            where=str(path),
-            todo="export it again, or choose JSONL there",
-        )
-    return [(where, {k: v for k, v in row.items() if v != ""}) for where, row in rows]
+    return table_records(path, options)
 
 
 def _answer(where: str, record: Row) -> AnswerRow:

@@ -5,8 +5,6 @@ A task holds ``data`` (what is shown, and ``pauca_id``, by which it is known aga
 ``lead_time``, ``was_cancelled``, ...). One choice a task: control ``class`` on object ``item``.
 """
 
-import csv
-import io
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -17,7 +15,7 @@ from urllib.parse import quote
 from xml.sax.saxutils import quoteattr
 
 from pauca.errors import DataError, nearest
-from pauca.formats._files import first_record, head_of, json_records, text_of
+from pauca.formats._files import Records, first_record, head_of, json_records, table_records
 from pauca.formats._taken import part_of_records
 from pauca.formats.answers import (
     RowErrors,
@@ -91,13 +89,9 @@ class LabelStudio(AbstractFormat):
 
     def read_items(self, path: Path, options: TextOptions) -> Items:
         """What the tasks show, and the class that most of their annotations give."""
-        records = [(where, _data_of(task)) for where, task in _tasks_of(path, options)]
-        try:
-            answers: Sequence[AnswerRow] = self.read_answers(path, options)
-            notes: tuple[str, ...] = ()
-        except DataError as error:
-            answers, notes = [], (f"no labels were taken over: {error.what}",)
-        return Items(part_of_records(path, records, answers, notes))
+        tasks, _ = _tasks_of(path, options)
+        records = [(where, _data_of(task)) for where, task in tasks]
+        return Items(part_of_records(path, records, lambda: self.read_answers(path, options)))
 
     def read_answers(self, path: Path, options: TextOptions) -> Answers:
         """The choices of one control: ``class``, else the only one, else the one that is named.
@@ -105,9 +99,9 @@ class LabelStudio(AbstractFormat):
         Drafts and predictions are no answers. A task that nobody has annotated is not answered, a
         cancelled annotation is a skip.
         """
-        tasks = _tasks_of(path, options)
+        tasks, notes = _tasks_of(path, options)
         if all(_is_task(task) for _, task in tasks):
-            return _read_long(tasks, options)
+            return _read_long(tasks, options, notes)
         other = next((where for where, task in tasks if not _is_flat(task)), None)
         if other is not None:
             raise DataError(
@@ -117,7 +111,7 @@ class LabelStudio(AbstractFormat):
                 where=str(path),
                 todo="export the project again as JSON",
             )
-        return _read_short(tasks, options)
+        return _read_short(tasks, options, notes)
 
     def write_labels(self, out: Path, sheet: LabelSheet) -> int:
         """Tasks with every answer that stands, as Label Studio exports them.
@@ -234,39 +228,13 @@ def _is_flat(record: Mapping[str, Any]) -> bool:
     return "id" in record or "annotator" in record or "annotation_id" in record
 
 
-def _tasks_of(path: Path, options: TextOptions) -> list[tuple[str, Row]]:
+def _tasks_of(path: Path, options: TextOptions) -> Records:
     """Tasks, each with where it stands; those of a csv file are flat."""
-    if first_record(path) is not None or path.suffix.lower() == ".json":
+    if first_record(path) is not None or path.suffix.lower() not in (".csv", ".tsv"):
         return json_records(path, options)
-    return _table(path, options)
-
-
-def _table(path: Path, options: TextOptions) -> list[tuple[str, Row]]:
-    text = text_of(path, options)
-    csv.field_size_limit(max(csv.field_size_limit(), len(text)))  # a text may be long
-    delimiter = options.delimiter or ("\t" if "\t" in text.split("\n", 1)[0] else ",")
-    found: list[tuple[str, Row]] = []
-    try:
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-        header, before = next(reader, []), reader.line_num
-        if len(set(header)) != len(header):
-            raise ValueError("a column name occurs twice")
-        for cells in reader:
-            line, before = before + 1, reader.line_num
-            if cells and len(cells) != len(header):
-                raise ValueError(f"line {line} has {len(cells)} cells, the header {len(header)}")
-            row = {name: _cell(cell) for name, cell in zip(header, cells, strict=True) if cell}
-            if cells:
-                found.append((f"line {line}", row))
-    except (ValueError, csv.Error) as error:
-        raise DataError(
-            "the file cannot be read",
-            expected="a csv file as Label Studio exports it",
-            got=str(error)[:200],
-            where=str(path),
-            todo="export it again, or choose JSON there",
-        ) from None
-    return found
+    rows, notes = table_records(path, options)
+    told = [(where, {name: _cell(cell) for name, cell in row.items()}) for where, row in rows]
+    return told, notes
 
 
 def _cell(cell: str) -> Any:
@@ -290,18 +258,20 @@ def _data_of(task: Row) -> Row:
     return {"task_id": task.get("id"), **{k: v for k, v in task.items() if k not in own}}
 
 
-def _read_long(tasks: Sequence[tuple[str, Row]], options: TextOptions) -> Answers:
+def _read_long(
+    tasks: Sequence[tuple[str, Row]], options: TextOptions, notes: tuple[str, ...]
+) -> Answers:
     parts = [
         part
         for where, task in tasks
         for annotation in _annotations(task, where)
         for part in _objects(annotation.get("result"), f"{where}: a result")
     ]
-    control, notes = _control(parts, options.control)
+    control, said = _control(parts, options.control)
     errors = RowErrors()
     found = [row for where, task in tasks for row in _rows_of_task(where, task, control, errors)]
     errors.refuse()
-    return Answers(found, (*notes, *_left_out(tasks)))
+    return Answers(found, (*notes, *said, *_left_out(tasks)))
 
 
 def _annotations(task: Row, where: str) -> list[Row]:
@@ -466,9 +436,11 @@ def _left_out(tasks: Sequence[tuple[str, Row]]) -> Iterator[str]:
         yield f"predictions for {guessed} tasks that nobody annotated are no answers"
 
 
-def _read_short(tasks: Sequence[tuple[str, Row]], options: TextOptions) -> Answers:
+def _read_short(
+    tasks: Sequence[tuple[str, Row]], options: TextOptions, notes: tuple[str, ...]
+) -> Answers:
     """JSON-MIN and csv: one flat object a task and annotator."""
-    control, notes = _short_control([task for _, task in tasks], options.control)
+    control, said = _short_control([task for _, task in tasks], options.control)
     errors, found = RowErrors(), list[AnswerRow]()
     for where, task in tasks:
         try:
@@ -476,12 +448,21 @@ def _read_short(tasks: Sequence[tuple[str, Row]], options: TextOptions) -> Answe
         except DataError as error:
             errors.add(where, error)
     errors.refuse()
-    return Answers(found, notes)
+    return Answers(found, (*notes, *said))
 
 
 def _short_row(where: str, task: Row, control: str | None) -> AnswerRow:
     label = None if control is None else label_of(_short_value(task.get(control)))
-    own = {"id", _ID, "annotator", "annotation_id", "created_at", "updated_at", "lead_time", control}
+    own = {
+        "id",
+        _ID,
+        "annotator",
+        "annotation_id",
+        "created_at",
+        "updated_at",
+        "lead_time",
+        control,
+    }
     return AnswerRow(
         where=where,
         key=key_of(task.get(_ID)),
@@ -495,9 +476,7 @@ def _short_row(where: str, task: Row, control: str | None) -> AnswerRow:
     )
 
 
-def _short_control(
-    tasks: Sequence[Row], wanted: str | None
-) -> tuple[str | None, tuple[str, ...]]:
+def _short_control(tasks: Sequence[Row], wanted: str | None) -> tuple[str | None, tuple[str, ...]]:
     """Which of the keys is the control.
 
     Label Studio writes what a task shows, then its id, then the answers, then who gave them.

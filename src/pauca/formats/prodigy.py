@@ -4,13 +4,13 @@
 the class that was shown, which names no class. ``_annotator_id`` or ``_session_id`` is the person.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TextIO
 from urllib.parse import quote
 
 from pauca.errors import DataError
-from pauca.formats._files import first_record, json_records, write_json_lines
+from pauca.formats._files import first_record, json_records
 from pauca.formats._taken import part_of_records
 from pauca.formats.answers import (
     RowErrors,
@@ -32,6 +32,7 @@ from pauca.formats.base import (
     TextOptions,
     formats,
 )
+from pauca.formats.jsonl import write_jsonl
 
 __all__ = ["Prodigy"]
 
@@ -71,26 +72,22 @@ class Prodigy(AbstractFormat):
 
     def read_items(self, path: Path, options: TextOptions) -> Items:
         """What the examples show, and the class of those that were accepted."""
-        records = json_records(path, options)
+        records, _ = json_records(path, options)
         shown = [(where, {_ID: record.get(_ID), **_shown(record)}) for where, record in records]
-        try:
-            answers: Sequence[AnswerRow] = self.read_answers(path, options)
-            notes: tuple[str, ...] = ()
-        except DataError as error:
-            answers, notes = [], (f"no labels were taken over: {error.what}",)
-        return Items(part_of_records(path, shown, answers, notes))
+        return Items(part_of_records(path, shown, lambda: self.read_answers(path, options)))
 
     def read_answers(self, path: Path, options: TextOptions) -> Answers:
         """Accepted labels and choices; ignored examples as skips."""
         errors, found, rejected = RowErrors(), list[AnswerRow](), 0
-        for where, record in json_records(path, options):
+        records, notes = json_records(path, options)
+        for where, record in records:
             try:
                 found.append(_answer(where, record))
             except DataError as error:
                 errors.add(where, error)
             rejected += record.get("answer") == "reject"
         errors.refuse(path)
-        return Answers(found, rejected_note(rejected))
+        return Answers(found, (*notes, *rejected_note(rejected)))
 
     def write_labels(self, out: Path, sheet: LabelSheet) -> int:
         """Every answer that stands, as an example; how many items."""
@@ -102,7 +99,7 @@ class Prodigy(AbstractFormat):
                 for answer in item.answers:
                     yield _example(item, answer, sheet)
 
-        write_json_lines(out, examples())
+        write_jsonl(out, examples())
         return len(written)
 
     def write_batch(self, out: Path | TextIO, sheet: LabelSheet) -> int:
@@ -117,7 +114,7 @@ class Prodigy(AbstractFormat):
             }
             for item in sheet.records()
         )
-        return write_json_lines(out, tasks)
+        return write_jsonl(out, tasks)
 
 
 def _content(item: ItemRecord, sheet: LabelSheet) -> Row:

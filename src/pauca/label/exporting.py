@@ -205,9 +205,7 @@ def _writer(form: str, what: str) -> AbstractFormat:
     return found
 
 
-def _item_rows(
-    project: Project, items: Sequence[int], columns: Mapping[str, str]
-) -> Iterator[Row]:
+def _item_rows(project: Project, items: Sequence[int], columns: Mapping[str, str]) -> Iterator[Row]:
     """Id of each item, and what it is."""
     for key, shown in zip(project.items.keys(items), project.items.shown(items), strict=True):
         yield {"id": key, **{columns[name]: value for name, value in shown.items()}}

@@ -7,8 +7,8 @@ from functools import cached_property
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from pauca.formats._hub import as_text
 from pauca.formats._names import names_of_file, upload_name
+from pauca.formats.tables import as_text
 
 if TYPE_CHECKING:
     from pauca.label.project import Project
@@ -45,7 +45,9 @@ class ItemIndex:
         if self._kind == "text":
             named = [shown[name] for name in self._texts if isinstance(shown.get(name), str)]
             others = [value for value in shown.values() if isinstance(value, str)]
-            found = {item for text in named or others for item in self._by_text.get(_plain(text), ())}
+            found = {
+                item for text in named or others for item in self._by_text.get(_plain(text), ())
+            }
             return sorted(found)
         if self._kind == "image":
             values = [value for value in shown.values() if isinstance(value, str)]
@@ -130,7 +132,10 @@ def _variants(name: str) -> set[str]:
 def _bare(shown: Mapping[str, Any]) -> dict[str, Any]:
     """Columns under the names that they have in the data."""
     renamed = {name.removeprefix(_OWN): value for name, value in shown.items()}
-    return {**renamed, **{name: value for name, value in shown.items() if not name.startswith(_OWN)}}
+    return {
+        **renamed,
+        **{name: value for name, value in shown.items() if not name.startswith(_OWN)},
+    }
 
 
 def _plain(text: str) -> str:
