@@ -98,7 +98,7 @@ def test_a_batch_goes_out_and_comes_back(mails: Project, tmp_path: Path, form: s
         ("id,label,ms\nm0,good,-4\n", "line 2: ms is below 0"),
         ("id,label,person\nm0,good,given\n", "line 2: this is no name of a person"),
         ("id,label\n,good\n", "line 2: an id is missing"),
-        ("id,label\nm0\n", "line 2 has 1 cells and the header 2"),
+        ("id,label\nm0\n", "expected: 2 cells, as the header has; got: line 2 has 1 cells"),
         ("id,id\nm0,m0\n", "a column name occurs twice"),
         ("nr,label\nm0,good\n", "no column of ids"),
         ("id,klass\nm0,good\n", "no column of labels"),
@@ -130,7 +130,7 @@ def test_other_columns_actions_and_people(mails: Project, tmp_path: Path) -> Non
         import_file(mails, path, id_column="nr", label_column="kinds")
     with pytest.raises(UsageError, match="format is not known"):
         import_file(mails, tmp_path / "x.txt")
-    with pytest.raises(DataError, match="No such file"):
+    with pytest.raises(DataError, match="no such file"):
         import_file(mails, tmp_path / "x.csv")
     (tmp_path / "y.jsonl").write_text('{"id": "m0", "label": "good"}\n[1]\n')
     with pytest.raises(DataError, match="line 2 is not an object"):
@@ -357,7 +357,7 @@ def test_own_columns_are_not_taken_for_answers(tmp_path: Path) -> None:
     [
         ('{"id": "m0", "label": "good", "ms": Infinity}', "line 1: ms is no whole number"),
         ('{"id": "m0", "label": "good", "ms": 1' + "0" * 30 + "}", "line 1: ms is above"),
-        ("[" * 100_000, "cannot be read"),
+        ("[" * 100_000, "nested too deeply"),
     ],
 )
 def test_numbers_and_depths_beyond_all_bounds(

@@ -124,10 +124,15 @@ def answers_of_items(items: Items, options: TextOptions) -> Answers:
         places = range(1, part.n + 1) if part.lines is None else part.lines.tolist()
         word = "row" if part.lines is None else "line"
         for place, row in zip(places, zip(*cells, strict=True), strict=True):
-            rows.append((f"{word} {place}", dict(zip(names, row, strict=True))))
+            rows.append((f"{word} {place}", dict(zip(names, map(_known, row), strict=True))))
         notes += part.notes
     found = answers_of_rows(rows, id_column=options.id_column, label_column=options.label_column)
     return Answers(found, (*notes, *found.notes))
+
+
+def _known(cell: Any) -> Any:
+    """A cell, with null as None: pandas writes it as NaN."""
+    return None if isinstance(cell, float) and math.isnan(cell) else cell
 
 
 def rejected_note(count: int) -> tuple[str, ...]:

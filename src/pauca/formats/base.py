@@ -1,10 +1,10 @@
 """What a format is: files of other tools on one side, raw parts and records on the other.
 
 A format turns a file (or a folder) into a ``Part``: rows of cells as they came, pictures as bytes,
-an array. It decides nothing about them; what a column is, ``pauca.data.columns`` decides, for a data
-set and for a labelling project alike. It also turns answers of other tools into ``AnswerRow``, and
-writes labels and batches. A new format is one module of this package that registers one class; the
-contract test runs over it at once.
+an array. It decides nothing about them; what a column is, ``pauca.data.columns`` decides, for a
+data set and for a labelling project alike. It also turns answers of other tools into ``AnswerRow``,
+and writes labels and batches. A new format is one module of this package that registers one class;
+the contract test runs over it at once.
 """
 
 from abc import ABC

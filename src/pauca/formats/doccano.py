@@ -1,7 +1,7 @@
 """doccano: texts with lists of labels, in and out.
 
-The number ``id`` that doccano gives is its database's, and never an id of a project: items are known
-by ``pauca_id``, which doccano keeps with the data, or by their text.
+The number ``id`` that doccano gives is its database's, and never an id of a project: items are
+known by ``pauca_id``, which doccano keeps with the data, or by their text.
 """
 
 from collections.abc import Mapping

@@ -1,7 +1,8 @@
 """Prodigy: tasks out, annotated examples out and in, one JSON object a line.
 
-``answer`` decides: accept gives the label, ignore is a skip, and reject says that the item is not of
-the class that was shown, which names no class. ``_annotator_id`` or ``_session_id`` is the person.
+``answer`` decides: accept gives the label, ignore is a skip, and reject says that the item is not
+of the class that was shown, which names no class. ``_annotator_id`` or ``_session_id`` is the
+person.
 """
 
 from collections.abc import Iterator, Mapping
@@ -45,8 +46,8 @@ _OURS = (
 _VIEWS = {
     "ner": "spans", "ner_manual": "spans", "spans": "spans", "spans_manual": "spans",
     "pos": "spans", "pos_manual": "spans", "dep": "relations", "relations": "relations",
-    "image_manual": "boxes or polygons", "audio_manual": "spans of audio", "compare": "a comparison",
-    "diff": "a comparison", "text_input": "free text", "llm_io": "free text",
+    "image_manual": "boxes or polygons", "audio_manual": "spans of audio",
+    "compare": "a comparison", "diff": "a comparison", "text_input": "free text", "llm_io": "free text",
 }  # fmt: skip
 
 Row = dict[str, Any]

@@ -185,9 +185,9 @@ def _is_same(ours: Event, theirs: Event, known: Classes, places: Mapping[int, in
         return False
     if (ours.cls is None) != (theirs.cls is None):
         return False
-    if ours.cls is not None and theirs.cls is not None:
-        if known.root(ours.cls) != known.root(theirs.cls):
-            return False
+    both = ours.cls is not None and theirs.cls is not None
+    if both and known.root(ours.cls or 0) != known.root(theirs.cls or 0):
+        return False
     if ours.undoes is not None and places.get(theirs.undoes or 0) != ours.undoes:
         return False
     return ours.strategy == theirs.strategy == "given" or abs(ours.at - theirs.at) < _MOMENT

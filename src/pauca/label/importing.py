@@ -260,7 +260,7 @@ class _Reader:
             raise DataError(
                 "no such class",
                 got=ascii(name)[:200],
-                todo=f"did you mean {alike[0]!r}? They differ by case, blanks or Unicode form alone",
+                todo=f"did you mean {alike[0]!r}? Case, blanks or Unicode form alone differ",
             )
         close = nearest(name, self._names)
         todo = f"did you mean {close!r}?" if close else None
