@@ -92,9 +92,9 @@ def test_another_control_is_read_where_it_is_the_only_one_and_that_is_said(pool:
 
 def test_one_of_several_controls_has_to_be_named(pool: Project) -> None:
     content = [task(0, [choice("spam", "mood"), choice("ham", "kind")])]
-    with pytest.raises(DataError, match="several questions.*mood, kind.*--control"):
+    with pytest.raises(DataError, match=r"several questions.*mood, kind.*--control"):
         take(pool, "e.json", content)
-    with pytest.raises(DataError, match="no question 'moot' .*did you mean 'mood'"):
+    with pytest.raises(DataError, match=r"no question 'moot' .*did you mean 'mood'"):
         take(pool, "e.json", content, control="moot")
     take(pool, "e.json", content, control="kind")
     assert told(pool) == [("m0", "label", "ham", "label-studio-1")]
@@ -200,8 +200,8 @@ def test_a_project_made_there_is_matched_by_its_texts(numbered: Project) -> None
     take(numbered, "e.json", content)
     assert {key for key, *_ in told(numbered)} == {"3", "1"}
     with pytest.raises(DataError, match=r"task 2 .id 103.: no item is like this: text 'else'"):
-        take(numbered, "e.json", [task(0, [choice("spam")], key=False),
-                                  {**task(2, [choice("ham")]), "data": {"text": "else"}}])  # fmt: skip
+        other = {**task(2, [choice("ham")]), "data": {"text": "else"}}
+        take(numbered, "e.json", [task(0, [choice("spam")], key=False), other])
     found = take(
         numbered, "e.json",
         [task(4, [choice("ham")], key=False), {**task(2, [choice("ham")]), "data": {"text": "?"}}],
@@ -238,10 +238,10 @@ def test_pictures_are_known_by_their_names(tmp_path: Path, value: str, key: str)
         take(made, "e.json", content)
         assert [each[0] for each in told(made)] == [key]
         content[0]["data"] = {"image": "/data/upload/3/1a2b3c4d-x.png"}
-        with pytest.raises(DataError, match="no column of ids|2 items are like this"):
+        with pytest.raises(DataError, match=r"no column of ids|2 items are like this"):
             take(made, "e.json", content)
         content[0]["data"] = {"image": value, "pauca_id": "er/x.png"}
-        with pytest.raises(DataError, match="id 'er/x.png' has in the project image 'er/x.png'"):
+        with pytest.raises(DataError, match=r"id 'er/x.png' has in the project image 'er/x.png'"):
             take(made, "e.json", content)
 
 
@@ -407,8 +407,8 @@ def test_responses_of_version_1(pool: Project) -> None:
     feedback = {"fields": {"text": TEXTS[0]}, "metadata": {}, "responses": [
         {"user_id": "u", "status": "submitted", "values": {"label": {"value": "spam"}}},
         {"user_id": "v", "status": "discarded", "values": {}}]}  # fmt: skip
-    old = {"text": TEXTS[1], "inputs": {"text": TEXTS[1]}, "annotation": "ham",
-           "annotation_agent": "w", "status": "Validated", "prediction": [["spam", 0.9]]}  # fmt: skip
+    old = {"text": TEXTS[1], "inputs": {"text": TEXTS[1]}, "annotation": "ham"}
+    old |= {"annotation_agent": "w", "status": "Validated", "prediction": [["spam", 0.9]]}
     take(pool, "a.json", [feedback])
     take(pool, "b.json", [old, {**old, "text": TEXTS[2], "inputs": {"text": TEXTS[2]},
                                 "status": "Default"}])  # fmt: skip
@@ -459,14 +459,14 @@ def test_embeddings_cannot_be_matched(tmp_path: Path) -> None:
     import numpy as np
 
     data = npz(tmp_path / "e.npz", x=np.eye(4, dtype=np.float32))
-    with Project.create(data, tmp_path / "e", classes=CLASSES) as made:
-        with pytest.raises(DataError, match="no column of ids"):
-            take(made, "a.jsonl", [{"text": "x", "label": "spam"}])
+    made = Project.create(data, tmp_path / "e", classes=CLASSES)
+    with pytest.raises(DataError, match="no column of ids"):
+        take(made, "a.jsonl", [{"text": "x", "label": "spam"}])
 
 
 def test_names_that_look_alike_are_not_joined_unasked(pool: Project) -> None:
     for name in ("Spam", "spa\u200bm", " SPAM "):
-        with pytest.raises(DataError, match="did you mean 'spam'.*--join-labels"):
+        with pytest.raises(DataError, match=r"did you mean 'spam'.*--join-labels"):
             take(pool, "a.jsonl", [{"id": "m0", "label": name}])
     found = take(pool, "a.jsonl", [{"id": "m0", "label": "Spam"}], join_labels=True)
     assert found.notes == ("names of classes were joined: 'Spam' as 'spam'",)
@@ -490,7 +490,7 @@ def test_answers_of_nobody_that_say_what_stands_add_nothing(pool: Project) -> No
 
 def test_wrong_choices_are_refused(pool: Project) -> None:
     for words in ({"match": "name"}, {"unmatched": "drop"}, {"form": "imagefolder"}):
-        with pytest.raises(UsageError, match="no such choice|cannot read answers"):
+        with pytest.raises(UsageError, match=r"no such choice|cannot read answers"):
             take(pool, "a.jsonl", [], **words)
     with pytest.raises(PaucaError, match="zero bytes"):
         take(pool, "a.jsonl", b"")

@@ -18,8 +18,9 @@ from tests.label.helpers import images, table
 
 N = 5
 ODD = (
-    "NA", "nan", "null", "None", "007", "1.0", "-1", "true", "=1+1", "+a", "@b", "a,b", "a;b", 'q"q',
-    "it's", "[x]", "{y}", "#", "🎈", "שלום", "日本", "e\u0301", "skip", "label", "accept", "a|b", "0",
+    "NA", "nan", "null", "None", "007", "1.0", "-1", "true", "=1+1", "+a", "@b", "a,b", "a;b",
+    'q"q', "it's", "[x]", "{y}", "#", "🎈", "שלום", "日本", "e\u0301", "skip", "label", "accept", "a|b",
+    "0",
 )  # fmt: skip
 NAMES = st.one_of(st.sampled_from(ODD), st.text(min_size=1, max_size=8)).filter(
     lambda name: name.strip() == name and name.isprintable()
@@ -57,7 +58,7 @@ def projects(story: dict[str, Any]) -> Iterator[tuple[Project, Project, Path]]:
                     if any(e.person == person for e in made.answers()):
                         made.undo(person)
                     continue
-                seen = {"suggested": 0, "confidence": 0.25, "shown": True} if ms % 2 else {}
+                seen: Any = {"suggested": 0, "confidence": 0.25, "shown": True} if ms % 2 else {}
                 made.answer(person, item, cls if action == "label" else None, action=action,
                             ms=ms, **seen)  # fmt: skip
             yield made, other, folder

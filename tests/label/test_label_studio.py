@@ -148,7 +148,7 @@ def test_exports_that_are_refused(
         import_file(mails, path)
     for text in ("{}", "[1]", "[", '[{"data": {"pauca_id": "m0"}, "annotations": [3]}]'):
         path.write_text(text)
-        with pytest.raises(DataError, match="cannot be read|this is not JSON"):
+        with pytest.raises(DataError, match=r"cannot be read|this is not JSON"):
             import_file(mails, path)
     assert mails.history() == []
 

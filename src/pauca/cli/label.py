@@ -52,7 +52,8 @@ def formats(json: Json = False) -> None:
     if json:
         show_json(rows)
         return
-    marks = [{k: {True: "yes", False: ""}.get(v, v) for k, v in row.items()} for row in rows]
+    shown: dict[object, str] = {True: "yes", False: ""}
+    marks = [{key: shown.get(value, value) for key, value in row.items()} for row in rows]
     show_rows(marks, ("name", "import", "suggest", "export", "predict", "title"))
 
 

@@ -32,6 +32,7 @@ _ACTIONS: tuple[str, ...] = get_args(Action)
 _LOG = ("seq", "undoes", "act", "suggestion", "confidence", "shown", "round", "strategy", "stands")
 _VERDICTS = {"accept": "label", "reject": None, "ignore": "skip"}
 _SHOWN = 5
+_LONGEST = 400  # letters on one row
 _LATEST = 1e11  # seconds since 1970: beyond any calendar
 
 RESERVED = (
@@ -49,11 +50,11 @@ class RowErrors:
     def add(self, where: str, error: DataError | str) -> None:
         """Keep what is wrong with a row."""
         if isinstance(error, str):
-            self._told.append(f"{where}: {error}")
+            self._told.append(f"{where}: {error}"[:_LONGEST])
             return
         hint = f" ({error.todo})" if error.todo and "did you mean" in error.todo else ""
         got = "" if error.got is None else f" {error.got}"
-        self._told.append(f"{where}: {error.what}{got}{hint}")
+        self._told.append(f"{where}: {error.what}{got}{hint}"[:_LONGEST])
 
     def refuse(self, path: object = None, todo: str | None = None) -> None:
         """Raise what was gathered, if anything.
@@ -245,7 +246,12 @@ def key_of(value: Any, *, needed: bool = True) -> str | None:
     if value is None or isinstance(value, str):
         return value or None
     if needed:
-        raise DataError("an id is missing", expected="a text or a number", got=repr(value)[:100])
+        raise DataError(
+            "an id is missing",
+            expected="a text or a number",
+            got=repr(value)[:100],
+            todo="write the id of the item there, or leave the key out",
+        )
     return None
 
 
@@ -296,7 +302,7 @@ def _task_of(parts: Sequence[Any]) -> str:
 def another_task(name: str, got: Any = None) -> DataError:
     """What is said of answers that are not one class an item."""
     return DataError(
-        f"these are answers of another task: {name}",
+        f"these are answers of another task: {name[:100]}",
         expected="one class an item",
         got=None if got is None else repr(got)[:200],
         todo="export the answers to a question with one choice",

@@ -21,6 +21,7 @@ from pauca.formats.base import (
     TextOptions,
     formats,
 )
+from pauca.formats.tables import cut_list
 
 __all__ = ["Argilla"]
 
@@ -133,14 +134,14 @@ def _question(responses: Sequence[Row], wanted: str | None) -> str | None:
         close = nearest(wanted, known)
         raise DataError(
             f"there is no question {wanted[:100]!r}",
-            expected=", ".join(known[:10]),
+            expected=cut_list(known),
             todo=f"did you mean {close!r}?" if close else "name another one with --control",
         )
     if wanted is None and len(known) > 1:
         raise DataError(
             "the file answers several questions",
             expected="one that is to be read",
-            got=", ".join(known[:10]),
+            got=cut_list(known),
             todo="name one with --control",
         )
     return wanted or (known[0] if known else None)

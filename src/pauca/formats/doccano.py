@@ -92,7 +92,7 @@ def _line(item: ItemRecord, sheet: LabelSheet, label: str | None) -> Row:
     else:
         told = ", ".join(f"{name}: {value}" for name, value in item.shown.items())
         text = item.shown["text"] if sheet.kind == "text" else told or f"item {item.key}"
-    found = {"text": text, "label": [] if label is None else [label], _ID: item.key}
+    found: Row = {"text": text, "label": [] if label is None else [label], _ID: item.key}
     if item.suggestion is not None:
         found |= {"suggestion": item.suggestion, "confidence": item.confidence}
     return found

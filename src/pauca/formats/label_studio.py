@@ -36,6 +36,7 @@ from pauca.formats.base import (
     TextOptions,
     formats,
 )
+from pauca.formats.tables import cut_list
 
 __all__ = ["LabelStudio", "labelling_interface"]
 
@@ -309,10 +310,10 @@ def _control(parts: Sequence[Row], wanted: str | None) -> tuple[str | None, tupl
     if not choices:
         if others:
             kind = others.most_common(1)[0][0]
-            raise another_task(f"{_TASKS.get(kind, kind)} (control of type {kind})")
+            raise another_task(f"{_TASKS.get(kind, kind)[:40]} (control of type {kind[:40]})")
         return wanted, ()
     notes = tuple(
-        f"{_TASKS.get(kind, kind)} ({count} results of type {kind}) were left out"
+        f"{_TASKS.get(kind, kind)[:40]} ({count} results of type {kind[:40]}) were left out"
         for kind, count in others.most_common(5)
     )
     chosen, said = _chosen(choices, wanted)
@@ -328,23 +329,23 @@ def _chosen(choices: Sequence[str], wanted: str | None) -> tuple[str, tuple[str,
     chosen = wanted or (_FROM if _FROM in choices else None)
     if chosen is not None:
         rest = [name for name in choices if name != chosen]
-        said = f"the answers to {', '.join(rest[:5])} were left out" if rest else None
+        said = f"the answers to {cut_list(rest, 5)} were left out" if rest else None
         return chosen, () if said is None else (said,)
     if len(choices) > 1:
         raise DataError(
             "the file answers several questions",
             expected="one that is to be read",
-            got=", ".join(choices[:10]),
+            got=cut_list(choices),
             todo="name one with --control",
         )
-    return choices[0], (f"labels are the answers to {choices[0]!r}, the only question",)
+    return choices[0], (f"labels are the answers to {choices[0][:100]!r}, the only question",)
 
 
 def _no_control(wanted: str, known: Sequence[str]) -> DataError:
     close = nearest(wanted, known)
     return DataError(
         f"there is no question {wanted[:100]!r} with choices",
-        expected=", ".join(known[:10]) or "a control of type choices",
+        expected=cut_list(known) or "a control of type choices",
         todo=f"did you mean {close!r}?" if close else "name another one with --control",
     )
 

@@ -47,7 +47,8 @@ _VIEWS = {
     "ner": "spans", "ner_manual": "spans", "spans": "spans", "spans_manual": "spans",
     "pos": "spans", "pos_manual": "spans", "dep": "relations", "relations": "relations",
     "image_manual": "boxes or polygons", "audio_manual": "spans of audio",
-    "compare": "a comparison", "diff": "a comparison", "text_input": "free text", "llm_io": "free text",
+    "compare": "a comparison", "diff": "a comparison", "text_input": "free text",
+    "llm_io": "free text",
 }  # fmt: skip
 
 Row = dict[str, Any]

@@ -83,7 +83,7 @@ class ItemIndex:
         if self._kind == "image":
             wanted = _variants(PurePosixPath(ours).name)
             return bool(wanted & {name.rpartition("/")[2] for name in names_of_file(theirs)})
-        return _cell(ours) == _cell(theirs)
+        return bool(_cell(ours) == _cell(theirs))
 
     @cached_property
     def _by_text(self) -> Mapping[str, list[int]]:
