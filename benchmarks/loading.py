@@ -27,7 +27,7 @@ import numpy as np
 import pandas as pd
 
 import pauca
-from pauca.data.features import TableOptions
+from pauca.data.columns import ColumnOptions, items_of
 from pauca.data.tables import table_dataset
 
 _LOAD = """
@@ -97,7 +97,7 @@ def texts(n: int) -> None:
     )
     frame = pd.DataFrame({"text": list(words), "label": [f"c{k}" for k in y]})
     start = time.perf_counter()
-    data = table_dataset("texts", frame, None, TableOptions(), where="texts")
+    data = table_dataset("texts", items_of(frame, None, "texts"), ColumnOptions())
     loaded = time.perf_counter()
     x, labels = data.train.x, data.train.y
     assert labels is not None

@@ -304,7 +304,7 @@ _CHILD = """
 import resource, sys
 import numpy as np, pandas as pd, torch
 import pauca
-from pauca.data.features import TableOptions
+from pauca.data.columns import ColumnOptions, items_of
 from pauca.data.sparse import SparseRows
 from pauca.data.tables import table_dataset
 
@@ -320,7 +320,7 @@ y = rng.integers(0, 4, n)
 numbers = rng.zipf(1.3, (n, 6)) % 8000
 texts = [" ".join(f"w{a}" for a in row) + f" topic{k}{row[0] % 3}" for row, k in zip(numbers, y)]
 frame = pd.DataFrame({"text": texts, "label": [f"c{k}" for k in y]})
-data = table_dataset("large", frame, None, TableOptions(), where="large")
+data = table_dataset("large", items_of(frame, None, "large"), ColumnOptions())
 assert isinstance(data.train.x, SparseRows)
 learner = pauca.make_learner("probe", task=data.task)
 margin = pauca.make_strategy("margin")

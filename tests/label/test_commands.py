@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pauca.formats import formats
 from tests.label.helpers import clusters, images, npz, table
 from tests.test_cli import Run, cli
 
@@ -14,6 +15,7 @@ __all__ = ["cli"]  # a fixture
 
 COMMANDS = (
     "init", "suggest", "import", "train", "export", "predict", "status", "classes", "discover",
+    "formats",
 )  # fmt: skip
 
 
@@ -184,3 +186,37 @@ def test_errors_are_told_and_end_with_two(cli: Run, tmp_path: Path) -> None:
     code, _, err = cli("label", "classes", place, "--merge", "cat=cow")
     assert (code, "unknown class 'cow'" in err) == (2, True)
     assert "0 of 30 items labelled" in cli("label", "status", place)[1]
+
+
+def test_formats_are_those_of_the_registry(cli: Run, tmp_path: Path) -> None:
+    code, out, _ = cli("label", "formats", "--json")
+    told = {row["name"]: row for row in json.loads(out)}
+    assert (code, set(told)) == (0, set(formats.names()))
+    assert told["prodigy"]["import"]
+    assert not told["imagefolder"]["import"]
+    assert "Label Studio" in cli("label", "formats")[1]
+    x, _ = clusters(30)
+    place = tmp_path / "p"
+    cli("label", "init", npz(tmp_path / "e.npz", x=x), "--out", place, "--classes", "a,b,c")
+    for words, said in (
+        (("suggest", place, "--format", "argilla"), "csv, doccano"),
+        (("export", place, "--out", tmp_path / "x", "--format", "arff"), "choose one of these"),
+        (("import", place, tmp_path / "x.csv", "--format", "cvs"), "did you mean 'csv'"),
+        (("import", place, tmp_path / "x.csv", "--match", "name"), "id or content"),
+    ):
+        code, _, err = cli("label", *words)
+        assert (code, said in " ".join(err.split())) == (2, True), err
+
+
+def test_notes_of_an_import_are_told(cli: Run, tmp_path: Path) -> None:
+    rows = [{"id": f"m{i}", "text": f"word{i} and more"} for i in range(4)]
+    data, place = table(tmp_path / "m.csv", rows), tmp_path / "p"
+    assert cli("label", "init", data, "--out", place, "--classes", "a,b")[0] == 0
+    told = [{"text": row["text"], "label": "a", "answer": ("accept", "reject")[i % 2]}
+            for i, row in enumerate(rows)]  # fmt: skip
+    (tmp_path / "p.jsonl").write_text("\n".join(map(json.dumps, told)))
+    code, out, err = cli("label", "import", place, tmp_path / "p.jsonl", "--person", "bo")
+    assert (code, out.split(";")[0]) == (
+        0, "2 answers kept, 0 known already, 2 rows without an answer",
+    )  # fmt: skip
+    assert err == "note: 2 rejected: an item that is not of one class has no label by that\n"

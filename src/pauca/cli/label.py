@@ -1,7 +1,6 @@
 """``pauca label``: from data of one's own to labels and a model."""
 
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -27,38 +26,35 @@ Folder = Annotated[Path, typer.Argument(help="Folder of the project.", metavar="
 Json = Annotated[bool, typer.Option("--json", help="As JSON, on standard output.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace what is there.")]
 Prefix = Annotated[
-    str,
+    str | None,
     typer.Option(
-        "--image-prefix", help="In front of the paths of images, for Label Studio.", metavar="URL"
+        "--image-prefix",
+        help="In front of the paths of images; for Label Studio /data/local-files/?d= if left out.",
+        metavar="URL",
     ),
 ]
-_LOCAL = "/data/local-files/?d="
+_FORMATS = "`pauca label formats` lists them."
 
 
-class BatchFormat(StrEnum):
-    """How a batch is written."""
+@label.command(epilog="Examples: pauca label formats --- pauca label formats --json")
+@guarded
+def formats(json: Json = False) -> None:
+    """Show the formats of files: which hold answers that are read, which are written."""
+    from pauca.cli.show import show_json, show_rows
+    from pauca.formats import formats as registry
 
-    csv = "csv"
-    jsonl = "jsonl"
-    label_studio = "label-studio"
-
-
-class ExportFormat(StrEnum):
-    """How labels are written."""
-
-    csv = "csv"
-    jsonl = "jsonl"
-    parquet = "parquet"
-    imagefolder = "imagefolder"
-    label_studio = "label-studio"
-
-
-class TableFormat(StrEnum):
-    """How predictions are written."""
-
-    csv = "csv"
-    jsonl = "jsonl"
-    parquet = "parquet"
+    rows = []
+    for name in registry.names():
+        each = registry.make(name, {})
+        can = {"import": "answers", "suggest": "batch", "export": "labels"}
+        row = {"name": name, **{verb: what in each.abilities for verb, what in can.items()}}
+        rows.append({**row, "predict": each.writes_tables(), "title": each.title})
+    if json:
+        show_json(rows)
+        return
+    shown: dict[object, str] = {True: "yes", False: ""}
+    marks = [{key: shown.get(value, value) for key, value in row.items()} for row in rows]
+    show_rows(marks, ("name", "import", "suggest", "export", "predict", "title"))
 
 
 @label.command(
@@ -173,7 +169,7 @@ def init(
 def suggest(
     project: Folder,
     k: Annotated[int, typer.Option("-k", help="How many items.", min=1)] = 50,
-    form: Annotated[BatchFormat, typer.Option("--format", help="How.")] = BatchFormat.csv,
+    form: Annotated[str, typer.Option("--format", help=f"How. {_FORMATS}", metavar="NAME")] = "csv",
     out: Annotated[
         Path | None, typer.Option(help="File to write; standard output if left out.")
     ] = None,
@@ -181,7 +177,7 @@ def suggest(
         Path | None,
         typer.Option(help="Write Label Studio's labelling interface too.", metavar="FILE.xml"),
     ] = None,
-    prefix: Prefix = _LOCAL,
+    prefix: Prefix = None,
     force: Force = False,
 ) -> None:
     """Write the next items to label; the same ones again until they are answered.
@@ -197,9 +193,7 @@ def suggest(
         if config is not None:
             check_out(opened, config)
             write_text(config, labelling_config(opened), force)
-        count = write_batch(
-            opened, items, form.value, out or sys.stdout, prefix=prefix, force=force
-        )
+        count = write_batch(opened, items, form, out or sys.stdout, prefix=prefix, force=force)
     if out is not None:
         typer.echo(f"{count} items: {out.resolve()}")
 
@@ -212,15 +206,46 @@ def suggest(
 @guarded
 def import_(
     project: Folder,
-    file: Annotated[Path, typer.Argument(help="Answers: csv, jsonl or Label Studio's JSON.")],
+    file: Annotated[
+        Path, typer.Argument(help="Answers: a table, or what Label Studio, Prodigy, ... export.")
+    ],
     form: Annotated[
-        BatchFormat | None, typer.Option("--format", help="By the file's name if left out.")
+        str | None,
+        typer.Option(
+            "--format", help=f"By the file's content if left out. {_FORMATS}", metavar="NAME"
+        ),
     ] = None,
     person: Annotated[
-        str, typer.Option(help="Whose answers these are, where the file does not say.")
-    ] = "import",
+        str | None,
+        typer.Option(help="Whose answers these are, where the file does not say; else import."),
+    ] = None,
     id_column: Annotated[str | None, typer.Option(help="Column of ids.")] = None,
     label_column: Annotated[str | None, typer.Option(help="Column of classes.")] = None,
+    control: Annotated[
+        str | None,
+        typer.Option(help="Question that is read, where the file answers several.", metavar="NAME"),
+    ] = None,
+    match: Annotated[
+        str,
+        typer.Option(
+            help="How items are known again: id, or content (text, name of the file).",
+            metavar="id|content",
+        ),
+    ] = "id",
+    unmatched: Annotated[
+        str,
+        typer.Option(
+            help="Rows of no item of the project: refuse the file, or skip them.",
+            metavar="refuse|skip",
+        ),
+    ] = "refuse",
+    join_labels: Annotated[
+        bool,
+        typer.Option(
+            "--join-labels",
+            help="Take names that differ from a class by case, blanks or Unicode form for it.",
+        ),
+    ] = False,
 ) -> None:
     """Take answers in: all of the file, or, if anything in it is wrong, nothing."""
     from pauca.label import import_file
@@ -229,12 +254,18 @@ def import_(
         found = import_file(
             opened,
             file,
-            form=None if form is None else form.value,
+            form=form,
             person=person,
             id_column=id_column,
             label_column=label_column,
+            control=control,
+            match=match,  # type: ignore[arg-type]  # checked there
+            unmatched=unmatched,  # type: ignore[arg-type]  # checked there
+            join_labels=join_labels,
         )
         labelled = opened.labels.m
+    for note in found.notes:
+        typer.echo(f"note: {note}", err=True)
     same = found.rows - found.new
     typer.echo(
         f"{found.new} answers kept, {same} known already, {found.blank} rows without an answer; "
@@ -266,17 +297,15 @@ def train(project: Folder, json: Json = False) -> None:
 def export(
     project: Folder,
     out: Annotated[Path, typer.Option(help="File or, for imagefolder, folder to make.")],
-    form: Annotated[ExportFormat, typer.Option("--format", help="How.")] = ExportFormat.csv,
+    form: Annotated[str, typer.Option("--format", help=f"How. {_FORMATS}", metavar="NAME")] = "csv",
     answers: Annotated[
         bool,
-        typer.Option(
-            "--answers", help="Every answer with who, when and how long, as csv or jsonl."
-        ),
+        typer.Option("--answers", help="Every answer with who, when and how long, as a table."),
     ] = False,
     link: Annotated[
         bool, typer.Option("--link", help="Hard links in place of copies, for imagefolder.")
     ] = False,
-    prefix: Prefix = _LOCAL,
+    prefix: Prefix = None,
     force: Force = False,
 ) -> None:
     """Write what was labelled, one class an item."""
@@ -285,9 +314,9 @@ def export(
 
     with _open(project) as opened:
         if answers:
-            count = export_answers(opened, out, form.value, force=force)
+            count = export_answers(opened, out, form, force=force)
         else:
-            count = write(opened, out, form.value, link=link, prefix=prefix, force=force)
+            count = write(opened, out, form, link=link, prefix=prefix, force=force)
     typer.echo(f"{count} {'events' if answers else 'items'}: {out.resolve()}")
 
 
@@ -296,7 +325,7 @@ def export(
 def predict(
     project: Folder,
     out: Annotated[Path, typer.Option(help="File to write.")],
-    form: Annotated[TableFormat, typer.Option("--format", help="How.")] = TableFormat.csv,
+    form: Annotated[str, typer.Option("--format", help=f"How. {_FORMATS}", metavar="NAME")] = "csv",
     force: Force = False,
 ) -> None:
     """Write class and calibrated confidence of every item without a label.
@@ -307,7 +336,7 @@ def predict(
 
     with _open(project) as opened:
         _train_if_due(opened)
-        count = write_predictions(opened, out, form.value, force=force)
+        count = write_predictions(opened, out, form, force=force)
     typer.echo(f"{count} items: {out.resolve()}")
 
 

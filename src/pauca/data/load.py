@@ -208,7 +208,7 @@ def _find(name_or_path: str | Path, options: Mapping[str, Any]) -> tuple[str, st
     if not path.exists():
         raise _unknown(name_or_path, path)
     form = given.get("format")
-    return "path", find_format(path, form if isinstance(form, str) else None).name, given
+    return "path", find_format(path, name=form if isinstance(form, str) else None).name, given
 
 
 def _path(name_or_path: str | Path) -> Path:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TextIO
 import numpy as np
 from numpy.typing import NDArray
 
-from pauca.errors import CapabilityError, DataError, PaucaError, UnknownNameError, UsageError
+from pauca.errors import CapabilityError, DataError, PaucaError, UsageError
 from pauca.registry import Registry
 
 if TYPE_CHECKING:
@@ -30,14 +30,18 @@ __all__ = [
     "Ability",
     "AbstractFormat",
     "AnswerRow",
+    "Answers",
     "Images",
+    "ItemRecord",
     "Items",
+    "LabelSheet",
     "Part",
     "Raw",
     "TextOptions",
     "check_file",
     "find_format",
     "formats",
+    "formats_with",
     "read_items",
     "reading",
 ]
@@ -63,11 +67,17 @@ class TextOptions:
         encoding: Name of the encoding: ``utf-8``, ``utf-16``, ``cp1252``, ``latin-1``, ...
         delimiter: What separates cells: ``,`` ``;`` tab or ``|``.
         image: Column of the pictures, in formats that keep pictures in cells.
+        id_column: Of answers: column of the ids.
+        label_column: Of answers: column of the names of classes.
+        control: Of answers to several questions: the question that is read.
     """
 
     encoding: str | None = None
     delimiter: str | None = None
     image: str | None = None
+    id_column: str | None = None
+    label_column: str | None = None
+    control: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,7 +158,7 @@ class AnswerRow:
 
     Args:
         where: Line or task, for messages.
-        key: Id of the item, or None where the file has none.
+        key: Id of the item; None where the file has none, empty where it leaves it out.
         action: What was done; None for an item that is not answered yet.
         label: Name of the class, for ``label``.
         person: Who, or None where the file does not say.
@@ -171,6 +181,76 @@ class AnswerRow:
     more: Mapping[str, Any] = field(default_factory=dict)
 
 
+class Answers(list[AnswerRow]):
+    """The answers of a file, in its order, with what has to be said of them.
+
+    Args:
+        rows: The answers.
+        notes: What was chosen, left out or converted.
+    """
+
+    def __init__(self, rows: Iterable[AnswerRow] = (), notes: Iterable[str] = ()) -> None:
+        super().__init__(rows)
+        self.notes = tuple(notes)
+
+
+@dataclass(frozen=True)
+class ItemRecord:
+    """One item on its way out.
+
+    Args:
+        number: Its place in the pool, from 0.
+        key: Its id.
+        shown: What it is: its text, its columns; nothing for pictures and embeddings.
+        label: Name of its class, or None.
+        suggestion: Name of the class that the model suggests, or None.
+        confidence: Calibrated confidence of the suggestion, in [0, 1].
+        answers: Those that stand, of every person; ``more`` holds their ``seq``.
+    """
+
+    number: int
+    key: str
+    shown: Mapping[str, Any]
+    label: str | None = None
+    suggestion: str | None = None
+    confidence: float | None = None
+    answers: tuple[AnswerRow, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class LabelSheet:
+    """Items on their way out, with labels or to be labelled.
+
+    Args:
+        kind: image, text, table or embedding.
+        classes: Names of the classes.
+        columns: Columns of ``ItemRecord.shown``, in order.
+        records: The items, anew at each call.
+        model: Version of the model that suggests, or None.
+        people: Everybody who has answered, sorted.
+        prefix: In front of the paths of pictures; None for what the tool takes by itself.
+        link: Hard links in place of copies of files.
+        untyped: Whether every cell is a text, as in csv, so that a text may be a number.
+        original: The bytes of the picture of an item as its file holds them, and the suffix of such
+            files.
+        file: File of the picture of an item; None where pictures are no files.
+        vector: The embedding of an item, float32 [d].
+    """
+
+    kind: str
+    classes: tuple[str, ...]
+    columns: tuple[str, ...]
+    records: Callable[[], Iterator[ItemRecord]]
+    model: str | None = None
+    people: tuple[str, ...] = ()
+    prefix: str | None = None
+    link: bool = False
+    untyped: bool = False
+    original: Callable[[int], tuple[bytes, str]] | None = None
+    file: Callable[[int], Path] | None = None
+    vector: Callable[[int], NDArray[np.float32]] | None = None
+
+
 class AbstractFormat(ABC):
     """Reads and writes the files of one tool.
 
@@ -185,6 +265,9 @@ class AbstractFormat(ABC):
         options: Names of the options of ``load_dataset`` that only some formats have: how a file of
             text is read, which column holds the images.
         package: What has to be installed to use it, as pip takes it; None for nothing.
+        folder: Whether labels are written as a folder, not as a file.
+        every_answer: Whether labels are written as every answer of every person that stands, not as
+            one class an item.
     """
 
     name: ClassVar[str]
@@ -195,6 +278,8 @@ class AbstractFormat(ABC):
     holds: ClassVar[frozenset[Holding]] = frozenset({"rows"})
     options: ClassVar[tuple[str, ...]] = ()
     package: ClassVar[str | None] = None
+    folder: ClassVar[bool] = False
+    every_answer: ClassVar[bool] = False
 
     def recognises(self, path: Path) -> bool:
         """Whether the file's first bytes say that it is of this format, suffix apart."""
@@ -221,6 +306,35 @@ class AbstractFormat(ABC):
     ) -> int:
         """Write rows with these columns; how many."""
         raise self._unable("write rows")
+
+    def write_labels(self, out: Path, sheet: LabelSheet) -> int:
+        """Write labelled items; how many. Rows with ``id``, what the items are, and ``label``."""
+        rows = ({"id": each.key, **each.shown, "label": each.label} for each in sheet.records())
+        return self.write_rows(out, ["id", *sheet.columns, "label"], rows)
+
+    def write_batch(self, out: Path | TextIO, sheet: LabelSheet) -> int:
+        """Write items to be labelled, with what the model suggests; how many.
+
+        Rows with ``id``, what the items are, an empty ``label`` to be filled in, ``suggestion`` and
+        ``confidence``.
+        """
+        rows = (
+            {
+                "id": each.key,
+                **each.shown,
+                "label": None,
+                "suggestion": each.suggestion,
+                "confidence": each.confidence,
+            }
+            for each in sheet.records()
+        )
+        names = ["id", *sheet.columns, "label", "suggestion", "confidence"]
+        return self.write_rows(out, names, rows)
+
+    @classmethod
+    def writes_tables(cls) -> bool:
+        """Whether any table can be written: predictions, the whole account."""
+        return cls.write_rows is not AbstractFormat.write_rows
 
     def needed_package(self) -> ModuleType:
         """The package that reads and writes the files.
@@ -307,34 +421,39 @@ def reading(path: Path, expected: str, todo: str = "fetch or write it again") ->
         ) from error
 
 
-def find_format(path: Path, form: str | None = None, ability: Ability = "items") -> AbstractFormat:
+def formats_with(ability: Ability) -> list[AbstractFormat]:
+    """Every format that can do this, by name."""
+    made = (formats.make(name, {}) for name in formats.names())
+    return [each for each in made if ability in each.abilities]
+
+
+def find_format(path: Path, ability: Ability = "items", name: str | None = None) -> AbstractFormat:
     """What reads a file or a folder: by name, by what its first bytes say, or by its suffix.
 
     Args:
         path: A file, a folder of images, or a folder with train and test files of a format.
-        form: Name of the format; found if None.
         ability: What it has to be able to do.
+        name: Of the format; found if None.
 
     Raises:
         UnknownNameError: no format of this name.
+        UsageError: the format that is named cannot do this.
         DataError: no format that can do it takes this file.
     """
-    able = {name: found for name in formats.names() if ability in (found := _made(name)).abilities}
-    if form is not None:
-        if form not in formats.names():
-            raise UnknownNameError("format", form, able)
-        return able[form] if form in able else _made(form)
+    able = formats_with(ability)
+    if name is not None:
+        return _named(name, ability, able)
     if path.is_dir():
-        return able[_folder_of(path, able)]
+        return _folder_of(path, able)
     suffix = path.suffix.lower()
-    mine = [each for each in able.values() if suffix in each.suffixes]
-    special = [each for each in mine if not each.general and _recognises(each, path)]
-    general = [each for each in mine if each.general]
-    unnamed = [each for each in able.values() if not mine and _recognises(each, path)]
-    fitting = [*special, *general, *unnamed]
+    special = [each for each in able if not each.general and _recognises(each, path)]
+    by_suffix = [each for each in able if suffix in each.suffixes]
+    general = [each for each in by_suffix if each.general]
+    unnamed = [] if by_suffix else [each for each in able if _recognises(each, path)]
+    fitting = [*special, *general, *by_suffix, *unnamed]
     if fitting:
         return fitting[0]
-    known = sorted({suffix for each in able.values() for suffix in each.suffixes})
+    known = sorted({suffix for each in able for suffix in each.suffixes})
     raise DataError(
         "the format is not known",
         expected=f"a file ending in {', '.join(known)}"
@@ -344,13 +463,28 @@ def find_format(path: Path, form: str | None = None, ability: Ability = "items")
     )
 
 
+_WORDS: dict[Ability, str] = {
+    "items": "read items",
+    "answers": "read answers",
+    "labels": "write labels",
+    "batch": "write a batch",
+}
+
+
+def _named(name: str, ability: Ability, able: Sequence[AbstractFormat]) -> AbstractFormat:
+    found = formats.make(name, {})
+    if ability not in found.abilities:
+        raise UsageError(
+            f"{found.title} cannot {_WORDS[ability]}",
+            got=name,
+            todo=f"choose one of: {', '.join(each.name for each in able)}",
+        )
+    return found
+
+
 def read_items(path: Path, options: TextOptions | None = None) -> Items:
     """The items of a file or a folder, in whatever format it is; see ``find_format``."""
     return find_format(path).read_items(path, options or TextOptions())
-
-
-def _made(name: str) -> AbstractFormat:
-    return formats.make(name, {})
 
 
 def _recognises(form: AbstractFormat, path: Path) -> bool:
@@ -360,10 +494,10 @@ def _recognises(form: AbstractFormat, path: Path) -> bool:
         return False
 
 
-def _folder_of(path: Path, able: Mapping[str, AbstractFormat]) -> str:
+def _folder_of(path: Path, able: Sequence[AbstractFormat]) -> AbstractFormat:
     """A folder with train files of a format of rows, or else a folder of images."""
-    for name, each in able.items():
+    for each in able:
         for suffix in each.suffixes if each.general else ():
             if any(path.glob(f"train*{suffix}")) or any(path.glob(f"data/train*{suffix}")):
-                return name
-    return "folder"
+                return each
+    return formats.make("folder", {})

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pauca.errors import DataError
-from pauca.formats.base import Ability, AbstractFormat, Items, Part, TextOptions, formats
+from pauca.formats.answers import answers_of_items
+from pauca.formats.base import Ability, AbstractFormat, Answers, Items, Part, TextOptions, formats
 from pauca.formats.tables import as_text, checked_names, cut_list, read_parts
 from pauca.formats.text import (
     DELIMITERS,
@@ -66,7 +67,7 @@ class CsvFormat(AbstractFormat):
     name: ClassVar[str] = "csv"
     title: ClassVar[str] = "csv"
     suffixes: ClassVar[tuple[str, ...]] = (".csv",)
-    abilities: ClassVar[frozenset[Ability]] = frozenset({"items", "labels", "batch"})
+    abilities: ClassVar[frozenset[Ability]] = frozenset({"items", "answers", "labels", "batch"})
     options: ClassVar[tuple[str, ...]] = ("encoding", "delimiter")
     delimiter: ClassVar[str] = ","
 
@@ -75,6 +76,10 @@ class CsvFormat(AbstractFormat):
         return read_parts(
             path, self.suffixes, lambda file: read_table(file, options, self.delimiter)
         )
+
+    def read_answers(self, path: Path, options: TextOptions) -> Answers:
+        """The answers that the rows hold; see ``answers_of_rows``."""
+        return answers_of_items(self.read_items(path, options), options)
 
     def write_rows(self, out: Path | TextIO, columns: Sequence[str], rows: Iterable[Row]) -> int:
         r"""Write a header and rows, UTF-8, ended by \n.

@@ -10,7 +10,8 @@ from typing import Any, ClassVar, TextIO
 import numpy as np
 
 from pauca.errors import DataError
-from pauca.formats.base import Ability, AbstractFormat, Items, Part, TextOptions, formats
+from pauca.formats.answers import answers_of_items
+from pauca.formats.base import Ability, AbstractFormat, Answers, Items, Part, TextOptions, formats
 from pauca.formats.tables import cut_list, object_frame, read_parts
 from pauca.formats.text import read_text, text_out
 
@@ -30,12 +31,16 @@ class JsonlFormat(AbstractFormat):
     name: ClassVar[str] = "jsonl"
     title: ClassVar[str] = "jsonl"
     suffixes: ClassVar[tuple[str, ...]] = (".jsonl", ".ndjson")
-    abilities: ClassVar[frozenset[Ability]] = frozenset({"items", "labels", "batch"})
+    abilities: ClassVar[frozenset[Ability]] = frozenset({"items", "answers", "labels", "batch"})
     options: ClassVar[tuple[str, ...]] = ("encoding",)
 
     def read_items(self, path: Path, options: TextOptions) -> Items:
         """The objects of a file as rows, or of a folder with train and test."""
         return read_parts(path, self.suffixes, lambda file: read_objects(file, options))
+
+    def read_answers(self, path: Path, options: TextOptions) -> Answers:
+        """The answers that the rows hold; see ``answers_of_rows``."""
+        return answers_of_items(self.read_items(path, options), options)
 
     def write_rows(
         self, out: Path | TextIO, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]

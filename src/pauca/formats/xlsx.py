@@ -14,7 +14,8 @@ from typing import Any, ClassVar, TextIO
 import numpy as np
 
 from pauca.errors import DataError, UsageError
-from pauca.formats.base import Ability, AbstractFormat, Items, Part, TextOptions, formats
+from pauca.formats.answers import answers_of_items
+from pauca.formats.base import Ability, AbstractFormat, Answers, Items, Part, TextOptions, formats
 from pauca.formats.tables import (
     as_text,
     checked_names,
@@ -55,12 +56,16 @@ class XlsxFormat(AbstractFormat):
     name: ClassVar[str] = "xlsx"
     title: ClassVar[str] = "xlsx"
     suffixes: ClassVar[tuple[str, ...]] = (".xlsx", ".xlsm")
-    abilities: ClassVar[frozenset[Ability]] = frozenset({"items", "labels", "batch"})
+    abilities: ClassVar[frozenset[Ability]] = frozenset({"items", "answers", "labels", "batch"})
     package: ClassVar[str | None] = "openpyxl"
 
     def read_items(self, path: Path, options: TextOptions) -> Items:
         """The rows of a sheet, or of a folder with train and test."""
         return read_parts(path, self.suffixes, self._read)
+
+    def read_answers(self, path: Path, options: TextOptions) -> Answers:
+        """The answers that the rows hold; see ``answers_of_rows``."""
+        return answers_of_items(self.read_items(path, options), options)
 
     def write_rows(
         self, out: Path | TextIO, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]

@@ -4,10 +4,15 @@ from pauca.label.book import Training
 from pauca.label.classes import Class, Classes
 from pauca.label.discovering import Accepted, Discovered, Proposed
 from pauca.label.engine import Predictions
-from pauca.label.exporting import export, export_answers, write_batch, write_predictions
+from pauca.label.exporting import (
+    export,
+    export_answers,
+    labelling_config,
+    write_batch,
+    write_predictions,
+)
 from pauca.label.importing import Imported, import_file
 from pauca.label.items import Items
-from pauca.label.label_studio import labelling_config
 from pauca.label.labels import Agreement, Disagreement, Labels
 from pauca.label.pool import PoolOptions
 from pauca.label.project import Project

@@ -4,7 +4,9 @@ An item's state follows from its events: the last one of each person that was no
 """
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
 
 from pauca.errors import InputError
 from pauca.label.classes import Classes
@@ -17,6 +19,7 @@ __all__ = [
     "flagged",
     "history",
     "record",
+    "replay",
     "settle",
     "take_back",
     "told_before",
@@ -26,6 +29,7 @@ COLUMNS = (
     "seq, act, at, person, item, action, class, suggested, confidence, shown, ms, round, strategy, "
     "token, undoes"
 )
+_MOMENT = 1e-3  # seconds by which one event may differ after a way through text
 COUNTED = ", ".join(f"'{action}'" for action in ANSWERS)
 
 
@@ -123,6 +127,110 @@ def take_back(
     return Answer(tuple(found))
 
 
+def replay(
+    db: sqlite3.Connection, account: Sequence[Event], known: Classes, overlap: int
+) -> tuple[int, list[tuple[Event, str]]]:
+    """Keep the events of an account that was written elsewhere, each with its time.
+
+    What one person did with one item is a line of events. The line of the account must go on where
+    the line that is kept ends, or be its beginning: then the rest of it is kept. Otherwise nothing
+    of it is.
+
+    Args:
+        db: In a transaction.
+        account: Events in order; places (``seq``, ``act``, ``undoes``) are those of the account.
+        known: The classes.
+        overlap: Answers an item.
+
+    Returns:
+        How many events were new, and those that do not fit with what is wrong about them; the
+        caller takes everything back if there are any.
+    """
+    lines: dict[tuple[int, str], list[Event]] = {}
+    for each in account:
+        lines.setdefault((each.item, each.person), []).append(each)
+    places: dict[int, int] = {}  # of the account's events in ours
+    wrong, new = list[tuple[Event, str]](), list[Event]()
+    for (item, person), line in lines.items():
+        kept = _line(db, item, person)
+        for ours, theirs in zip(kept, line, strict=False):
+            if not _is_same(ours, theirs, known, places):
+                wrong.append((theirs, _differs(ours)))
+                break
+            places[theirs.seq] = ours.seq
+        new += line[len(kept) :]
+    acts: dict[int, int] = {}
+    for each in sorted(new, key=lambda event: event.seq):
+        if wrong:
+            break
+        problem = _replayed(db, each, places, acts)
+        if problem is not None:
+            wrong.append((each, problem))
+    for item in sorted({each.item for each in new}):
+        settle(db, item, overlap)
+    return len(new), wrong
+
+
+def _line(db: sqlite3.Connection, item: int, person: str) -> list[Event]:
+    rows = db.execute(
+        f"SELECT {COLUMNS} FROM events WHERE item = ? AND person = ? ORDER BY seq", (item, person)
+    )
+    return [event(row) for row in rows]
+
+
+def _is_same(ours: Event, theirs: Event, known: Classes, places: Mapping[int, int]) -> bool:
+    """Whether both are one event; labels that came with the data have the time of ``init``."""
+    plain = {"relabel": "label"}
+    if plain.get(ours.action, ours.action) != plain.get(theirs.action, theirs.action):
+        return False
+    if (ours.cls is None) != (theirs.cls is None):
+        return False
+    both = ours.cls is not None and theirs.cls is not None
+    if both and known.root(ours.cls or 0) != known.root(theirs.cls or 0):
+        return False
+    if ours.undoes is not None and places.get(theirs.undoes or 0) != ours.undoes:
+        return False
+    return ours.strategy == theirs.strategy == "given" or abs(ours.at - theirs.at) < _MOMENT
+
+
+def _differs(ours: Event) -> str:
+    at = datetime.fromtimestamp(ours.at, UTC).isoformat(" ", "seconds")
+    return f"here {ours.person!r} did otherwise: {ours.action} at {at}"
+
+
+def _replayed(
+    db: sqlite3.Connection, each: Event, places: dict[int, int], acts: dict[int, int]
+) -> str | None:
+    """Keep an event at the end of the account; what is wrong with it, or None."""
+    seq = 1 + _one(db, "SELECT coalesce(max(seq), 0) FROM events")
+    act = acts.setdefault(each.act, seq)
+    undone = None
+    if each.action == "undo":
+        place = places.get(each.undoes or 0)
+        undone = None if place is None else _undone(db, place, each)
+        if undone is None:
+            return "takes back what the file does not hold"
+    new = replace(each, seq=seq, act=act, action=_action(db, each), token=None,
+                  undoes=None if undone is None else undone.seq)  # fmt: skip
+    _write(db, new)
+    places[each.seq] = seq
+    if undone is None:
+        _stand(db, new)
+    else:
+        _stand_again(db, undone)
+    return None
+
+
+def _undone(db: sqlite3.Connection, place: int, by: Event) -> Event | None:
+    """The event at this place, if this person may take it back: his own, and not yet taken back."""
+    row = db.execute(
+        f"SELECT {COLUMNS} FROM events WHERE seq = ? AND item = ? AND person = ? "
+        "AND action <> 'undo' AND seq NOT IN (SELECT undoes FROM events WHERE undoes IS NOT NULL)",
+        (place, by.item, by.person),
+    ).fetchone()
+    return None if row is None else event(row)
+
+
 def history(
     db: sqlite3.Connection, person: str | None, most: int, before: int | None
 ) -> list[tuple[Event, bool]]:
@@ -192,7 +300,7 @@ def _kept(
     new = Event(
         seq=seq,
         act=act,
-        at=at,
+        at=at if given.at is None else given.at,
         person=given.person,
         item=given.item,
         action=_action(db, given),
@@ -206,17 +314,21 @@ def _kept(
         token=given.token,
     )
     _write(db, new)
+    _stand(db, new)
+    return new
+
+
+def _stand(db: sqlite3.Connection, new: Event) -> None:
     db.execute(
         "INSERT INTO standing (item, person, seq, action, class) VALUES (?, ?, ?, ?, ?) "
         "ON CONFLICT (item, person) DO UPDATE SET seq = excluded.seq, action = excluded.action, "
         "class = excluded.class",
         (new.item, new.person, new.seq, new.action, new.cls),
     )
-    return new
 
 
-def _action(db: sqlite3.Connection, given: Given) -> Action:
-    if given.action != "label":
+def _action(db: sqlite3.Connection, given: Given | Event) -> Action:
+    if given.action not in ("label", "relabel"):
         return given.action
     row = db.execute(
         "SELECT action FROM standing WHERE item = ? AND person = ?", (given.item, given.person)

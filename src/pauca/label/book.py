@@ -160,6 +160,22 @@ class Book:
                     new += 1
         return new
 
+    def replay(self, account: Sequence[Event]) -> tuple[int, list[tuple[Event, str]]]:
+        """Keep the events of an account that was written elsewhere, all or none.
+
+        Returns:
+            How many were new, and those that do not fit; see ``answers.replay``. With any of them
+            nothing is kept.
+        """
+        try:
+            with self._write() as db:
+                new, wrong = answers.replay(db, account, read_classes(db), self.overlap)
+                if wrong:
+                    raise _Conflict(wrong)
+                return new, []
+        except _Conflict as conflict:
+            return 0, conflict.wrong
+
     def accept(
         self, person: str, named: Mapping[int, str]
     ) -> tuple[Answer, tuple[str, ...], frozenset[int]]:
@@ -368,6 +384,14 @@ class Book:
                 except BaseException:
                     roll_back(db)
                     raise
+
+
+class _Conflict(Exception):
+    """Ends a transaction whose events do not fit."""
+
+    def __init__(self, wrong: list[tuple[Event, str]]) -> None:
+        super().__init__()
+        self.wrong = wrong
 
 
 def _stands(db: sqlite3.Connection, given: Given, known: Classes) -> bool:

@@ -1,39 +1,51 @@
 """What was labelled, and what the model says of the rest, in the formats of other tools."""
 
-import hashlib
-import os
-import re
-import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
-from urllib.parse import quote
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pauca.errors import InputError, UsageError
+from pauca.formats import AbstractFormat, AnswerRow, ItemRecord, LabelSheet, formats, formats_with
+from pauca.formats.answers import RESERVED
+from pauca.formats.label_studio import labelling_interface
 from pauca.label.atomic import new_file, new_folder
-from pauca.label.label_studio import IMAGE_PREFIX, annotated, batch_tasks
+from pauca.label.labels import GIVEN
 from pauca.label.places import check_out
 from pauca.label.project import Project
-from pauca.label.rows import (
-    as_text,
-    blocks,
-    item_columns,
-    item_rows,
-    write_json_list,
-    write_rows,
-    write_rows_to,
-)
+from pauca.label.records import Event
 
-__all__ = ["EXPORTS", "export", "export_answers", "write_batch", "write_predictions"]
+__all__ = [
+    "export",
+    "export_answers",
+    "labelling_config",
+    "write_batch",
+    "write_predictions",
+    "writers",
+]
 
 _BLOCK = 1000
-_SUGGESTED = ("label", "suggestion", "confidence")
-_READ = ("pauca_id", "action", "person", "annotator", "ms")  # what an import would take for ours
-_LONGEST = 200
-_HARMLESS = " -_.+,()[]{}@#&'!=^"
+_SUGGESTED = ("suggestion", "confidence")
+_LOG = (
+    "seq", "at", "person", "id", "action", "label", "suggestion", "confidence", "shown", "ms",
+    "round", "strategy", "undoes", "stands", "act",
+)  # fmt: skip
 Row = dict[str, Any]
+
+
+def writers(what: str) -> list[AbstractFormat]:
+    """Formats that write ``labels``, a ``batch``, or any ``table``."""
+    if what == "table":
+        found = (formats.make(name, {}) for name in formats.names())
+        return [each for each in found if each.writes_tables()]
+    return formats_with("labels" if what == "labels" else "batch")
+
+
+def labelling_config(project: Project) -> str:
+    """The labelling interface for the tasks of a batch, as Label Studio reads it."""
+    return labelling_interface(project.settings.source.kind, project.classes.names)
 
 
 def write_batch(
@@ -42,42 +54,33 @@ def write_batch(
     form: str,
     out: Path | TextIO,
     *,
-    prefix: str = IMAGE_PREFIX,
+    prefix: str | None = None,
     force: bool = False,
 ) -> int:
     """Write items to be labelled, with what the model suggests; how many.
 
-    csv and jsonl have an empty column ``label`` to be filled in and imported.
+    Tables have an empty column ``label`` to be filled in and imported.
 
     Args:
         project: Whose items.
         items: Their numbers, in order.
-        form: csv, jsonl or label-studio.
+        form: Name of a format that writes batches.
         out: A file, or an open one.
-        prefix: In front of the paths of images for Label Studio.
+        prefix: In front of the paths of images; what the tool takes by itself if None.
         force: Replace a file that is there.
 
     Raises:
         UsageError: an unknown format; the file is there already.
     """
-    if isinstance(out, Path):
-        check_out(project, out)
-    columns = item_columns(project, ("id", *_SUGGESTED, *_READ))
-    names = ["id", *columns.values(), *_SUGGESTED]
-
-    def write(file: TextIO) -> int:
-        if form == "label-studio":
-            return write_json_list(file, batch_tasks(project, items, prefix))
-        return write_rows_to(file, form, names, rows())
-
-    def rows() -> Iterator[Row]:
-        told, classes = project.suggestions(items), project.classes
-        for item, row in zip(items, item_rows(project, items, columns), strict=True):
-            cls, sure = told.get(item, (None, None))
-            name = None if cls is None else classes.name(cls)
-            yield {**row, "label": None, "suggestion": name, "confidence": sure}
-
-    return _written(out, write, force)
+    writer = _writer(form, "batch")
+    columns = item_columns(project, (*RESERVED, *_SUGGESTED))
+    records = _records(project, items, columns, suggested=True)
+    sheet = _sheet(project, columns, records, prefix=prefix)
+    if not isinstance(out, Path):
+        return writer.write_batch(out, sheet)
+    check_out(project, out)
+    with new_file(out, force=force) as draft:
+        return writer.write_batch(draft, sheet)
 
 
 def write_predictions(project: Project, out: Path, form: str, *, force: bool = False) -> int:
@@ -87,6 +90,7 @@ def write_predictions(project: Project, out: Path, form: str, *, force: bool = F
         InputError: no model was trained yet.
         UsageError: an unknown format; the file is there already.
     """
+    writer = _writer(form, "table")
     check_out(project, out)
     classes, columns = project.classes, item_columns(project, ("id", "label", "confidence"))
 
@@ -94,13 +98,13 @@ def write_predictions(project: Project, out: Path, form: str, *, force: bool = F
         for part in project.predict():
             items = part.item.tolist()
             found = zip(part.cls.tolist(), part.confidence.tolist(), strict=True)
-            for row, (cls, sure) in zip(item_rows(project, items, columns), found, strict=True):
+            for row, (cls, sure) in zip(_item_rows(project, items, columns), found, strict=True):
                 yield {**row, "label": classes.name(cls), "confidence": sure}
 
     if project.model is None:
         raise InputError("no model was trained yet", todo="train first: `pauca label train`")
-    names = ["id", *columns.values(), "label", "confidence"]
-    return write_rows(out, form, names, rows(), force=force)
+    with new_file(out, force=force) as draft:
+        return writer.write_rows(draft, ["id", *columns.values(), "label", "confidence"], rows())
 
 
 def export(
@@ -109,65 +113,58 @@ def export(
     form: str,
     *,
     link: bool = False,
-    prefix: str = IMAGE_PREFIX,
+    prefix: str | None = None,
     force: bool = False,
 ) -> int:
-    """Write the labelled items, one class an item, in the order of the pool; how many.
+    """Write the labelled items in the order of the pool, one class an item; how many.
+
+    Label Studio and Prodigy get every answer of every person.
 
     Args:
         project: Whose.
         out: File to make, or folder for imagefolder.
-        form: csv, jsonl, parquet (as the Hub has it, with the names of the classes), imagefolder
-            (one folder a class) or label-studio (every answer of every person).
+        form: Name of a format that writes labels: csv, jsonl, parquet (as the Hub has it, with the
+            names of the classes), imagefolder (one folder a class), label-studio, prodigy, ...
         link: Hard links in place of copies, for imagefolder.
-        prefix: In front of the paths of images for Label Studio.
+        prefix: In front of the paths of images; what the tool takes by itself if None.
         force: Replace what is there.
 
     Raises:
         InputError: nothing is labelled; items that are no images, for imagefolder.
         UsageError: an unknown format; something is there already.
     """
-    if form not in EXPORTS:
-        raise UsageError("the format is not known", expected=", ".join(EXPORTS), got=form)
-    check_out(project, out, folder=form == "imagefolder")
+    writer = _writer(form, "labels")
+    check_out(project, out, folder=writer.folder)
     labels = project.labels
     if not labels.m:
         raise InputError("nothing is labelled yet", todo="label some items first")
-    order = np.argsort(labels.item)
-    items, ids = labels.item[order].tolist(), labels.cls[order].tolist()
-    if form == "imagefolder":
-        return _image_folder(project, items, ids, out, link=link, force=force)
-    if form == "parquet":
-        return _parquet(project, items, ids, out, force=force)
-    if form == "label-studio":
-        everything = sorted({event.item for event in project.answers()})
-        return _written(
-            out, lambda file: write_json_list(file, annotated(project, everything, prefix)), force
-        )
-    classes, columns = project.classes, item_columns(project, ("id", "label"))
-    rows = (
-        {**row, "label": classes.name(cls)}
-        for row, cls in zip(item_rows(project, items, columns), ids, strict=True)
+    named = {
+        item: project.classes.name(cls)
+        for item, cls in zip(labels.item.tolist(), labels.cls.tolist(), strict=True)
+    }
+    answers = _answers(project) if writer.every_answer else {}
+    items = sorted(answers or named)
+    columns = item_columns(project, RESERVED)
+    records = _records(
+        project, items, columns, labels=named, answers=answers, suggested=writer.every_answer
     )
-    return write_rows(out, form, ["id", *columns.values(), "label"], rows, force=force)
-
-
-EXPORTS = ("csv", "jsonl", "parquet", "imagefolder", "label-studio")
-"""Formats of ``export``."""
+    people = {answer.person or "" for given in answers.values() for answer in given}
+    sheet = _sheet(project, columns, records, people=sorted(people), prefix=prefix, link=link)
+    with (new_folder if writer.folder else new_file)(out, force=force) as draft:
+        return writer.write_labels(draft, sheet)
 
 
 def export_answers(project: Project, out: Path, form: str, *, force: bool = False) -> int:
     """Write every event of the account, the ones that were taken back included; how many.
 
+    A new project of the same data takes it over with ``import_file``.
+
     Raises:
         UsageError: an unknown format; the file is there already.
     """
+    writer = _writer(form, "table")
     check_out(project, out)
     classes = project.classes
-    columns = (
-        "seq", "at", "person", "id", "action", "label", "suggestion", "confidence", "shown", "ms",
-        "round", "strategy", "undoes", "stands",
-    )  # fmt: skip
 
     def rows() -> Iterator[Row]:
         for entry in reversed(project.history(most=None)):
@@ -177,192 +174,134 @@ def export_answers(project: Project, out: Path, form: str, *, force: bool = Fals
             label, suggestion = named
             told = {**vars(event), "id": project.items.key(event.item), "label": label}
             told |= {"suggestion": suggestion, "stands": entry.stands}
-            yield {name: told[name] for name in columns}
+            yield {name: told[name] for name in _LOG}
 
-    return write_rows(out, form, columns, rows(), force=force)
-
-
-def _written(out: Path | TextIO, write: Callable[[TextIO], int], force: bool) -> int:
-    if not isinstance(out, Path):
-        return write(out)
-    with new_file(out, force=force) as draft, draft.open("w", encoding="utf-8", newline="") as file:
-        return write(file)
+    with new_file(out, force=force) as draft:
+        return writer.write_rows(draft, _LOG, rows())
 
 
-def _parquet(
-    project: Project, items: Sequence[int], ids: Sequence[int], out: Path, *, force: bool
-) -> int:
-    """With the features' description that the Hub's ``datasets`` reads."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-    from datasets import ClassLabel, Features, Image, Sequence, Value
+def item_columns(project: Project, taken: Sequence[str]) -> dict[str, str]:
+    """Columns that show what an item is, and under which name they are written.
 
-    classes, kind = project.classes, project.settings.source.kind
-    number = {each.id: at for at, each in enumerate(classes)}
-    columns = item_columns(project, ("id", "label"))
-    described: dict[str, Any] = {"id": Value("string")}
-    types: dict[str, Callable[[Any], Any]] = {}
-    if kind == "image":
-        described["image"] = Image()
-    elif kind == "embedding":
-        described["embedding"] = Sequence(Value("float32"))
-    else:
-        types = {name: _type(project, items, old) for old, name in columns.items()}
-        described |= {name: Value(_HUB[made]) for name, made in types.items()}
-    described["label"] = ClassLabel(names=list(classes.names))
-    features = Features(described)
-    schema = features.arrow_schema
-    pairs = ({"item": item, "cls": cls} for item, cls in zip(items, ids, strict=True))
-    with new_file(out, force=force) as draft, pq.ParquetWriter(draft, schema) as writer:
-        for block in blocks(pairs, _BLOCK):
-            numbers = [pair["item"] for pair in block]
-            rows = list(item_rows(project, numbers, columns))
-            for row, pair in zip(rows, block, strict=True):
-                row |= {name: _made(row[name], made) for name, made in types.items()}
-                row["label"] = number[pair["cls"]]
-                if kind == "image":
-                    content, _ = project.picture(pair["item"])
-                    row["image"] = {"bytes": content, "path": Path(row["id"]).name}
-                elif kind == "embedding":
-                    row["embedding"] = project.features[pair["item"]].numpy()
-            writer.write_table(pa.Table.from_pylist(rows, schema=schema))
-    return len(items)
-
-
-_HUB: dict[Callable[[Any], Any], str] = {
-    bool: "bool", int: "int64", float: "float64", str: "string",
-}  # fmt: skip
-
-
-def _type(project: Project, items: Sequence[int], column: str) -> Callable[[Any], Any]:
-    """bool, int, float or str: the first that holds all cells of the column as they are.
-
-    Numbers that are written as texts count as such in csv alone, where there is no other way.
+    One whose name is taken gets ``item.`` in front.
     """
-    if project.settings.source.kind == "text":
-        return str
-    cells = [row[column] for row in project.items.shown(items)]
-    cells = [cell for cell in cells if cell is not None and cell != ""]
-    if project.settings.source.format != "csv" and any(isinstance(cell, str) for cell in cells):
-        return str
-    if cells and all(isinstance(cell, bool) for cell in cells):
-        return bool
-    for made in (int, float):
-        if cells and all(_is(made, cell) for cell in cells):
-            return made
-    return str
+    kind = project.settings.source.kind
+    names: list[str] = []
+    if kind == "text":
+        names = ["text"]
+    if kind == "table":
+        names = list(project.items.row(0))
+    return {name: f"item.{name}" if name in taken else name for name in names}
 
 
-_WHOLE = re.compile(r"-?(0|[1-9]\d{0,17})", re.ASCII)
-_DECIMAL = re.compile(r"-?((0|[1-9]\d{0,17})(\.\d*)?|\.\d+)([eE][+-]?\d\d?)?", re.ASCII)
-
-
-def _is(made: Callable[[Any], Any], cell: Any) -> bool:
-    """Whether nothing is lost, as the zeros of 007 would be."""
-    if isinstance(cell, str):
-        return (_WHOLE if made is int else _DECIMAL).fullmatch(cell) is not None
-    if isinstance(cell, bool) or not isinstance(cell, int | float):
-        return False
-    return -(2**63) <= cell < 2**63 if isinstance(cell, int) else made is float
-
-
-def _made(cell: Any, made: Callable[[Any], Any]) -> Any:
-    if cell is None or (cell == "" and made is not str):
-        return None
-    return as_text(cell) if made is str else made(cell)
-
-
-def _image_folder(
-    project: Project,
-    items: Sequence[int],
-    ids: Sequence[int],
-    out: Path,
-    *,
-    link: bool,
-    force: bool,
-) -> int:
-    if project.settings.source.kind != "image":
-        raise InputError(
-            "only images make a tree of images",
-            got=f"items of kind {project.settings.source.kind}",
-            todo="choose csv, jsonl or parquet",
+def _writer(form: str, what: str) -> AbstractFormat:
+    able = writers(what)
+    found = next((each for each in able if each.name == form), None)
+    if found is None:
+        names = ", ".join(each.name for each in able)
+        raise UsageError(
+            "the format is not known", expected=names, got=form, todo="choose one of these"
         )
-    if link and not project.items.images:
-        raise InputError("only files can be linked", got=project.settings.source.format)
-    folders = _folders(project)
-    with new_folder(out, force=force) as place:
-        taken: dict[int, set[str]] = {}
-        for cls in sorted(set(ids)):
-            (place / folders[cls]).mkdir()
-        for item, cls in zip(items, ids, strict=True):
-            names = taken.setdefault(cls, set())
-            target = place / folders[cls] / _file_name(project, item, names)
-            _put(project, item, target, link)
-    return len(items)
-
-
-def _folders(project: Project) -> dict[int, str]:
-    """A folder's name for each class: its own where that is safe.
-
-    Raises:
-        InputError: two classes would share one where file systems do not tell case apart.
-    """
-    found = {each.id: _safe(each.name) for each in project.classes}
-    lower: dict[str, str] = {}
-    for each in project.classes:
-        other = lower.setdefault(found[each.id].casefold(), each.name)
-        if other != each.name:
-            raise InputError(
-                "two classes would share a folder",
-                got=f"{other!r} and {each.name!r}",
-                todo="rename one of them, or merge them",
-            )
     return found
 
 
-def _safe(name: str) -> str:
-    """A name that every file system takes: what is not safe is written as %XX, % itself too."""
-    safe = "".join(
-        char if char.isalnum() or char in _HARMLESS else quote(char, safe="") for char in name
+def _item_rows(project: Project, items: Sequence[int], columns: Mapping[str, str]) -> Iterator[Row]:
+    """Id of each item, and what it is."""
+    for key, shown in zip(project.items.keys(items), project.items.shown(items), strict=True):
+        yield {"id": key, **{columns[name]: value for name, value in shown.items()}}
+
+
+def _records(
+    project: Project,
+    items: Sequence[int],
+    columns: Mapping[str, str],
+    *,
+    suggested: bool,
+    labels: Mapping[int, str] | None = None,
+    answers: Mapping[int, tuple[AnswerRow, ...]] | None = None,
+) -> Callable[[], Iterator[ItemRecord]]:
+    """Gives the items anew, with what is known of each."""
+    labels, answers = labels or {}, answers or {}
+    classes = project.classes
+
+    def records() -> Iterator[ItemRecord]:
+        for start in range(0, len(items), _BLOCK):
+            block = list(items[start : start + _BLOCK])
+            told = project.suggestions(block) if suggested else {}
+            keys = project.items.keys(block)
+            for item, key, shown in zip(block, keys, project.items.shown(block), strict=True):
+                cls, sure = told.get(item, (None, None))
+                yield ItemRecord(
+                    number=item,
+                    key=key,
+                    shown={columns[name]: value for name, value in shown.items()},
+                    label=labels.get(item),
+                    suggestion=None if cls is None else classes.name(cls),
+                    confidence=sure,
+                    answers=answers.get(item, ()),
+                )
+
+    return records
+
+
+def _sheet(
+    project: Project,
+    columns: Mapping[str, str],
+    records: Callable[[], Iterator[ItemRecord]],
+    *,
+    people: Sequence[str] = (),
+    prefix: str | None = None,
+    link: bool = False,
+) -> LabelSheet:
+    source, model = project.settings.source, project.model
+    return LabelSheet(
+        kind=source.kind,
+        classes=project.classes.names,
+        columns=tuple(columns.values()),
+        records=records,
+        model=None if model is None else model.version,
+        people=tuple(people),
+        prefix=prefix,
+        link=link,
+        untyped=source.format == "csv",
+        original=(lambda item: _original(project, item)) if source.kind == "image" else None,
+        file=project.items.path if project.items.images else None,
+        vector=(lambda item: _vector(project, item)) if source.kind == "embedding" else None,
     )
-    if safe.startswith("."):
-        safe = f"%2E{safe[1:]}"
-    if safe.endswith((".", " ")):
-        safe = f"{safe[:-1]}%{ord(safe[-1]):02X}"
-    if len(safe.encode()) > _LONGEST:
-        safe = f"{safe[: _LONGEST // 8]}-{hashlib.sha256(name.encode()).hexdigest()[:12]}"
-    return safe
 
 
-def _file_name(project: Project, item: int, taken: set[str]) -> str:
-    """A file's own name; with its number where another one in the folder has it."""
+def _original(project: Project, item: int) -> tuple[bytes, str]:
+    """The bytes of a picture as its file holds them, and the suffix of such files."""
     if project.items.images:
-        whole = Path(project.items.key(item))
-        stem, suffix = _safe(whole.stem), whole.suffix.lower()
-    else:
-        stem = _safe(project.items.key(item).replace("/", "_"))
-        suffix = "." + project.picture(item)[1].partition("/")[2]
-    name, number = f"{stem}{suffix}", item
-    while name.casefold() in taken:
-        name, number = f"{stem}-{number}{suffix}", number + project.n
-    taken.add(name.casefold())
-    return name
+        path = project.items.path(item)
+        return path.read_bytes(), path.suffix.lower()
+    content, kind = project.picture(item)
+    return content, "." + kind.partition("/")[2]
 
 
-def _put(project: Project, item: int, target: Path, link: bool) -> None:
-    if not project.items.images:
-        target.write_bytes(project.picture(item)[0])
-        return
-    source = project.items.path(item)
-    if not link:
-        shutil.copyfile(source, target)
-        return
-    try:
-        os.link(source, target)
-    except OSError as error:
-        raise UsageError(
-            "no hard link can be made there",
-            got=error.strerror,
-            where=str(target.parent.parent),
-            todo="leave --link out: copies are made then",
-        ) from None
+def _vector(project: Project, item: int) -> NDArray[np.float32]:
+    found: NDArray[np.float32] = project.features[item].numpy()
+    return found
+
+
+def _answers(project: Project) -> dict[int, tuple[AnswerRow, ...]]:
+    """By item, the answers that stand, of all people, in order."""
+    found: dict[int, list[Event]] = {}
+    for event in project.answers():
+        found.setdefault(event.item, []).append(event)
+    classes = project.classes
+
+    def answer(event: Event) -> AnswerRow:
+        return AnswerRow(
+            where="",
+            key=project.items.key(event.item),
+            action="label" if event.action == "relabel" else event.action,
+            label=None if event.cls is None else classes.name(event.cls),
+            person=event.person,
+            at=event.at,
+            ms=event.ms,
+            given=event.person == GIVEN,
+            more={"seq": event.seq},
+        )
+
+    return {item: tuple(map(answer, events)) for item, events in found.items()}

@@ -1,31 +1,25 @@
 """Answers from files: checked as a whole, then kept as a whole."""
 
-import csv
-import io
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, cast
 
 from pauca.errors import DataError, PaucaError, UsageError, nearest
-from pauca.label import label_studio
+from pauca.formats import AnswerRow, Answers, TextOptions, find_format
+from pauca.formats.answers import RowErrors, same_label
 from pauca.label.checking import check_person
 from pauca.label.classes import Classes
 from pauca.label.labels import GIVEN
+from pauca.label.matching import ItemIndex
 from pauca.label.project import Project
-from pauca.label.records import Action, Given
+from pauca.label.records import Action, Event, Given
 
 __all__ = ["Imported", "import_file"]
 
+_PERSON = "import"
+_NO_LABEL = "-1"  # as data sets write it, where no class has this name
 _SHOWN = 5
-_SUFFIXES = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "label-studio"}
-_IDS = ("pauca_id", "id")  # where both are, id is the number of a task of Label Studio
-_LABELS = ("label", "class")
-_PEOPLE = ("person", "annotator")
-_ACTIONS: tuple[Action, ...] = ("label", "skip", "unsure", "flag")
-
-Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -36,11 +30,15 @@ class Imported:
         rows: Answers in the file.
         new: Those that were kept; the others stood already.
         blank: Rows without a label, which were passed over.
+        unmatched: Rows of no item of the project, or of one of several, which were passed over.
+        notes: What was chosen, left out or converted.
     """
 
     rows: int
     new: int
     blank: int
+    unmatched: int = 0
+    notes: tuple[str, ...] = ()
 
 
 def import_file(
@@ -48,207 +46,308 @@ def import_file(
     path: Path,
     *,
     form: str | None = None,
-    person: str = "import",
+    person: str | None = None,
     id_column: str | None = None,
     label_column: str | None = None,
+    control: str | None = None,
+    match: Literal["id", "content"] = "id",
+    unmatched: Literal["refuse", "skip"] = "refuse",
+    join_labels: bool = False,
 ) -> Imported:
-    """Keep the answers of a csv or jsonl file, or of a Label Studio export (JSON, JSON-MIN, csv).
+    """Keep the answers of a file: of a table, of Label Studio, Prodigy, doccano or Argilla.
 
-    Rows have an id and the name of a class; they may have ``action`` (label, skip, unsure or flag),
-    ``person`` and ``ms``. A row without a label (and action) is passed over: not answered yet.
-    Everything is checked first; if anything is wrong, nothing is kept.
+    What a file says of an item beside its id (text, columns, name of the picture) must be what the
+    project holds; without an id the item is found by that. A row without a label (and action) is
+    passed over: not answered yet. Everything is checked first; if anything is wrong, nothing is
+    kept. An answer of nobody that equals what stands adds nothing. The whole account of a project
+    (``export_answers``) is kept with its times, and with what was taken back.
 
     Args:
         project: Where to.
         path: The file.
-        form: csv, jsonl or label-studio; by the file's name if None.
-        person: Whose the answers are, where the file does not say.
+        form: Name of its format; by its content, else by its name if None.
+        person: Whose the answers are, where the file does not say; "import" if None.
         id_column: Column of ids; pauca_id, else id if None.
         label_column: Column of classes; label or class if None.
+        control: Question that is read, where a file answers several.
+        match: ``content`` finds items by what the file says of them, whatever ids it has.
+        unmatched: ``skip`` passes over rows of no item of the project, and counts them.
+        join_labels: Whether a name that differs from a class by nothing that can be seen (capital
+            letters, blanks, Unicode form, letters without width) is that class.
 
     Raises:
         DataError: the file cannot be read, or rows that cannot be kept; the first are named by
-            line.
-        UsageError: an unknown format.
+            where they stand.
+        UsageError: an unknown format or choice.
     """
-    person = check_person(person)
-    if form is None:
-        form = _SUFFIXES.get(path.suffix.lower())
-    if form not in ("csv", "jsonl", "label-studio"):
+    _check_choice("match", match, ("id", "content"))
+    _check_choice("unmatched", unmatched, ("refuse", "skip"))
+    who = None if person is None else check_person(person)
+    found = _read(path, form, TextOptions(None, None, id_column, label_column, control))
+    answered = [row for row in found if row.action is not None]
+    index = ItemIndex(project)
+    if match == "content":
+        answered = [replace(row, key=None) for row in answered]
+    if unmatched == "refuse":
+        _check_ids(answered, index, path)
+    reader = _Reader(project, index, who or _PERSON, join_labels, unmatched == "skip")
+    given = reader.all_of(answered)
+    reader.errors.refuse(str(path), reader.todo)
+    blank = len(found) - len(answered) + reader.blank
+    notes = (*(found.notes if isinstance(found, Answers) else ()), *reader.notes)
+    if any("seq" in row.more for row, _ in given):
+        new = _replay(project, [_event(row, each, project) for row, each in given], path)
+    else:
+        kept = [each for row, each in given if who or row.person or not reader.stands(each)]
+        new = project.import_answers(_in_order(kept))
+    return Imported(len(given), new, blank, reader.unmatched, notes)
+
+
+def _check_choice(name: str, value: str, known: tuple[str, ...]) -> None:
+    if value not in known:
         raise UsageError(
-            "the format is not known",
-            expected="csv, jsonl or label-studio",
-            got=form or path.name,
-            todo="name it with --format",
+            f"there is no such choice of {name}",
+            expected=" or ".join(known),
+            got=repr(value)[:100],
+            todo="choose one of these",
         )
-    rows = _rows(path, form)
-    names = (id_column, label_column)
-    given, wrong, blank = _checked(project, rows, person, names, path)
-    if wrong:
-        more = f"; and {len(wrong) - _SHOWN} more" if len(wrong) > _SHOWN else ""
-        raise DataError(
-            f"{len(wrong)} rows cannot be imported, so nothing was",
-            expected="ids of this project, and names of its classes",
-            got="; ".join(wrong[:_SHOWN]) + more,
-            where=str(path),
-            todo="correct the file; `pauca label classes PROJECT --add NAME` adds a class",
-        )
-    return Imported(len(given), project.import_answers(given), blank)
 
 
-def _rows(path: Path, form: str) -> list[tuple[str, Row]]:
-    """Rows, each with where it stands."""
+def _read(path: Path, form: str | None, options: TextOptions) -> list[AnswerRow]:
+    """The answers of a file.
+
+    Raises:
+        DataError: it cannot be read; the file is named.
+    """
     try:
-        text = path.read_bytes().decode("utf-8-sig")  # line ends within cells stay as they are
-        if form == "label-studio":
-            return list(label_studio.parsed(text))
-        return _csv(text) if form == "csv" else _jsonl(text)
-    except (OSError, ValueError, csv.Error, AttributeError, TypeError, RecursionError) as error:
-        said = error.strerror if isinstance(error, OSError) else str(error)
+        return find_format(path, "answers", form).read_answers(path, options)
+    except DataError as error:
+        if error.where is None or str(path) not in str(error.where):
+            raise error.at(path) from None
+        raise
+
+
+def _check_ids(rows: Sequence[AnswerRow], index: ItemIndex, path: Path) -> None:
+    """Refuse a file that has no ids, and says of no item what the project holds of one."""
+    if rows and not any(row.key is not None or index.find(row.shown) for row in rows):
+        names = sorted({str(name) for row in rows for name in row.shown})
         raise DataError(
-            "the file cannot be read",
-            expected={"csv": "a header and commas", "jsonl": "one JSON object a line"}.get(
-                form, "a list of tasks as Label Studio exports it"
-            ),
-            got=(said or type(error).__name__)[:200],
+            "there is no column of ids, and no item is like what the file says",
+            expected="pauca_id or id, or the texts or names of files of this project",
+            got=f"columns {', '.join(names)[:300] or 'of labels alone'}",
             where=str(path),
-        ) from None
-
-
-def _csv(text: str) -> list[tuple[str, Row]]:
-    csv.field_size_limit(max(csv.field_size_limit(), len(text)))  # a text may be long
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    header = [name.strip() for name in next(reader, [])]
-    if len(set(header)) != len(header):
-        raise ValueError("a column name occurs twice")
-    found: list[tuple[str, Row]] = []
-    before = reader.line_num
-    for cells in reader:
-        line, before = before + 1, reader.line_num
-        if not cells:
-            continue
-        if len(cells) != len(header):
-            raise ValueError(f"line {line} has {len(cells)} cells and the header {len(header)}")
-        found.append((f"line {line}", dict(zip(header, cells, strict=True))))
-    return found
-
-
-def _jsonl(text: str) -> list[tuple[str, Row]]:
-    found: list[tuple[str, Row]] = []
-    for number, line in enumerate(text.split("\n"), start=1):
-        if line.strip():
-            try:
-                row = json.loads(line)
-            except ValueError as error:
-                raise ValueError(f"line {number}: {error}") from None
-            if not isinstance(row, dict):
-                raise ValueError(f"line {number} is not an object")
-            found.append((f"line {number}", row))
-    return found
-
-
-def _checked(
-    project: Project,
-    rows: Sequence[tuple[str, Row]],
-    person: str,
-    names: tuple[str | None, str | None],
-    path: Path,
-) -> tuple[list[Given], list[str], int]:
-    """Answers, what is wrong, and how many rows are not answered."""
-    classes, given, wrong, blank = project.classes, list[Given](), list[str](), 0
-    if rows:
-        keys = {key for _, row in rows for key in row}
-        id_ = _column(keys, names[0], _IDS, "id", path)
-        label = _column(keys, names[1], _LABELS, "label", path)
-        seen: dict[tuple[int, str], str] = {}
-        for where, row in rows:
-            try:
-                found = _given(project, row, classes, person, id_, label)
-            except PaucaError as error:
-                hint = f" ({error.todo})" if error.todo and "did you mean" in error.todo else ""
-                wrong.append(f"{where}: {error.what} {error.got or ''}{hint}".rstrip())
-                continue
-            if found is None:
-                blank += 1
-                continue
-            before = seen.setdefault((found.item, found.person), where)
-            if before != where:
-                wrong.append(f"{where}: the same item and person as in {before}")
-            given.append(found)
-    return given, wrong, blank
-
-
-def _column(keys: set[str], name: str | None, known: Sequence[str], what: str, path: Path) -> str:
-    if name is not None and name in keys:
-        return name
-    found = next((each for each in known if each in keys), None) if name is None else None
-    if found is None:
-        close = nearest(name, keys) if name is not None else None
-        raise DataError(
-            f"there is no column of {what}s",
-            expected=name or " or ".join(known),
-            got=", ".join(sorted(keys)) or "none",
-            where=str(path),
-            todo=f"did you mean {close!r}?" if close else f"name it with --{what}-column",
+            todo="name the column with --id-column",
         )
-    return found
 
 
-def _given(
-    project: Project, row: Row, classes: Classes, person: str, id_: str, label: str
-) -> Given | None:
-    """The answer of one row; None if it has none."""
-    said, action = row.get(label), row.get("action") or None
-    if isinstance(said, str):
-        said = said.strip() or None
-    if said is None and action in (None, "label"):
-        return None
-    action = _action(action)
-    key = row.get(id_)
-    if isinstance(key, int) and not isinstance(key, bool):
-        key = str(key)
-    if not isinstance(key, str) or not key:
-        raise DataError("an id is missing", got=repr(key))
-    # ids of tables were taken without blanks at their ends
-    item = project.items.number(key if project.items.has(key) else key.strip())
-    cls = None
-    if action == "label":
-        if not isinstance(said, str | int) or isinstance(said, bool):
-            raise DataError("one class is wanted, not", got=repr(said))
-        cls = _class(str(said), classes)
-    who = next((row[name] for name in _PEOPLE if row.get(name)), person)
-    ms = _ms(row.get("ms"))
-    if row.get("given") is True and who == GIVEN:  # came with the data, as our own export says
-        return Given(GIVEN, item, action, cls, strategy=GIVEN, ms=ms)
-    return Given(check_person(str(who)), item, action, cls, ms=ms)
+class _Reader:
+    """Turns rows into answers of a project, and gathers what is wrong with them."""
+
+    def __init__(
+        self, project: Project, index: ItemIndex, person: str, join_labels: bool, skip: bool
+    ) -> None:
+        self.errors, self.notes = RowErrors(), list[str]()
+        self.blank, self.unmatched = 0, 0
+        self.todo = "correct the file; `pauca label classes PROJECT --add NAME` adds a class"
+        self._items, self._index, self._person = project.items, index, person
+        self._join, self._skip = join_labels, skip
+        self._classes: Classes = project.classes
+        self._names = {each.name: each.id for each in self._classes}
+        self._joined: dict[str, str] = {}
+        self._tasks = project.settings.source.id == "task_id"
+        labels = project.labels
+        self._labels = dict(zip(labels.item.tolist(), labels.cls.tolist(), strict=True))
+        self._standing = {
+            (e.item, "label" if e.action == "relabel" else e.action, self._root(e.cls))
+            for e in project.answers()
+        }
+
+    def all_of(self, rows: Sequence[AnswerRow]) -> list[tuple[AnswerRow, Given]]:
+        """The answers of rows that have one, each with its row."""
+        found, seen = list[tuple[AnswerRow, Given]](), dict[tuple[int, str], str]()
+        for row in rows:
+            try:
+                given = self._given(row)
+            except PaucaError as error:
+                self.errors.add(row.where, _as_data_error(error))
+                continue
+            if given is None:
+                continue
+            before = seen.setdefault((given.item, given.person), row.where)
+            if before != row.where and "seq" not in row.more:
+                self.errors.add(row.where, f"the same item and person as in {before}")
+            found.append((row, given))
+        if self._joined:
+            told = ", ".join(f"{a!r} as {b!r}" for a, b in list(self._joined.items())[:_SHOWN])
+            self.notes.append(f"names of classes were joined: {told}")
+        if self.unmatched:
+            self.notes.append(f"{self.unmatched} rows of no item of the project were passed over")
+        return found
+
+    def stands(self, given: Given) -> bool:
+        """Whether an answer of nobody says what stands already."""
+        cls = self._root(given.cls)
+        if given.action == "label" and self._labels.get(given.item) == cls:
+            return True
+        return (given.item, given.action, cls) in self._standing
+
+    def _root(self, cls: int | None) -> int | None:
+        return None if cls is None else self._classes.root(cls)
+
+    def _given(self, row: AnswerRow) -> Given | None:
+        """The answer of a row; None for one that is passed over."""
+        cls = None
+        if row.action == "label":
+            if row.label == _NO_LABEL and _NO_LABEL not in self._names:
+                self.blank += 1
+                return None
+            cls = self._class(row.label or "")
+        item = self._item(row)
+        if item is None:
+            self.unmatched += 1
+            return None
+        action = cast(Action, row.action)
+        if row.given and row.person == GIVEN:  # came with the data, as our own export says
+            return Given(GIVEN, item, action, cls, strategy=GIVEN, ms=row.ms, at=row.at)
+        person = self._person if row.person is None else check_person(row.person)
+        return Given(person, item, action, cls, ms=row.ms, at=row.at)
+
+    def _item(self, row: AnswerRow) -> int | None:
+        """The item of a row; None for one that is passed over."""
+        key = row.key
+        if not key and self._tasks:
+            key = row.more.get("task")
+        if not key:
+            return self._by_content(row)
+        # ids of tables were taken without blanks at their ends
+        key = key if self._items.has(key) else key.strip()
+        if self._skip and not self._items.has(key):
+            return None
+        item = self._items.number(key)
+        told = self._index.differs(item, row.shown)
+        if told is not None:
+            self.todo = (
+                "check that both are the same data, and that the ids are those of the project; "
+                "--match content finds items by what the file says of them"
+            )
+            raise DataError(f"id {key!r} has in the project {told[0]}, in the file {told[1]}")
+        return item
+
+    def _by_content(self, row: AnswerRow) -> int | None:
+        if not self._index.tells(row.shown):
+            raise DataError("an id is missing")
+        found = self._index.find(row.shown)
+        if len(found) == 1:
+            return found[0]
+        if self._skip:
+            return None
+        self.todo = "leave those rows out, or pass over them with --unmatched skip"
+        shown = ", ".join(f"{k} {str(v)[:60]!r}" for k, v in list(row.shown.items())[:3])
+        if not found:
+            raise DataError("no item is like this:", got=shown)
+        keys = ", ".join(repr(key) for key in self._items.keys(found[:3]))
+        raise DataError(f"{len(found)} items are like this ({keys}):", got=shown)
+
+    def _class(self, name: str) -> int:
+        if name in self._names:
+            return self._names[name]
+        alike = [known for known in self._names if same_label(known) == same_label(name)]
+        if len(alike) == 1 and self._join:
+            self._joined[name] = alike[0]
+            return self._names[alike[0]]
+        if alike:
+            self.todo = "correct the file, or say --join-labels where both are one class"
+            raise DataError(
+                "no such class",
+                got=ascii(name)[:200],
+                todo=f"did you mean {alike[0]!r}? Case, blanks or Unicode form alone differ",
+            )
+        close = nearest(name, self._names)
+        todo = f"did you mean {close!r}?" if close else None
+        raise DataError("no such class", got=repr(name)[:200], todo=todo)
 
 
-def _action(said: Any) -> Action:
-    for known in _ACTIONS:
-        if said in (None, known):
-            return known
-    raise DataError("no such action", got=repr(said))
+def _as_data_error(error: PaucaError) -> DataError:
+    return DataError(error.what, got=error.got, todo=error.todo)
 
 
-def _class(name: str, classes: Classes) -> int:
-    for each in classes:
-        if each.name == name:
-            return each.id
-    close = nearest(name, classes.names)
-    raise DataError(
-        "no such class", got=repr(name), todo=f"did you mean {close!r}?" if close else None
+def _in_order(given: Sequence[Given]) -> list[Given]:
+    """By time, where every answer has one; else as in the file."""
+    if all(each.at is not None for each in given):
+        return sorted(given, key=lambda each: each.at or 0.0)
+    return list(given)
+
+
+def _event(row: AnswerRow, given: Given, project: Project) -> Event:
+    """An entry of an account, with the places that it has there."""
+    more = row.more
+    seq = _whole(more.get("seq"))
+    if seq is None:
+        raise DataError("an entry has no place", where=row.where, todo="write the account again")
+    suggestion = more.get("suggestion") or None
+    names = {each.name: each.id for each in project.classes}
+    act = _whole(more.get("act"))
+    return Event(
+        seq=seq,
+        act=seq if act is None else act,
+        at=given.at or 0.0,
+        person=given.person,
+        item=given.item,
+        action=given.action,
+        cls=given.cls,
+        suggested=None if suggestion is None else names.get(str(suggestion)),
+        confidence=_share(more.get("confidence")),
+        shown=str(more.get("shown")).lower() in ("true", "1"),
+        ms=given.ms,
+        round=_whole(more.get("round")),
+        strategy=str(more["strategy"]) if more.get("strategy") else None,
+        undoes=_whole(more.get("undoes")) if given.action == "undo" else None,
     )
 
 
-def _ms(value: Any) -> int | None:
-    if value is None or value == "":
-        return None
+def _whole(value: Any) -> int | None:
     try:
-        found = int(value)
+        found = None if value in (None, "") else int(float(value))
     except (TypeError, ValueError, OverflowError):
-        raise DataError("ms is no whole number", got=repr(value)[:200]) from None
-    if found < 0:
-        raise DataError("ms is below 0", got=found)
-    if found > 2**53:
-        raise DataError("ms is above 2^53", got=repr(value)[:200])
-    return found
+        return None
+    return found if found is not None and 0 <= found < 2**53 else None
+
+
+def _share(value: Any) -> float | None:
+    try:
+        found = None if value in (None, "") else float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return found if found is not None and 0 <= found <= 1 else None
+
+
+def _replay(project: Project, account: Sequence[Event], path: Path) -> int:
+    """Keep an account; how many events were new.
+
+    Raises:
+        DataError: an event twice, or some do not go on where the project's account ends.
+    """
+    seen = set[int]()
+    twice = next((e.seq for e in account if e.seq in seen or seen.add(e.seq)), None)  # type: ignore[func-returns-value]
+    if twice is not None:
+        raise DataError(
+            "an entry of the account stands twice",
+            got=f"seq {twice}",
+            where=str(path),
+            todo="write the account again",
+        )
+    new, wrong = project.import_account(sorted(account, key=lambda event: event.seq))
+    if wrong:
+        told = "; ".join(_told(project, event, said) for event, said in wrong[:_SHOWN])
+        raise DataError(
+            f"{len(wrong)} items were answered otherwise here, so nothing was kept",
+            expected="an account that goes on where this project's ends",
+            got=told,
+            where=str(path),
+            todo="import it into a new project of the same data",
+        )
+    return new
+
+
+def _told(project: Project, event: Event, said: str) -> str:
+    return f"seq {event.seq}, item {project.items.key(event.item)!r}: {said}"

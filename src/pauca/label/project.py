@@ -278,6 +278,21 @@ class Project:
             check_count(each.item, "item", most=self.n - 1)
         return self._book.answer_all(given)
 
+    def import_account(self, account: Sequence[Event]) -> tuple[int, list[tuple[Event, str]]]:
+        """Keep the events of another project's account, each with its time, all or none.
+
+        Args:
+            account: In order; ``seq``, ``act`` and ``undoes`` are places in that account, items and
+                classes are of this project.
+
+        Returns:
+            How many were new, and the events that do not go on where this project's account ends,
+            with what is wrong about them; with any of those, nothing is kept.
+        """
+        for each in account:
+            check_count(each.item, "item", most=self.n - 1)
+        return self._book.replay(account)
+
     def waiting(self, person: str | None = None) -> int:
         """Items that were asked for and that the person could be given; all that wait if None."""
         return self._book.waiting(None if person is None else check_person(person))

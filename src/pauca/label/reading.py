@@ -36,7 +36,7 @@ def read_pool(path: Path, options: PoolOptions) -> Pool:
     """
     if not path.exists():
         raise DataError("there is no such file or folder", got=str(path), todo="check the path")
-    form = find_format(path, options.format)
+    form = find_format(path, name=options.format)
     if path.is_dir() and form.name != "folder":
         raise DataError(
             "a folder of tables is not labelled as a whole",

@@ -77,6 +77,7 @@ class Given:
         ms: As in ``Event``.
         token: As in ``Event``.
         strategy: What is kept as the strategy of an item that nobody asked for.
+        at: When it was given, in seconds since 1970; now if None.
     """
 
     person: str
@@ -89,6 +90,7 @@ class Given:
     ms: int | None = None
     token: str | None = None
     strategy: str | None = None
+    at: float | None = None
 
 
 @dataclass(frozen=True)

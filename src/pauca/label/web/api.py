@@ -14,7 +14,8 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from pauca.errors import InputError, PaucaError
-from pauca.label.exporting import export
+from pauca.formats import AbstractFormat
+from pauca.label.exporting import export, writers
 from pauca.label.project import Project
 from pauca.label.web.content import content_of, item_plain, plain
 from pauca.label.web.guard import COOKIE, Door, refuse
@@ -24,7 +25,6 @@ __all__ = ["Api"]
 
 _MOST = 100
 _LEAST, _TILES = 20, 24  # items set aside from which groups are looked for, shown of each
-_EXPORTS = {"csv": "csv", "jsonl": "jsonl", "label-studio": "json"}
 Body = dict[str, Any]
 
 
@@ -102,6 +102,7 @@ class Api:
             "target": settings.target,
             "budget": settings.budget,
             "token_needed": self.door.token is not None,
+            "exports": [{"name": each.name, "title": each.title} for each in _exports().values()],
         }
 
     def _lease(self, body: Body) -> Any:
@@ -290,10 +291,10 @@ class Api:
         return Response(content, media_type=kind, headers={"cache-control": "private, max-age=600"})
 
     async def _export(self, request: Request) -> Response:
-        form = request.path_params["form"]
-        if form not in _EXPORTS:
-            return refuse(404, "no such export", expected=", ".join(_EXPORTS), got=form)
-        name = f"labels.{_EXPORTS[form]}"
+        form, known = request.path_params["form"], _exports()
+        if form not in known:
+            return refuse(404, "no such export", expected=", ".join(known), got=form)
+        name = f"labels{known[form].suffixes[0]}"
         folder = tempfile.TemporaryDirectory(prefix="pauca-export-")
         path = Path(folder.name) / name
         try:
@@ -305,6 +306,11 @@ class Api:
 
     def _named(self) -> list[dict[str, Any]]:
         return [{"id": each.id, "name": each.name} for each in self.project.classes]
+
+
+def _exports() -> dict[str, AbstractFormat]:
+    """Formats in which labels go out as one file, by name."""
+    return {each.name: each for each in writers("labels") if not each.folder}
 
 
 def _read(told: Callable[[Request], Any]) -> Callable[[Request], Any]:

@@ -110,7 +110,7 @@ function people(told) {
 
 function exits() {
   const link = (form, text) => el("a", { href: `/api/export/${form}`, class: "button", download: true }, text);
-  return el("section", {}, el("h3", {}, "Labels as a file"), el("div", { class: "row" }, link("csv", "csv"), link("jsonl", "jsonl"), link("label-studio", "Label Studio")),
+  return el("section", {}, el("h3", {}, "Labels as a file"), el("div", { class: "row" }, state.project.exports.map(({ name, title }) => link(name, title))),
     el("p", {}, el("button", { type: "button", class: "quiet", onclick: async () => {
       const told = await call("release", { person: state.person }).catch((error) => ({ error }));
       say(told.error ? told.error.message : "your items are free for others; come back whenever you like", { warn: Boolean(told.error) });
