@@ -20,6 +20,7 @@ __all__ = ["map_array", "read_bytes", "read_tensors"]
 _SHOWN = 200
 _MAGIC = b"\x93NUMPY"
 _LONGEST = 4096  # of the header of an array of plain numbers
+_LITTLE, _STRETCH = 2**26, 16  # bytes that tensors may have, and times the bytes of their file
 
 
 def read_bytes(path: Path, what: str, todo: str) -> bytes:
@@ -70,9 +71,30 @@ def read_tensors(raw: bytes, where: object, what: str, todo: str) -> Any:
     if damage is not None:
         raise refuse(damage)
     try:
-        return torch.load(io.BytesIO(raw), map_location="cpu", weights_only=True)
+        found = torch.load(io.BytesIO(raw), map_location="cpu", weights_only=True)
+        size = _size(found)
     except Exception as error:  # the unpickler raises whatever the bytes lead it to
         raise refuse(str(error) or type(error).__name__) from None
+    if size > max(_LITTLE, _STRETCH * len(raw)):
+        raise refuse(f"tensors of {size} bytes in a file of {len(raw)}")
+    return found
+
+
+def _size(value: Any) -> int:
+    """Bytes that the tensors in plain values would have if each number stood for itself.
+
+    Raises:
+        ValueError: a tensor without numbers, or one that is not stored as rows.
+    """
+    import torch
+
+    if isinstance(value, torch.Tensor):
+        if value.layout != torch.strided or value.device.type != "cpu":
+            raise ValueError(f"a tensor of layout {value.layout} on {value.device}")
+        return value.numel() * value.element_size()
+    if isinstance(value, dict):
+        return sum(map(_size, value.values()))
+    return sum(map(_size, value)) if isinstance(value, list | tuple | set) else 0
 
 
 def _damage(raw: bytes) -> str | None:

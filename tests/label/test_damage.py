@@ -109,7 +109,7 @@ def test_a_flipped_bit_of_the_database_is_noticed(home: Path) -> None:
     ("statement", "said"),
     [
         ("UPDATE events SET class = (class + 1) % 3 WHERE seq = 2", "events 2 to 2"),
-        ("UPDATE standing SET class = (class + 1) % 3 WHERE item = (SELECT item FROM events WHERE seq=2)",
+        ("UPDATE standing SET class = (class + 1) % 3 WHERE seq = 2",
          "another answer of 'ann'"),
         ("DELETE FROM standing WHERE seq = 3", "another answer of 'ann'"),
         ("DELETE FROM events WHERE seq = (SELECT max(seq) FROM events)", "events"),

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import TracebackType
 from typing import Any, ClassVar, cast, get_args
 
 from pauca.errors import StoreError
@@ -29,6 +30,17 @@ _COLUMNS = (
     "CAST(kind AS BLOB), CAST(settings AS BLOB), CAST(status AS BLOB), CAST(error AS BLOB), "
     "CAST(owner AS BLOB), started, ended"
 )
+_UNSEALED = """
+SELECT EXISTS (SELECT 1 FROM meta WHERE NOT EXISTS
+    (SELECT 1 FROM digests d WHERE d.run = '' AND d.name = 'meta ' || key))
+OR EXISTS (SELECT 1 FROM runs r WHERE NOT EXISTS
+    (SELECT 1 FROM digests d WHERE d.run = r.id AND d.name = 'spec'))
+OR EXISTS (SELECT 1 FROM rounds r WHERE NOT EXISTS
+    (SELECT 1 FROM digests d WHERE d.run = r.run AND d.name = 'round ' || r.number))
+"""
+_BY_VALUES = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError)
+"""What the code raises that reads a value of another form."""
+
 _IDS = re.compile(r"[0-9a-f]{20}")
 
 
@@ -240,6 +252,29 @@ class SqliteStore(AbstractStore):
         with self._read() as db:
             self._status(db, run_id)
             return self._places(db, run_id)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close; values without digests may be anything, and what they led to is said of them.
+
+        Raises:
+            StoreError: in place of an error that a damaged value may have caused.
+        """
+        doubt = isinstance(error, _BY_VALUES) and self._unsealed()
+        super().__exit__(kind, error, trace)
+        if doubt:
+            got = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+            raise damaged(self.path, expected="what a study holds", got=got) from error
+
+    def _unsealed(self) -> bool:
+        """Whether some value has no digest."""
+        if self._open is None:
+            return False
+        return not self._sealed or bool(one(self._open, _UNSEALED))
 
     def close(self) -> None:
         """Let go of the file; the last one to do so folds the write-ahead log into it."""
