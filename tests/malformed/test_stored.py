@@ -46,8 +46,15 @@ WHOLE = Tally()
 Inputs = Iterable[tuple[str, bytes]]
 
 
-def tried(path: Path, inputs: Inputs, call: Callable[[], object]) -> None:
-    """Put each input in the place of a file, and open it; the file comes back at the end."""
+def tried(path: Path, inputs: Inputs, call: Callable[[], object], *, log: bool = False) -> None:
+    """Put each input in the place of a file, and open it; the file comes back at the end.
+
+    Args:
+        path: The file.
+        inputs: What to put there.
+        call: Opens it.
+        log: Whether a log of SQLite lies beside it, as a kill leaves one.
+    """
     whole, tally = path.read_bytes(), Tally()
 
     def take(name: str) -> None:
@@ -58,6 +65,8 @@ def tried(path: Path, inputs: Inputs, call: Callable[[], object]) -> None:
     for name, content in inputs:
         for left in path.parent.glob(f"{path.name}-*"):
             left.unlink()
+        if log:
+            path.with_name(f"{path.name}-wal").write_bytes(b"what a kill left")
         path.write_bytes(content)
         take(name)
     path.write_bytes(whole)
@@ -160,6 +169,7 @@ def test_merge_resume_and_report(old: Path, tmp_path: Path) -> None:
 
     tried(old / "study.db", inputs(8), lambda: write_report(old))
     tried(old / "study.db", inputs(8), merged)
+    tried(old / "study.db", inputs(0), merged, log=True)
     tried(old / "study.db", inputs(8), lambda: resume_study(old, workers=0, imports=[NAME]))
 
 
@@ -242,6 +252,31 @@ def test_settings_of_projects(project: Path) -> None:
                 continue
 
     tried(path, inputs(), lambda: opened(project))
+
+
+def test_settings_of_projects_that_are_worked_with(project: Path, tmp_path: Path) -> None:
+    """Names and settings of learner and strategy are only looked at where they are used."""
+    import tomllib
+
+    shutil.copytree(project, tmp_path / "project")
+    path = tmp_path / "project" / "project.toml"
+    plain = tomllib.loads(path.read_text())
+    used = ("learner", "strategy", "seed", "device", "random_share", "duplicates", "batch")
+
+    def inputs() -> Iterator[tuple[str, bytes]]:
+        for name, value in variations({key: plain[key] for key in used}, 17, 120):
+            try:
+                yield name, to_toml({**plain, **value}).encode()
+            except (InputError, TypeError, ValueError):  # nothing that TOML can say
+                continue
+
+    def worked() -> None:
+        with Project.open(path.parent) as made:
+            made.refill(1)
+            made.train(assessed=False)
+            list(made.predict([0]))
+
+    tried(path, inputs(), worked)
 
 
 def test_checkpoints(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from pauca.study.toml import to_toml
 
 __all__ = ["ProjectSettings", "Source", "read_settings", "write_settings"]
 
-Count = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=1, lt=2**31)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -98,9 +98,9 @@ class ProjectSettings(_Frozen):
     batch: Count = 20
     random_share: Share = 0.1
     overlap: Count = 1
-    seed: int = 0
-    folds: Annotated[int, Field(ge=2)] = 5
-    candidates: Annotated[int, Field(ge=100)] = 50_000
+    seed: Annotated[int, Field(ge=-(2**63), lt=2**63)] = 0
+    folds: Annotated[int, Field(ge=2, lt=2**31)] = 5
+    candidates: Annotated[int, Field(ge=100, lt=2**31)] = 50_000
     cold_labels: Count = 3
     duplicates: Annotated[float, Field(gt=0, le=1)] = 0.95
     device: str = "cpu"
