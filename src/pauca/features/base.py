@@ -179,7 +179,10 @@ def device_of(name: str) -> torch.device:
         return torch.device(name)
     except RuntimeError:
         raise UsageError(
-            "unknown device", expected="cpu, cuda, cuda:0, ...", got=repr(name)
+            "unknown device",
+            expected="cpu, cuda, cuda:0, ...",
+            got=repr(name)[:200],
+            todo="name one that this machine has; cpu is everywhere",
         ) from None
 
 

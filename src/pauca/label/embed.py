@@ -18,7 +18,9 @@ from pauca.data.own import image_arrays, image_dataset_of_own
 from pauca.errors import CapabilityError, DataError, UsageError
 from pauca.features import extractors, resolve_features
 from pauca.features.base import device_of
+from pauca.files import map_array
 from pauca.label.atomic import new_file
+from pauca.label.items import ANEW
 from pauca.label.pool import Pool
 from pauca.rng import generator_from
 
@@ -138,22 +140,14 @@ def open_features(folder: Path, n: int) -> Tensor:
         DataError: they are not there, or not those of n items.
     """
     path = folder / FEATURES
-    try:
-        # copy on write: torch wants memory that could be written
-        found = np.load(path, mmap_mode="c")
-    except (OSError, ValueError) as error:
-        raise DataError(
-            "the features cannot be read",
-            got=str(error)[:200],
-            where=str(path),
-            todo="make the project anew from the same data, and take over its project.db",
-        ) from None
-    if found.dtype != np.float32 or found.ndim != 2 or len(found) != n:
+    found = map_array(path, "the features cannot be read", ANEW)
+    if found.dtype != np.float32 or found.ndim != 2 or len(found) != n or not found.size:
         raise DataError(
             "the features are those of other items",
             expected=f"float32 [{n}, d]",
-            got=f"{found.dtype} {list(found.shape)}",
+            got=f"{found.dtype} {list(found.shape)[:8]}",
             where=str(path),
+            todo=ANEW,
         )
     return torch.from_numpy(found)
 
