@@ -312,7 +312,8 @@ def test_dates_of_any_type_are_seconds() -> None:
 def test_constant_columns_are_said_and_stay() -> None:
     found = roles(frame(same=["3"] * N))
     assert found.features == ("value", "same")
-    assert any("'same': never changes" in note for note in found.notes)
+    assert "columns that never change: 'same'" in found.notes
+    assert any("'word'" in note for note in roles(frame(word=["a"] * N)).notes)
 
 
 def test_codes_of_words_are_words() -> None:
@@ -356,6 +357,8 @@ def test_texts_are_joined_and_missing_ones_passed_by() -> None:
     assert joined_texts(data, ("title", "abstract"), "t") == ["T\n\nA", "B", ""]
     with pytest.raises(DataError, match=r"'fields' holds objects.*Argilla"):
         joined_texts(pd.DataFrame({"fields": [{"text": "a"}]}), ("fields",), "t")
+    with pytest.raises(DataError, match=r"holds objects.*'text'"):
+        joined_texts(pd.DataFrame({"fields": ["a", {"text": "b"}]}), ("fields",), "t")
     with pytest.raises(DataError, match="lists of words"):
         joined_texts(pd.DataFrame({"tokens": [["a", "b"]]}), ("tokens",), "t")
 
@@ -455,6 +458,8 @@ MANY = [round(float(v), 1) for v in np.random.default_rng(0).normal(50, 3, 400)]
         ([[[0, 4, "PER"]], []], "span or box annotation"),
         ([{"x": 1, "y": 2, "width": 3, "height": 4}], "span or box annotation"),
         (["[[0, 4, 'PER']]"], "span or box annotation"),
+        ([[[[0, 4, "PER"]]]], "span or box annotation"),
+        ([[[["a"]]]], "multi-label classification"),
         (MANY, "regression"),
         ([str(v) for v in MANY], "regression"),
         ([0.5, 1.0, 1.5], "regression"),

@@ -204,12 +204,14 @@ def test_copies_and_groups_are_kept_together_at_once() -> None:
 def test_a_class_that_has_too_few_items_is_said() -> None:
     y = torch.tensor([0] * 20 + [1] * 20 + [2])
     _, _, notes = held_out(y, None, None, 0.2, 0, classes=("a", "b", "rare"))
-    assert notes[-1] == "1 classes have too few items to stand in the test part: rare"
+    assert notes[-1] == "classes with too few items to stand in the test part: rare"
 
 
 def test_one_group_cannot_be_held_out() -> None:
     y = torch.arange(10) % 2
     with pytest.raises(DataError, match=r"no group can be held out.*test_fraction = 0"):
         held_out(y, torch.zeros(10, dtype=torch.int64), None, 0.2, 0)
+    with pytest.raises(DataError, match=r"every item has a class of its own.*label"):
+        held_out(torch.arange(9), None, None, 0.2, 0)
     with pytest.raises(DataError, match=r"a group is missing.*row 1"):
         numbered_groups([["a", None]], "t")

@@ -7,6 +7,7 @@ words, of texts or of vectors is told by its cells, a label or an id by the name
 
 import ast
 import re
+import reprlib
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -144,6 +145,7 @@ class Column:
         fault: Why it can be no feature at all.
         got: A cell that shows it.
         row: Row of that cell.
+        constant: Whether all of its cells are equal.
     """
 
     name: str
@@ -155,6 +157,7 @@ class Column:
     fault: str | None = None
     got: str | None = None
     row: Any = None
+    constant: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -470,15 +473,9 @@ def _said(columns: Sequence[Column]) -> tuple[str, ...]:
     for column in columns:
         if column.said is not None:
             kinds.setdefault(column.said, []).append(repr(column.name))
-        if column.content == "numbers" and _constant(column.numbers):
-            kinds.setdefault("never changes, and tells nothing", []).append(repr(column.name))
-    return tuple(f"column {listed(names)}: {what}" for what, names in kinds.items())
-
-
-def _constant(numbers: NDArray[np.float64] | None) -> bool:
-    if numbers is None or len(numbers) < 2 or numbers[0] != numbers[1]:
-        return False
-    return bool((numbers == numbers[0]).all())
+        if column.constant:
+            kinds.setdefault("columns that never change", []).append(repr(column.name))
+    return tuple(f"{what}: {listed(names)}" for what, names in kinds.items())
 
 
 # ------------------------------------------------------------------------------- what a column is
@@ -544,8 +541,8 @@ def _judge(name: str, column: "pd.Series[Any]", decimal: str | None) -> Column:
     if kind == "vector":
         return Column(name, "vectors")
     if kind in _OBJECTS:
-        first = next(v for v in column.tolist() if not _nothing(v))
-        return Column(name, "none", fault=_OBJECTS[kind], got=repr(first)[:80])
+        got = _first_of(column.tolist(), kind)
+        return Column(name, "none", fault=_OBJECTS[kind], got=got)
     return _judge_texts(name, column, cells_of(column), decimal)
 
 
@@ -557,17 +554,21 @@ _OBJECTS = {
 
 
 def _kind_of(cells: Sequence[object]) -> str:
-    """text, vector, list, object or bytes: by the first cell that holds something."""
-    for cell in cells:
-        if _nothing(cell):
-            continue
-        if isinstance(cell, dict):
-            return "object"
-        if isinstance(cell, list | tuple | np.ndarray):
-            plain = np.asarray(cell).dtype.kind if not _ragged(cell) else "O"
-            return "vector" if plain in "iufb" and len(cell) else "list" if len(cell) else "vector"
-        return "bytes" if isinstance(cell, bytes) else "text"
-    return "text"
+    """text, vector, list, object or bytes: by the first cell, and whether others are lists."""
+    first = next((cell for cell in cells if not _nothing(cell)), "")
+    types = set(map(type, cells))
+    if isinstance(first, list | tuple | np.ndarray):
+        plain = len(first) == 0 or (not _ragged(first) and np.asarray(first).dtype.kind in "iufb")
+        return "vector" if plain else "list"
+    if types & {dict, bytes}:
+        return "object" if dict in types else "bytes"
+    return "list" if types & {list, tuple, np.ndarray} else "text"
+
+
+def _first_of(cells: Sequence[object], kind: str) -> str:
+    """A cell that makes the column what it is, for messages."""
+    types = {"object": dict, "bytes": bytes, "list": list | tuple | np.ndarray}
+    return reprlib.repr(next(cell for cell in cells if isinstance(cell, types.get(kind, object))))
 
 
 def _ragged(cell: Iterable[Any]) -> bool:
@@ -759,6 +760,8 @@ def _as_numbers(column: Column, cells: NDArray[np.object_] | bool) -> Column:
         if not len(known):
             return replace(column, content="none", fault="is empty")
         return replace(column, content="none", fault=f"is mostly empty: {share} of its cells")
+    if n > 1 and bool((numbers == numbers[0]).all()):
+        return replace(column, constant=True)
     if column.reading.way in ("dates", "times", "booleans") or len(known) < n:
         return column
     if not _whole_and_distinct(known):
@@ -792,7 +795,7 @@ def _numbered(
     dense = high - low < 2 * n
     if n >= _MANY_ROWS or dense or bool((np.diff(numbers) > 0).all()):
         return replace(column, left_out=_DISTINCT)
-    said = "a different whole number in every row: if it is an id, leave it out with features"
+    said = "a different whole number in every row (if it is an id, leave it out with features)"
     return replace(column, said=said)
 
 
@@ -818,7 +821,7 @@ def _worded_column(
         cell = uniques[codes[rows[0]]]
         row = column.index[rows[0]]
         return Column(name, "none", fault="holds a word among numbers", got=repr(cell), row=row)
-    made = Column(name, "words", got=repr(first))
+    made = Column(name, "words", got=repr(first), constant=len(uniques) == 1 and n > 1)
     if unread := _unread(uniques, full):
         return replace(made, content="none", fault=unread)
     if _texts_by_content(uniques, full, count):
@@ -928,7 +931,7 @@ def joined_texts(frame: "pd.DataFrame", text: Sequence[str], where: str) -> list
             raise DataError(
                 f"column {name!r} {what} and no texts",
                 expected="a text in every row",
-                got=repr(next(v for v in frame[name].tolist() if not _nothing(v)))[:80],
+                got=_first_of(frame[name].tolist(), kind),
                 where=where,
                 todo="write the texts themselves into the column, or name another with text",
             )
@@ -1077,18 +1080,20 @@ def _list_key(values: list[Any], separator: str | None) -> _Key | str | None:
     if any(isinstance(each, dict | list | tuple) for each in values):
         if len(values) == 1 and isinstance(values[0], list | tuple):
             inner = values[0]
-            return _SPANS if any(_is_number(each) for each in inner) else _key(inner, separator)
-        numbers = any(
-            _is_number(each)
-            for value in values
-            for each in (value.values() if isinstance(value, dict) else value)
-            if isinstance(value, dict | list | tuple)
-        )
-        return _SPANS if numbers else _MULTI
+            if any(isinstance(each, dict | list | tuple) for each in inner):
+                return _SPANS if any(map(_is_span, inner)) else _MULTI
+            return _SPANS if any(map(_is_number, inner)) else _list_key(list(inner), separator)
+        return _SPANS if any(map(_is_span, values)) else _MULTI
     full = [each for each in values if not _nothing(each) and str(each).strip()]
     if len(full) > 1:
         return _MULTI
     return _key(full[0], separator) if full else None
+
+
+def _is_span(value: object) -> bool:
+    """Whether it is an object or a list with numbers, as spans and boxes are."""
+    cells = value.values() if isinstance(value, dict) else value
+    return isinstance(value, dict | list | tuple) and any(map(_is_number, cells))  # type: ignore[call-overload]  # a list here
 
 
 def _is_number(value: object) -> bool:
@@ -1206,7 +1211,7 @@ def _other_task(task: str, value: object, where: str) -> DataError:
     return DataError(
         f"the labels are those of {task}, and pauca does one class an item",
         expected="one class an item: a word, a whole number, true or false",
-        got=repr(value)[:120],
+        got=reprlib.repr(value),
         where=where,
         todo="choose one class for each item, or name another column with label",
     )

@@ -100,21 +100,21 @@ def standardised(
     notes = []
     if scaled:
         notes.append(
-            f"{_columns(scaled, names, train.shape[1])} standardised in float64 before float32, "
-            "which would lose digits"
+            "standardised in float64 before float32, which would lose digits: "
+            f"{_columns(scaled, names, train.shape[1])}"
         )
     if coarse:
         notes.append(
-            f"{_columns(coarse, names, train.shape[1])} of so large a scale that float64 loses "
-            "more than 1 part in a million of what differs: take the offset away in the file"
+            "of so large a scale that float64 loses more than 1 part in a million of what differs "
+            f"(take the offset away in the file): {_columns(coarse, names, train.shape[1])}"
         )
     return x, x_test, tuple(notes)
 
 
 def _columns(places: Sequence[int], names: Sequence[str] | None, d: int) -> str:
     if names is not None:
-        return f"column {listed([repr(names[i]) for i in places])}:"
-    return f"{len(places)} of {d} columns:"
+        return listed([repr(names[i]) for i in places])
+    return f"{len(places)} of {d} columns"
 
 
 def _lossy(wide: NDArray[Any]) -> list[int]:
@@ -321,7 +321,7 @@ def _fill(parts: list[NDArray[np.float64]], column: "pd.Series[Any]", where: str
 def text_weights(
     texts: Sequence[str], later: Sequence[str] | None, vocabulary: int, where: str
 ) -> tuple[Any, Any, str]:
-    """tf-idf weights as sparse matrices [n, d] and [t, d], rows of length 1, and what is said.
+    """tf-idf weights as sparse matrices [n, d] and [t, d], rows of length 1, and what they are.
 
     Vocabulary and weights come from the training part alone. Texts without a word, such as signs
     and emojis, are told apart by their characters instead.
@@ -338,8 +338,8 @@ def text_weights(
         what = (
             "characters and pairs of these, for the texts hold no words" if characters else "words"
         )
-        note = f"features are tf-idf weights of {x.shape[1]} {what}, computed on the training part"
-        return x, None if later is None else model.transform(later), note
+        said = f"tf-idf weights of {x.shape[1]} {what}"
+        return x, None if later is None else model.transform(later), said
     raise DataError(
         "the texts hold no words",
         expected="texts of words or signs",

@@ -173,6 +173,14 @@ def held_out(
     keys = [_codes(k) for k in (row_keys, near_keys) if k is not None]
     if copies == "together" and keys:
         blocks = _connected([*([] if groups is None else [groups.numpy()]), *keys])
+    if fraction > 0 and len(y) > 1 and _distinct(y) == len(y):
+        raise DataError(
+            "every item has a class of its own, so that none can be held out: is this the id, the "
+            "text, or a number (regression)?",
+            expected="classes with several items each",
+            got=f"{len(y)} classes in {len(y)} items",
+            todo="name the column of the labels with label, or set test_fraction = 0",
+        )
     if blocks is None:
         kept, held = stratified_split(y, fraction, seed)
         notes = [held_out_note(len(held), len(y), seed)]
@@ -224,7 +232,7 @@ def _absent(y: Tensor, held: Tensor, classes: Sequence[str]) -> list[str]:
     if not lost:
         return []
     names = [classes[i] if i < len(classes) else str(i) for i in lost]
-    return [f"{len(lost)} classes have too few items to stand in the test part: {listed(names)}"]
+    return [f"classes with too few items to stand in the test part: {listed(names)}"]
 
 
 def copies_note(

@@ -412,11 +412,11 @@ def _features(train: Rows, test: Rows | None, roles: Roles, options: ColumnOptio
         return make_features(train.frame, later, roles, options.missing, where)
     texts = None if test is None or test.texts is None else test.texts.tolist()
     at = f"{where}, column {' and '.join(map(repr, roles.text))}"
-    x, x_test, note = text_weights(train.texts.tolist(), texts, options.vocabulary, at)
+    x, x_test, what = text_weights(train.texts.tolist(), texts, options.vocabulary, at)
     return Features(
         "text",
         text_features(x),
         None if x_test is None else text_features(x_test),
         Pipeline(),
-        (note,),
+        (f"features are {what}, computed on the training part",),
     )

@@ -12,7 +12,7 @@ from torch import Tensor
 from pauca.checks import check_count
 from pauca.data.augment import Pipeline
 from pauca.data.dataset import Dataset, Split, Task
-from pauca.data.features import tf_idf
+from pauca.data.features import text_weights
 from pauca.data.images import Progress, choose_form, decode_all
 from pauca.data.own import image_arrays, image_dataset_of_own
 from pauca.errors import CapabilityError, DataError, UsageError
@@ -221,13 +221,10 @@ def _words(
     pool: Pool, vocabulary: int, dimensions: int | None
 ) -> tuple[Iterable[NDArray[np.float32]], tuple[str, ...]]:
     """tf-idf weights of the texts, or the leading directions of these."""
-    model = tf_idf(vocabulary)
-    try:
-        sparse = model.fit_transform(pool.sources)
-    except ValueError:  # raised when no word is found at all
-        raise DataError("the texts hold no words", got=f"{pool.n} texts") from None
+    assert pool.sources is not None
+    sparse, _, said = text_weights(pool.sources, None, vocabulary, "the texts of the pool")
     words = sparse.shape[1]
-    note = f"features: tf-idf weights of {words} words"
+    note = f"features: {said}"
     if dimensions is not None and dimensions < min(words, pool.n):
         from sklearn.decomposition import TruncatedSVD
 
