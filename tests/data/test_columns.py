@@ -1,5 +1,6 @@
 """What a column is, on frames as readers give them: texts of csv, typed cells of the others."""
 
+import contextlib
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -21,7 +22,8 @@ from pauca.data.columns import (
     numbers_of,
     read_labels,
 )
-from pauca.errors import DataError
+from pauca.data.tables import table_dataset
+from pauca.errors import DataError, PaucaError
 from pauca.formats.base import Images, Items, Part
 
 N = 40
@@ -551,3 +553,48 @@ def test_hundred_thousand_labels_are_read_at_once() -> None:
     found = labels(values)
     assert found.values[0].count(None) == int((values == "").sum())
     assert torch.tensor([v == "x" for v in found.values[0]]).sum() == (values == "x").sum()
+
+
+ODD = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-3, 3),
+    st.integers(),
+    st.floats(),
+    st.text(max_size=6),
+    st.sampled_from(
+        ["", "NA", "1,5", "1.234,5", "5%", "2020-01-01", "10:00", "-1", "[1]", "['a']"]
+    ),
+    st.sampled_from(["nan", "1e999", "1_0", "\ufeff", "--", "{", "{}", "[[", "(1,", "9" * 400]),
+    st.binary(max_size=3),
+    st.decimals(),
+    st.dates(),
+    st.datetimes(),
+    st.timedeltas(),
+    st.complex_numbers(),
+    st.lists(st.one_of(st.integers(-2, 2), st.none(), st.text(max_size=2)), max_size=3),
+    st.lists(st.lists(st.integers(0, 2), max_size=2), max_size=2),
+    st.dictionaries(st.text(max_size=2), st.integers(0, 2), max_size=2),
+    st.builds(lambda v: np.array(v), st.lists(st.floats(), max_size=3)),
+    st.sampled_from([pd.NA, pd.NaT, np.float32(1), np.int8(-1), np.array(3), ("a",), {"a"}]),
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(data=st.data(), n=st.integers(1, 8), plain=st.booleans(), options=st.sampled_from([
+    {}, {"unusable": "leave-out"}, {"missing": "mean", "test_fraction": 0.0}, {"decimal": ","},
+    {"label": "a"}, {"text": ("a", "b")}, {"group": "b"}, {"features": ("a",)},
+    {"keep": ("a", "b"), "unusable": "leave-out", "missing": "mean", "join_labels": True},
+]))  # fmt: skip
+def test_no_frame_ends_in_a_bug(data: st.DataObject, n: int, plain: bool, options: Any) -> None:
+    """Whatever stands in the cells: a data set, or an error of pauca's with something to do."""
+    size = {"min_size": n, "max_size": n}
+    one_kind = data.draw(st.sampled_from([ODD, st.integers(0, 3), st.sampled_from("xy")]))
+    cells = {name: data.draw(st.lists(ODD, **size)) for name in ("a", "b")}
+    cells["label"] = data.draw(st.lists(one_kind, **size))
+    made = pd.DataFrame({name: pd.Series(values, dtype=object) for name, values in cells.items()})
+    if plain:
+        made = made.map(lambda cell: "" if cell is None else str(cell)).astype(str)
+    with contextlib.suppress(PaucaError):
+        dataset = table_dataset("t", items_of(made, None, "t"), ColumnOptions(**options))
+        assert 0 < len(dataset.train) <= n

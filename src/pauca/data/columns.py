@@ -557,7 +557,7 @@ def _kind_of(cells: Sequence[object]) -> str:
     """text, vector, list, object or bytes: by the first cell, and whether others are lists."""
     first = next((cell for cell in cells if not _nothing(cell)), "")
     types = set(map(type, cells))
-    if isinstance(first, list | tuple | np.ndarray):
+    if isinstance(first, list | tuple) or (isinstance(first, np.ndarray) and first.ndim):
         plain = len(first) == 0 or (not _ragged(first) and np.asarray(first).dtype.kind in "iufb")
         return "vector" if plain else "list"
     if types & {dict, bytes}:
@@ -588,11 +588,11 @@ def cells_of(column: "pd.Series[Any]") -> NDArray[np.object_]:
     import pandas as pd
 
     cells = np.array(column.to_numpy(dtype=object), copy=True)
-    cells[np.asarray(column.isna())] = ""
     if isinstance(column.dtype, pd.StringDtype):
-        return cells
-    if pd.api.types.infer_dtype(cells, skipna=False) != "string":
-        cells[:] = [cell if isinstance(cell, str) else str(cell) for cell in cells]
+        cells[np.asarray(column.isna())] = ""
+    elif pd.api.types.infer_dtype(cells, skipna=False) != "string":
+        plain = ("" if _nothing(cell) else cell for cell in column.tolist())
+        cells[:] = [cell if isinstance(cell, str) else str(cell) for cell in plain]
     return cells
 
 
@@ -690,11 +690,11 @@ def _clock(cells: Sequence[str], way: str) -> NDArray[np.float64]:
 
 def _seconds(column: "pd.Series[Any]") -> NDArray[np.float64]:
     """Seconds since 1970 (UTC) of dates, seconds of durations; NaN where there is none."""
-    import pandas as pd
-
-    start = pd.Timestamp(0, tz=getattr(column.dtype, "tz", None) and "UTC")
-    spans: Any = column - start if column.dtype.kind == "M" else column
-    return np.asarray((spans / pd.Timedelta(1, "s")).to_numpy(dtype=np.float64, na_value=np.nan))
+    if getattr(column.dtype, "tz", None) is not None:
+        column = column.dt.tz_convert(None)
+    kind = "datetime64" if column.dtype.kind == "M" else "timedelta64"
+    ticks = column.to_numpy(dtype=f"{kind}[us]")
+    return np.where(np.isnat(ticks), np.nan, ticks.astype(np.int64) / 1e6)
 
 
 def _conversion(reading: Reading) -> str | None:

@@ -396,8 +396,9 @@ def listed(names: Sequence[str], most: int = 10) -> str:
 
 
 def _name(value: object, row: int, where: str, what: str = "label") -> str:
-    missing = value is None or value != value or (isinstance(value, str) and not value.strip())
-    if missing:
+    blank = isinstance(value, str) and not value.strip()
+    empty = value is None or type(value).__name__ in ("NAType", "NaTType")
+    if blank or empty or (isinstance(value, float) and value != value):
         raise DataError(
             f"a {what} is missing",
             expected=f"a {what} in every row",
