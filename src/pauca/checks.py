@@ -7,31 +7,36 @@ d features, l layers, k picks, u units.
 import functools
 import inspect
 import math
-from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from collections.abc import Callable, Mapping, MappingView, Sequence, Set
+from numbers import Real
+from typing import Any, ParamSpec, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from pauca.errors import InputError
+from pauca.errors import InputError, shown
 
 __all__ = [
+    "SupportsArray",
     "check_count",
     "check_finite",
     "check_fraction",
     "check_ids",
     "check_labels",
     "check_nonnegative",
+    "check_ordered",
     "check_positive",
     "check_probabilities",
     "check_share",
     "check_size",
+    "check_tensor",
     "shapes",
 ]
 
 P = ParamSpec("P")
 R = TypeVar("R")
+V = TypeVar("V")
 
 
 def check_count(value: int, where: str, *, least: int = 0, most: int | None = None) -> int:
@@ -39,42 +44,100 @@ def check_count(value: int, where: str, *, least: int = 0, most: int | None = No
     span = f"a whole number >= {least}" + ("" if most is None else f" and <= {most}")
     wrong = isinstance(value, bool) or not isinstance(value, int | np.integer)
     if wrong or value < least or (most is not None and value > most):
-        raise InputError(f"{where} is out of range", expected=span, got=repr(value))
+        raise _out_of_range(value, where, span)
     return int(value)
 
 
 def check_fraction(value: float, where: str, *, open_end: bool = False) -> float:
     """A number in [0, 1], or in [0, 1) with ``open_end``."""
-    inside = 0 <= value < 1 if open_end else 0 <= value <= 1
-    if not inside:
-        span = "a number in [0, 1)" if open_end else "a number in [0, 1]"
-        raise InputError(f"{where} is out of range", expected=span, got=repr(value))
+    if not _is_number(value) or not (0 <= value < 1 if open_end else 0 <= value <= 1):
+        raise _out_of_range(value, where, f"a number in [0, 1{')' if open_end else ']'}")
     return value
 
 
 def check_share(value: float, where: str) -> float:
     """A number in (0, 1]."""
-    if not 0 < value <= 1:
-        raise InputError(f"{where} is out of range", expected="a number in (0, 1]", got=repr(value))
+    if not _is_number(value) or not 0 < value <= 1:
+        raise _out_of_range(value, where, "a number in (0, 1]")
     return value
 
 
 def check_positive(value: float, where: str) -> float:
     """A finite number above 0."""
-    if not 0 < value < float("inf"):
-        raise InputError(f"{where} is out of range", expected="a number > 0", got=repr(value))
+    if not _is_number(value) or not 0 < value < float("inf"):
+        raise _out_of_range(value, where, "a number > 0")
     return value
 
 
 def check_nonnegative(value: float, where: str) -> float:
     """A finite number from 0 on."""
-    if not 0 <= value < float("inf"):
-        raise InputError(f"{where} is out of range", expected="a number >= 0", got=repr(value))
+    if not _is_number(value) or not 0 <= value < float("inf"):
+        raise _out_of_range(value, where, "a number >= 0")
     return value
+
+
+def _is_number(value: object) -> bool:
+    """NumPy's numbers count, true and false do not."""
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def _out_of_range(value: object, where: str, span: str) -> InputError:
+    return InputError(
+        f"{where} is out of range", expected=span, got=shown(value), todo=f"pass {span}"
+    )
+
+
+def check_ordered(values: V, where: str) -> V:
+    """The same values, where they stand in an order that is the caller's own.
+
+    Lists, tuples, ranges, arrays, tensors and columns of tables have one. The order of a set is
+    Python's, and another one tomorrow; that of a mapping's keys, of its views and of what can be
+    read once only cannot be told from it. A text is not a sequence of texts.
+
+    Raises:
+        InputError: there is no such order.
+    """
+    if isinstance(values, str | bytes) or not isinstance(values, Sequence | SupportsArray):
+        lost = isinstance(values, Set | Mapping | MappingView)
+        raise InputError(
+            f"the order of {where} is {'not known' if lost else 'none'}",
+            expected="a list, a tuple, an array or a tensor",
+            got=type(values).__name__,
+            todo="pass sorted(...) or a list in the order that you mean",
+        )
+    return values
+
+
+@runtime_checkable
+class SupportsArray(Protocol):
+    """What NumPy can read: arrays, tensors, columns of a DataFrame."""
+
+    def __array__(self) -> np.ndarray[Any, Any]: ...
+
+
+def check_tensor(x: object, where: str, *, todo: str = "pass torch.as_tensor(...)") -> Tensor:
+    """A tensor whose numbers can be read as they lie.
+
+    Raises:
+        InputError: something else, or one that is sparse, quantised or without numbers (meta).
+    """
+    if not isinstance(x, Tensor):
+        raise InputError(
+            f"{where} is no tensor", expected="a torch.Tensor", got=type(x).__name__, todo=todo
+        )
+    if x.layout is not torch.strided or x.is_meta or x.is_quantized:
+        raise InputError(
+            f"{where} is no dense tensor",
+            expected="strided numbers",
+            got=f"{x.dtype}, {x.layout} on {x.device}",
+            todo="convert it first: x.to_dense(), x.dequantize()",
+        )
+    return x
 
 
 def check_finite(x: Tensor, where: str) -> Tensor:
     """Neither NaN nor infinite, anywhere; the first bad row is named."""
+    check_tensor(x, where)
     if x.is_floating_point() and not _all_finite(x):
         bad = (~torch.isfinite(x)).nonzero()
         raise InputError(
@@ -91,31 +154,42 @@ def _all_finite(x: Tensor) -> bool:
     return not x.numel() or all(map(math.isfinite, (float(end) for end in x.aminmax())))
 
 
-def check_ids(ids: Tensor, where: str = "ids") -> Tensor:
-    """int64 [n], distinct, not negative."""
-    if ids.dtype != torch.int64 or ids.ndim != 1:
+def _check_whole(x: Tensor, where: str) -> None:
+    check_tensor(x, where)
+    if x.dtype != torch.int64 or x.ndim != 1:
         raise InputError(
             f"{where} has the wrong form",
             expected="int64 of shape [n]",
-            got=f"{ids.dtype} of shape {list(ids.shape)}",
+            got=f"{x.dtype} of shape {list(x.shape)}",
+            todo="pass torch.tensor([...], dtype=torch.int64), one number an item",
         )
+
+
+def check_ids(ids: Tensor, where: str = "ids") -> Tensor:
+    """int64 [n], distinct, not negative."""
+    _check_whole(ids, where)
     if ids.numel() and int(ids.min()) < 0:
-        raise InputError(f"{where} holds a negative id", expected=">= 0", got=int(ids.min()))
+        raise InputError(
+            f"{where} holds a negative id",
+            expected=">= 0",
+            got=int(ids.min()),
+            todo="number the items by their row in the pool, from 0",
+        )
     if len(torch.unique(ids)) != len(ids):
         values, counts = torch.unique(ids, return_counts=True)
         twice = int(values[counts > 1][0])
-        raise InputError(f"{where} holds an id twice", expected="distinct ids", got=f"id {twice}")
+        raise InputError(
+            f"{where} holds an id twice",
+            expected="distinct ids",
+            got=f"id {twice}",
+            todo="name every item once",
+        )
     return ids
 
 
 def check_labels(labels: Tensor, classes: int, where: str = "labels") -> Tensor:
     """int64 [n], each in [0, classes)."""
-    if labels.dtype != torch.int64 or labels.ndim != 1:
-        raise InputError(
-            f"{where} has the wrong form",
-            expected="int64 of shape [n]",
-            got=f"{labels.dtype} of shape {list(labels.shape)}",
-        )
+    _check_whole(labels, where)
     if labels.numel() and (int(labels.min()) < 0 or int(labels.max()) >= classes):
         bad = labels[(labels < 0) | (labels >= classes)][0]
         raise InputError(
@@ -132,8 +206,10 @@ def check_probabilities(probs: Tensor, where: str = "probs", *, tolerance: float
 
     Sums may be off by ``tolerance``, or by the spacing of floats at 1 where that is wider.
     """
-    if not probs.is_floating_point():
-        raise InputError(f"{where} has the wrong type", expected="floats", got=probs.dtype)
+    if not check_tensor(probs, where).is_floating_point():
+        raise InputError(
+            f"{where} has the wrong type", expected="floats", got=probs.dtype, todo="pass x.float()"
+        )
     check_finite(probs, where)
     if probs.numel() == 0:
         return probs
@@ -160,20 +236,26 @@ def check_probabilities(probs: Tensor, where: str = "probs", *, tolerance: float
 
 def check_size(x: Tensor, size: int, where: str, *, axis: int = 0) -> Tensor:
     """``x`` has ``size`` entries along ``axis``."""
+    check_tensor(x, where)
     if x.ndim <= axis or x.shape[axis] != size:
         raise InputError(
             f"{where} has the wrong size",
             expected=f"{size} along axis {axis}",
             got=f"shape {list(x.shape)}",
+            todo="give it one entry for each of the same items",
         )
     return x
 
 
 def _bind(spec: str, x: Tensor, sizes: dict[str, int], where: str) -> None:
     letters = spec.split()
+    check_tensor(x, where)
     if x.ndim != len(letters):
         raise InputError(
-            f"{where} has the wrong number of axes", expected=f"[{spec}]", got=list(x.shape)
+            f"{where} has the wrong number of axes",
+            expected=f"[{spec}]",
+            got=list(x.shape),
+            todo="reshape it, or add an axis of size 1: x[None]",
         )
     for letter, size in zip(letters, x.shape, strict=True):
         wanted = int(letter) if letter.isdigit() else sizes.setdefault(letter, size)
@@ -182,6 +264,7 @@ def _bind(spec: str, x: Tensor, sizes: dict[str, int], where: str) -> None:
                 f"{where} does not fit the other arguments",
                 expected=f"[{spec}] with {letter} = {wanted}",
                 got=list(x.shape),
+                todo="pass tensors of the same items, classes and members",
             )
 
 

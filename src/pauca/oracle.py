@@ -83,6 +83,7 @@ class VaultOracle(AbstractOracle):
                 "the oracle does not know this item",
                 expected=f"ids from 0 to {self._n - 1}",
                 got=unknown[0],
+                todo="ask for items of the pool that its labels belong to",
             )
         self._known.update(dict.fromkeys(asked))
         return self._open(ids.cpu()).to(ids.device)
@@ -113,7 +114,12 @@ def _renumbered(labels: Tensor, known: Sequence[int]) -> Tensor:
     """Each label's place among the known ones, or ``UNKNOWN``."""
     classes = check_ids(torch.tensor(list(known), dtype=torch.int64), "the known classes")
     if not len(classes):
-        raise InputError("no class is known", expected="at least one", got="none")
+        raise InputError(
+            "no class is known",
+            expected="at least one",
+            got="none",
+            todo="name at least one class, or leave `known` out",
+        )
     most = max(int(labels.max()) if len(labels) else 0, int(classes.max()))
     places = torch.full((most + 1,), UNKNOWN, dtype=torch.int64)
     places[classes] = torch.arange(len(classes))

@@ -16,6 +16,7 @@ from pauca.checks import (
     check_labels,
     check_probabilities,
     check_size,
+    check_tensor,
 )
 from pauca.errors import InputError
 
@@ -52,14 +53,17 @@ class Outputs:
         """Check everything once, here, so that no strategy has to."""
         object.__setattr__(self, "extras", MappingProxyType(dict(self.extras)))
         for name, column in self._columns():
-            _check_tensor(column, f"Outputs.{name}")
+            check_tensor(column, f"Outputs.{name}", todo="use Outputs.from_arrays for arrays")
         self._forget_gradients()
         check_ids(self.ids, "Outputs.ids")
         _check_axes(self.probs, 3, "Outputs.probs", "[s, n, c]")
         check_size(self.probs, self.n, "Outputs.probs", axis=1)
         if self.s < 1 or self.c < 1:
             raise InputError(
-                "Outputs.probs has an empty axis", expected="s, c >= 1", got=list(self.probs.shape)
+                "Outputs.probs has an empty axis",
+                expected="s, c >= 1",
+                got=list(self.probs.shape),
+                todo="give at least one member and one class",
             )
         check_probabilities(self.probs, "Outputs.probs")
         if self.features is not None:
@@ -79,6 +83,7 @@ class Outputs:
                     f"an extra column cannot be called {name!r}",
                     expected="a name of its own",
                     got=f"one of {', '.join(sorted(_RESERVED))}",
+                    todo="rename it",
                 )
             _check_column(column, self.n, f"Outputs.extras[{name!r}]", finite=False)
 
@@ -166,7 +171,12 @@ class Outputs:
         """Blocks of one learner's outputs, one after the other."""
         parts: Sequence[Outputs] = list(blocks)
         if not parts:
-            raise InputError("no blocks to join", expected="at least one Outputs", got="none")
+            raise InputError(
+                "no blocks to join",
+                expected="at least one Outputs",
+                got="none",
+                todo="pass at least one",
+            )
         if len(parts) == 1:
             return parts[0]
 
@@ -230,7 +240,10 @@ def _tensor(x: Any, where: str) -> Tensor:
         array = np.asarray(x)
     except ValueError as error:
         raise InputError(
-            f"{where} is no array", expected="rows of equal length", got=str(error)
+            f"{where} is no array",
+            expected="rows of equal length",
+            got=str(error),
+            todo="make all rows equally long",
         ) from None
     if array.dtype.kind not in "biufc":
         raise InputError(
@@ -262,28 +275,35 @@ def _whole(x: Any, where: str) -> Tensor:
     """Whole numbers as int64; floats pass where they are whole."""
     found = _tensor(x, where)
     if found.dtype == torch.bool or found.is_complex():
-        raise InputError(f"{where} has the wrong type", expected="whole numbers", got=found.dtype)
+        raise InputError(
+            f"{where} has the wrong type",
+            expected="whole numbers",
+            got=found.dtype,
+            todo="number classes and items from 0",
+        )
     wrong = found[(found != found.trunc()) | found.isinf()] if found.is_floating_point() else None
     if wrong is not None and len(wrong):
-        raise InputError(f"{where} are not whole", expected="whole numbers", got=wrong[0].item())
-    return found.to(torch.int64)
-
-
-def _check_tensor(x: object, where: str) -> None:
-    if not isinstance(x, Tensor):
         raise InputError(
-            f"{where} is no tensor",
-            expected="a torch.Tensor",
-            got=type(x).__name__,
-            todo="use Outputs.from_arrays for arrays and lists",
+            f"{where} are not whole",
+            expected="whole numbers",
+            got=wrong[0].item(),
+            todo="number classes and items from 0",
         )
+    return found.to(torch.int64)
 
 
 def _check_axes(x: Tensor, axes: int, where: str, form: str) -> None:
     if x.ndim != axes:
-        raise InputError(f"{where} has the wrong number of axes", expected=form, got=list(x.shape))
+        raise InputError(
+            f"{where} has the wrong number of axes",
+            expected=form,
+            got=list(x.shape),
+            todo="reshape it, or add an axis of size 1: x[None]",
+        )
     if not x.is_floating_point():
-        raise InputError(f"{where} has the wrong type", expected="floats", got=x.dtype)
+        raise InputError(
+            f"{where} has the wrong type", expected="floats", got=x.dtype, todo="pass x.float()"
+        )
 
 
 def _check_column(x: Tensor, n: int, where: str, *, finite: bool = True) -> None:
@@ -291,4 +311,9 @@ def _check_column(x: Tensor, n: int, where: str, *, finite: bool = True) -> None
     if finite:
         check_finite(x, where)
     elif x.is_floating_point() and bool(x.isnan().any()):
-        raise InputError(f"{where} holds NaN", expected="numbers (infinities allowed)", got="NaN")
+        raise InputError(
+            f"{where} holds NaN",
+            expected="numbers (infinities allowed)",
+            got="NaN",
+            todo="leave the item out, or write infinity where it is meant",
+        )

@@ -55,7 +55,12 @@ class Streams:
             InputError: ``name`` is not one of the streams.
         """
         if name not in _NAMES:
-            raise InputError("unknown random stream", expected=", ".join(_NAMES), got=name)
+            raise InputError(
+                "unknown random stream",
+                expected=", ".join(_NAMES),
+                got=name,
+                todo="choose one of these",
+            )
         return generator_from(_seed(self.study_seed, self.repetition, name, *index))
 
 

@@ -178,7 +178,7 @@ def device_of(name: str) -> torch.device:
         return torch.device(name)
     except RuntimeError:
         raise UsageError(
-            "unknown device", expected="cpu, cuda, cuda:0, ...", got=repr(name)
+            "unknown device", expected="cpu, cuda, cuda:0, ...", got=repr(name), todo='use "cpu"'
         ) from None
 
 
@@ -193,7 +193,11 @@ def _with(dataset: Dataset, found: Extracted) -> Dataset:
         train=found.transform,
     )
     if (dataset.test is None) != (found.test is None):
-        raise InputError("features do not fit the parts", expected="one for each part")
+        raise InputError(
+            "features do not fit the parts",
+            expected="one for each part",
+            todo="compute them again from the same data set",
+        )
     return replace(
         dataset,
         task=task,

@@ -133,6 +133,7 @@ def _weights(path: Path) -> tuple[Mapping[str, Tensor], str]:
             expected="tensors by name, saved by torch.save",
             got=" ".join(str(error).split())[:200] or type(error).__name__,
             where=path,
+            todo="save one: torch.save(learner.state(), path), or net.state_dict()",
         ) from None
     state = found.get("net", found) if isinstance(found, Mapping) else None
     if not isinstance(state, Mapping) or not all(isinstance(v, Tensor) for v in state.values()):
@@ -141,5 +142,6 @@ def _weights(path: Path) -> tuple[Mapping[str, Tensor], str]:
             expected="a state of a net, or of learner backprop",
             got=type(found).__name__,
             where=path,
+            todo="save one: torch.save(learner.state(), path), or net.state_dict()",
         )
     return state, hashlib.sha256(content).hexdigest()[:_SHOWN]

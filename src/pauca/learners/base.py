@@ -112,7 +112,10 @@ class AbstractLearner(ABC):
             self.device = torch.device(device)
         except RuntimeError:
             raise UsageError(
-                "unknown device", expected="cpu, cuda, cuda:0, ...", got=repr(device)
+                "unknown device",
+                expected="cpu, cuda, cuda:0, ...",
+                got=repr(device),
+                todo='use "cpu"',
             ) from None
 
     @classmethod
@@ -305,7 +308,12 @@ class AbstractLearner(ABC):
             InputError: empty, sizes that differ, items of another shape, labels outside the task.
         """
         if len(x) == 0:
-            raise InputError("nothing to train on", expected="at least one item", got="none")
+            raise InputError(
+                "nothing to train on",
+                expected="at least one item",
+                got="none",
+                todo="label an item first",
+            )
         check_size(y, len(x), "y")
         check_labels(y, self.task.c, "y")
         self.check_items(x)
@@ -346,6 +354,7 @@ class AbstractLearner(ABC):
                 expected=f"[n, {', '.join(map(str, self.task.shape))}]",
                 got=list(x.shape),
                 where=f"task {self.task.name!r}",
+                todo="make the learner for the task of these items",
             )
         check_finite(x, "items")
 

@@ -59,11 +59,20 @@ def fleiss_kappa(counts: Any) -> float:
     """
     table = as_table(counts, "counts", "n c")
     if (table < 0).any() or (table != np.floor(table)).any():
-        raise InputError("counts are out of range", expected="whole numbers >= 0", got="others")
+        raise InputError(
+            "counts are out of range",
+            expected="whole numbers >= 0",
+            got="others",
+            todo="count the answers of each class for each item",
+        )
     table = table[table.sum(1) >= 2]
     if not len(table):
         raise InputError(
-            "no item has two answers", expected="at least one", got="none", where="counts"
+            "no item has two answers",
+            expected="at least one",
+            got="none",
+            where="counts",
+            todo="have some items answered by two people",
         )
     each = table.sum(1)
     alike = ((table * (table - 1)).sum(1) / (each * (each - 1))).mean()
@@ -84,7 +93,12 @@ def answer_entropy(counts: Sequence[int] | Floats, c: int) -> float:
     check_count(c, "c", least=1)
     given = as_ints(counts, "counts")
     if given.sum() < 1:
-        raise InputError("there is no answer", expected="at least one", got=list(counts))
+        raise InputError(
+            "there is no answer",
+            expected="at least one",
+            got=list(counts),
+            todo="leave out items that nobody answered",
+        )
     shares = given[given > 0] / given.sum()
     return 0.0 if c == 1 else float(-(shares * np.log(shares)).sum() / np.log(c)) + 0.0
 

@@ -35,7 +35,10 @@ def _array(x: Any) -> npt.NDArray[Any]:
         return np.asarray(x)
     except ValueError as error:  # lists of different lengths
         raise InputError(
-            "numbers do not form an array", expected="one length along each axis", got=error
+            "numbers do not form an array",
+            expected="one length along each axis",
+            got=error,
+            todo="make all rows equally long",
         ) from error
 
 
@@ -57,9 +60,15 @@ def as_ints(x: Any, where: str, *, least: int = 1) -> Ints:
             f"{where} has the wrong form",
             expected=f"whole numbers of shape [n], n >= {least}",
             got=f"{array.dtype} of shape {list(array.shape)}",
+            todo="pass one whole number an item",
         )
     if array.size and array.min() < 0:
-        raise InputError(f"{where} holds a negative number", expected=">= 0", got=array.min())
+        raise InputError(
+            f"{where} holds a negative number",
+            expected=">= 0",
+            got=array.min(),
+            todo="pass one whole number an item",
+        )
     return array.astype(np.int64)
 
 
@@ -111,6 +120,7 @@ def _finite(
             f"{where} has the wrong form",
             expected=f"numbers of shape {form}",
             got=f"{array.dtype} of shape {list(array.shape)}",
+            todo="bring the numbers to this shape",
         )
     array = array.astype(np.float64)
     if not np.isfinite(array).all():
@@ -136,6 +146,7 @@ def as_probabilities(probs: Any, labels: Ints) -> Floats:
             "probs has the wrong form",
             expected=f"floats of shape [{len(labels)}, c]",
             got=f"{array.dtype} of shape {list(array.shape)}",
+            todo="give one row of probabilities for each label",
         )
     array = array.astype(np.float64)
     check_probabilities(torch.from_numpy(array))
@@ -144,6 +155,7 @@ def as_probabilities(probs: Any, labels: Ints) -> Floats:
             "labels holds a class that probs does not have",
             expected=f"0 to {array.shape[1] - 1}",
             got=int(labels.max()),
+            todo="give probs a column for every class",
         )
     return array
 
@@ -155,7 +167,9 @@ def check_level(level: float) -> float:
         InputError: outside of it, or NaN.
     """
     if not 0 < level < 1:
-        raise InputError("level is out of range", expected="a number in (0, 1)", got=level)
+        raise InputError(
+            "level is out of range", expected="a number in (0, 1)", got=level, todo="pass 0.95, say"
+        )
     return level
 
 
@@ -166,4 +180,9 @@ def check_same(a: npt.NDArray[Any], b: npt.NDArray[Any], names: str) -> None:
         InputError: they do not.
     """
     if len(a) != len(b):
-        raise InputError(f"{names} differ in size", expected=len(a), got=len(b))
+        raise InputError(
+            f"{names} differ in size",
+            expected=len(a),
+            got=len(b),
+            todo="give each one entry for the same things, in the same order",
+        )

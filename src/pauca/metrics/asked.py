@@ -40,7 +40,12 @@ def duplicate_rate(x: Any, *, tolerance: float = 0.0) -> float:
     """
     items = _rows(x)
     if not tolerance >= 0:
-        raise InputError("tolerance is out of range", expected=">= 0", got=tolerance)
+        raise InputError(
+            "tolerance is out of range",
+            expected=">= 0",
+            got=tolerance,
+            todo="pass 0 to count exact copies only",
+        )
     found = 0
     for start in range(0, len(items), _BLOCK):
         block = items[start : start + _BLOCK]
@@ -71,5 +76,10 @@ def jaccard(a: Any, b: Any) -> float:
 def _rows(x: Any) -> Tensor:
     items = x if isinstance(x, Tensor) else torch.from_numpy(np.array(x))
     if items.ndim < 1 or len(items) == 0:
-        raise InputError("x has no items", expected="[n, ...], n >= 1", got=list(items.shape))
+        raise InputError(
+            "x has no items",
+            expected="[n, ...], n >= 1",
+            got=list(items.shape),
+            todo="pass the items that were asked for, one a row",
+        )
     return check_finite(items.reshape(len(items), -1).to(torch.float64), "x")

@@ -60,7 +60,10 @@ def bootstrap_interval(
     check_count(draws, "draws", least=1)
     if method not in get_args(BootstrapMethod):
         raise InputError(
-            "unknown method", expected=" or ".join(get_args(BootstrapMethod)), got=repr(method)
+            "unknown method",
+            expected=" or ".join(get_args(BootstrapMethod)),
+            got=repr(method),
+            todo="choose one of these",
         )
     rows = _checked(arrays, paired)
     seen = _number(statistic(*rows))
@@ -87,7 +90,12 @@ def resamples(n: int, draws: int, generator: Generator) -> Ints:
 def _checked(arrays: Sequence[Any], paired: bool) -> list[Floats]:
     rows = [as_rows(x, f"array {at}") for at, x in enumerate(arrays)]
     if not rows:
-        raise InputError("there is nothing to draw from", expected="at least one array", got="none")
+        raise InputError(
+            "there is nothing to draw from",
+            expected="at least one array",
+            got="none",
+            todo="pass the values as arrays, one argument each",
+        )
     sizes = sorted({len(x) for x in rows})
     if paired and len(sizes) > 1:
         raise InputError(

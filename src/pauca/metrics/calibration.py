@@ -105,6 +105,11 @@ def bins_of(confidence: Floats, bins: int, by: Bins) -> Ints:
     if by == "width":
         return np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)
     if by != "mass":
-        raise InputError("unknown kind of bins", expected="width or mass", got=repr(by))
+        raise InputError(
+            "unknown kind of bins",
+            expected="width or mass",
+            got=repr(by),
+            todo="choose one of these",
+        )
     rank = np.searchsorted(np.sort(confidence), confidence, "right").astype(np.int64)
     return (bins * rank - 1) // len(confidence)

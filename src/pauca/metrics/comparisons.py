@@ -130,8 +130,18 @@ def _compared(first: str, second: str, a: Floats, b: Floats, level: float) -> Co
 
 def _checked(names: Sequence[str], m: int) -> Sequence[str]:
     if len(names) != m:
-        raise InputError("names and columns of values differ in number", expected=m, got=len(names))
+        raise InputError(
+            "names and columns of values differ in number",
+            expected=m,
+            got=len(names),
+            todo="give each column one name",
+        )
     if len(set(names)) != m:
         twice = next(name for name in names if list(names).count(name) > 1)
-        raise InputError("a name stands twice", expected="distinct names", got=repr(twice))
+        raise InputError(
+            "a name stands twice",
+            expected="distinct names",
+            got=repr(twice),
+            todo="rename one of them",
+        )
     return names

@@ -57,7 +57,12 @@ def _checked(p: Any) -> Floats:
     values = as_floats(p)
     wrong = (values < 0) | (values > 1)
     if wrong.any():
-        raise InputError("p is out of range", expected="[0, 1] or NaN", got=values[wrong][0])
+        raise InputError(
+            "p is out of range",
+            expected="[0, 1] or NaN",
+            got=values[wrong][0],
+            todo="pass p values, NaN where there is none",
+        )
     return values
 
 

@@ -50,7 +50,12 @@ def labels_to_reach(labels: Any, values: Any, target: float) -> int | None:
     """
     spent, height = check_curve(labels, values)
     if np.isnan(target):
-        raise InputError("target is NaN", expected="a number", got=target)
+        raise InputError(
+            "target is NaN",
+            expected="a number",
+            got=target,
+            todo="pass the value that is to be reached",
+        )
     reached = np.flatnonzero(height >= target)
     return int(spent[reached[0]]) if len(reached) else None
 

@@ -37,7 +37,12 @@ def overlap_matrix(
     """
     check_level(level)
     if not len(picks):
-        raise InputError("there is no strategy", expected="picks of shape [m][r]", got="none")
+        raise InputError(
+            "there is no strategy",
+            expected="picks of shape [m][r]",
+            got="none",
+            todo="pass the picks of each strategy",
+        )
     r = len(picks[0])
     for at, each in enumerate(picks):
         if len(each) != r or not r:
@@ -46,6 +51,7 @@ def overlap_matrix(
                 expected=max(r, 1),
                 got=len(each),
                 where=f"strategy {at}",
+                todo="give every strategy the same repetitions",
             )
     m = len(picks)
     upper = {(i, j): _overlap(picks[i], picks[j], level) for i in range(m) for j in range(i, m)}

@@ -64,7 +64,12 @@ def penalty_matrix(settings: Sequence[Any], level: float = 0.95) -> Penalties:
         for at, setting in enumerate(settings)
     ]
     if not tables:
-        raise InputError("there is no setting", expected="at least one array [m, r, L]", got="none")
+        raise InputError(
+            "there is no setting",
+            expected="at least one array [m, r, L]",
+            got="none",
+            todo="pass the curves of each setting",
+        )
     m = len(tables[0])
     for at, table in enumerate(tables):
         if len(table) != m:

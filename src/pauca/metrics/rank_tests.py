@@ -148,7 +148,9 @@ def cliques(mean_ranks: Sequence[float], cd: float) -> tuple[tuple[int, ...], ..
     """
     ranks = as_values(mean_ranks, "mean_ranks")
     if not cd >= 0:
-        raise InputError("cd is out of range", expected=">= 0", got=cd)
+        raise InputError(
+            "cd is out of range", expected=">= 0", got=cd, todo="take it from `nemenyi(...).cd`"
+        )
     order = np.argsort(ranks, kind="stable")
     groups: list[tuple[int, ...]] = []
     reached = 0  # how far along the order the last group went

@@ -144,7 +144,12 @@ def label_saving(
         )
     spent, _ = check_curve(labels, ours[0])
     if spent[0] <= 0:
-        raise InputError("labels are out of range", expected="> 0", got=f"{spent[0]:g}")
+        raise InputError(
+            "labels are out of range",
+            expected="> 0",
+            got=f"{spent[0]:g}",
+            todo="leave out points without labels",
+        )
     seen = _ratios(spent, ours[None], theirs[None])
     low, high = _interval(spent, ours, theirs, generator, draws, level)
     rows = np.stack([x[0] for x in seen] + [low, high], axis=1).tolist()

@@ -212,7 +212,12 @@ def _rounds(values: Sequence[float | None], where: str) -> Floats:
     """float64 [t]; NaN where there is no number."""
     plain = [math.nan if value is None else float(value) for value in values]
     if any(map(math.isinf, plain)):
-        raise InputError(f"{where} is infinite", expected="numbers, or None", got=plain)
+        raise InputError(
+            f"{where} is infinite",
+            expected="numbers, or None",
+            got=plain,
+            todo="write None where there is no number",
+        )
     return np.array(plain, dtype=np.float64)
 
 

@@ -44,6 +44,7 @@ def pack_bits(active: Tensor) -> Tensor:
             "units have the wrong form",
             expected="bool [n, u], u >= 1",
             got=f"{active.dtype} {list(active.shape)}",
+            todo="compare with a threshold first: x > 0",
         )
     packed = np.packbits(active.cpu().numpy(), axis=1, bitorder="little")
     return torch.from_numpy(_whole_words(packed))

@@ -125,6 +125,10 @@ def _value(value: Any, of: Any, where: str) -> Any:
         right = type(value) is of
     if not right:
         raise DataError(
-            "an event holds a value of the wrong type", expected=of, got=repr(value), where=where
+            "an event holds a value of the wrong type",
+            expected=of,
+            got=repr(value),
+            where=where,
+            todo="take the events as a session gave them",
         )
     return value

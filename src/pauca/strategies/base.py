@@ -176,7 +176,12 @@ class AbstractScore(AbstractStrategy):
             score = self.scorer(labelled) if score is None else score
             scored.append((block.ids, self._checked(score(block), block)))
         if not scored:
-            raise InputError("the pool is empty", expected="at least one block", got="none")
+            raise InputError(
+                "the pool is empty",
+                expected="at least one block",
+                got="none",
+                todo="end the session: nothing is left to ask for",
+            )
         ids = torch.cat([ids for ids, _ in scored])
         scores = torch.cat([scores for _, scores in scored])
         k = _check_k(k, len(ids))
