@@ -7,7 +7,8 @@ d features, l layers, k picks, u units.
 import functools
 import inspect
 import math
-from collections.abc import Callable, Mapping, MappingView, Sequence, Set
+import warnings
+from collections.abc import Callable, Iterable, Sequence
 from numbers import Real
 from typing import Any, ParamSpec, Protocol, TypeVar, runtime_checkable
 
@@ -19,6 +20,9 @@ from pauca.errors import InputError, shown
 
 __all__ = [
     "SupportsArray",
+    "as_integers",
+    "as_tensor",
+    "as_whole",
     "check_count",
     "check_finite",
     "check_fraction",
@@ -98,12 +102,12 @@ def check_ordered(values: V, where: str) -> V:
         InputError: there is no such order.
     """
     if isinstance(values, str | bytes) or not isinstance(values, Sequence | SupportsArray):
-        lost = isinstance(values, Set | Mapping | MappingView)
+        lost = isinstance(values, Iterable) and not isinstance(values, str | bytes)
         raise InputError(
-            f"the order of {where} is {'not known' if lost else 'none'}",
+            f"the order of {where} is not known" if lost else f"{where} is no sequence",
             expected="a list, a tuple, an array or a tensor",
-            got=type(values).__name__,
-            todo="pass sorted(...) or a list in the order that you mean",
+            got=type(values).__name__ if lost else shown(values),
+            todo="pass a list in the order that you mean",
         )
     return values
 
@@ -133,6 +137,97 @@ def check_tensor(x: object, where: str, *, todo: str = "pass torch.as_tensor(...
             todo="convert it first: x.to_dense(), x.dequantize()",
         )
     return x
+
+
+def as_tensor(x: Any, where: str) -> Tensor:
+    """A tensor that shares memory with the array where torch can read it as it lies.
+
+    Args:
+        x: A tensor, an array, a memory map, a table of numbers, lists of numbers.
+        where: Its name in a message.
+
+    Raises:
+        InputError: not numbers, ragged rows, or no order.
+    """
+    if isinstance(x, Tensor):
+        return check_tensor(x, where)
+    if isinstance(x, Iterable) and not isinstance(x, str):
+        check_ordered(x, where)
+    try:
+        array = np.asarray(x)
+    except (ValueError, TypeError, RuntimeError, OverflowError) as error:
+        raise InputError(
+            f"{where} is no array",
+            expected="rows of equal length",
+            got=str(error),
+            todo="make all rows equally long",
+        ) from None
+    if array.dtype.kind not in "biufc":
+        raise InputError(
+            f"{where} has the wrong type",
+            expected="numbers",
+            got=_told_kind(x, array),
+            todo="convert to floats (ids and labels: to whole numbers) first",
+        )
+    if array.dtype == np.longdouble:
+        array = array.astype(np.float64)
+    if array.dtype.kind == "u" and array.dtype.itemsize > 1:  # torch barely knows these
+        array = array.astype(np.int64 if array.dtype.itemsize < 8 else np.float64)
+    array = array.astype(array.dtype.newbyteorder("="), copy=False)
+    if any(stride < 0 for stride in array.strides):
+        array = array.copy()
+    return _shared(array, isinstance(x, np.memmap))
+
+
+def _told_kind(x: object, array: np.ndarray[Any, Any]) -> str:
+    """What an array holds; of a mixture the first value that is no number."""
+    told = f"{type(x).__name__} of {array.dtype}"
+    flat = array.ravel() if array.dtype == object else array.ravel()[:0]
+    odd = next((each for each in flat.tolist() if not isinstance(each, Real)), None)
+    return told if odd is None else f"{told}, such as {shown(odd)}"
+
+
+def _shared(array: np.ndarray[Any, Any], mapped: bool) -> Tensor:
+    """Read-only memory is copied unless it is a file's: nothing here writes to what it reads."""
+    if array.flags.writeable:
+        return torch.from_numpy(array)
+    if not mapped:
+        return torch.from_numpy(array.copy())
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
+        return torch.from_numpy(array)
+
+
+def as_whole(x: Any, where: str) -> Tensor:
+    """Whole numbers as int64; floats pass where they are whole."""
+    found = as_tensor(x, where)
+    if found.dtype == torch.bool or found.is_complex():
+        raise InputError(
+            f"{where} has the wrong type",
+            expected="whole numbers",
+            got=found.dtype,
+            todo="number classes and items from 0",
+        )
+    wrong = found[(found != found.trunc()) | found.isinf()] if found.is_floating_point() else None
+    if wrong is not None and len(wrong):
+        raise InputError(
+            f"{where} are not whole",
+            expected="whole numbers",
+            got=wrong[0].item(),
+            todo="number classes and items from 0",
+        )
+    return found.to(torch.int64)
+
+
+def as_integers(x: Any, where: str) -> Tensor:
+    """Integers of any origin as int64; floats stay what they are, to be refused by who reads them.
+
+    Raises:
+        InputError: as ``as_tensor``.
+    """
+    found = as_tensor(x, where)
+    kept = found.dtype == torch.bool or found.is_complex() or found.is_floating_point()
+    return found if kept and found.numel() else found.to(torch.int64)
 
 
 def check_finite(x: Tensor, where: str) -> Tensor:

@@ -10,18 +10,20 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Literal, get_args
 
 import torch
 from torch import Generator
 
-from pauca.errors import InputError
+from pauca.errors import InputError, shown
 
 __all__ = ["StreamName", "Streams", "generator_from", "isolated", "split"]
 
 StreamName = Literal[
     "split", "initial", "model", "strategy", "noise", "outputs", "analysis", "unknown", "watch"
 ]
+_WIDE = 2**63
 _NAMES: tuple[str, ...] = get_args(StreamName)
 
 
@@ -36,6 +38,18 @@ def generator_from(seed: int) -> Generator:
     return Generator().manual_seed(seed)
 
 
+def _whole(value: object, where: str) -> int:
+    """A number as it names a stream: NumPy's print otherwise."""
+    if isinstance(value, bool) or not isinstance(value, Integral) or not -_WIDE <= value < _WIDE:
+        raise InputError(
+            f"{where} names no random stream",
+            expected="a whole number of 64 bits",
+            got=shown(value),
+            todo="pass 1, say",
+        )
+    return int(value)
+
+
 @dataclass(frozen=True)
 class Streams:
     """The named random streams of one repetition of a study.
@@ -48,20 +62,26 @@ class Streams:
     study_seed: int
     repetition: int = 0
 
+    def __post_init__(self) -> None:
+        """Refuse what is no number: the streams are named by what it prints."""
+        for name in ("study_seed", "repetition"):
+            object.__setattr__(self, name, _whole(getattr(self, name), name))
+
     def generator(self, name: StreamName, *index: int) -> Generator:
         """A fresh generator at the start of stream ``name`` (at ``index``, such as the round).
 
         Raises:
             InputError: ``name`` is not one of the streams.
         """
-        if name not in _NAMES:
+        if not isinstance(name, str) or name not in _NAMES:
             raise InputError(
                 "unknown random stream",
                 expected=", ".join(_NAMES),
-                got=name,
+                got=shown(name),
                 todo="choose one of these",
             )
-        return generator_from(_seed(self.study_seed, self.repetition, name, *index))
+        places = [_whole(place, "index") for place in index]
+        return generator_from(_seed(self.study_seed, self.repetition, name, *places))
 
 
 def split(generator: Generator, *names: str) -> tuple[Generator, ...]:

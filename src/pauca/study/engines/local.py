@@ -196,7 +196,7 @@ class _Crew:
                 "workers die before they can begin",
                 got=end,
                 where=log or None,
-                todo="read the log; often the memory is too small for so many workers: lower --workers",
+                todo="read the log; where the memory is too small for so many, lower --workers",
             )
 
 
