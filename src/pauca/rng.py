@@ -40,7 +40,11 @@ def generator_from(seed: int) -> Generator:
 
 def _whole(value: object, where: str) -> int:
     """A number as it names a stream: NumPy's print otherwise."""
-    if isinstance(value, bool) or not isinstance(value, Integral) or not -_WIDE <= value < _WIDE:
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, Integral)
+        or not -_WIDE <= int(value) < _WIDE
+    ):
         raise InputError(
             f"{where} names no random stream",
             expected="a whole number of 64 bits",

@@ -149,7 +149,9 @@ def test_no_study_file_ends_as_a_bug(tmp_path: Path, capsys: Any) -> None:
         path.write_bytes(malformed(rng, source))
         overrides = []
         if number % 5 == 0:
-            key = rng.choice(["active.query", "active.pool", "data", "factors.x", "models.x", "seed"])
+            key = rng.choice(
+                ["active.query", "active.pool", "data", "factors.x", "models.x", "seed"]
+            )
             overrides = [f"{key}={rng.choice(VALUES)!r}"[:4_000]]
         endings.of(
             lambda o=overrides: plan(read_study(path, o), lambda data: 10),

@@ -205,8 +205,8 @@ def import_modules(modules: Sequence[str]) -> None:
         except PaucaError:
             raise
         except Exception as error:
-            lacks = isinstance(error, ModuleNotFoundError) and error.name is not None
-            if lacks and f"{module}.".startswith(f"{error.name}."):
+            lacking = error.name if isinstance(error, ModuleNotFoundError) else None
+            if lacking is not None and f"{module}.".startswith(f"{lacking}."):
                 raise UsageError(
                     f"there is no module {module!r}",
                     where="--import",
