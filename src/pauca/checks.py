@@ -8,9 +8,21 @@ import functools
 import inspect
 import math
 import warnings
-from collections.abc import Callable, Iterable, Sequence
-from numbers import Real
-from typing import Any, ParamSpec, Protocol, TypeVar, runtime_checkable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from numbers import Integral, Real
+from types import NoneType, UnionType
+from typing import (
+    Any,
+    Literal,
+    ParamSpec,
+    Protocol,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+    runtime_checkable,
+)
 
 import numpy as np
 import torch
@@ -36,11 +48,15 @@ __all__ = [
     "check_size",
     "check_tensor",
     "shapes",
+    "typed",
 ]
 
 P = ParamSpec("P")
 R = TypeVar("R")
 V = TypeVar("V")
+
+_BITS = 63
+"""Of a whole number besides its sign: those that NumPy, torch and every store can hold."""
 
 
 def check_count(value: int, where: str, *, least: int = 0, most: int | None = None) -> int:
@@ -91,17 +107,22 @@ def _out_of_range(value: object, where: str, span: str) -> InputError:
     )
 
 
-def check_ordered(values: V, where: str) -> V:
+def check_ordered(values: V, where: str, *, once: bool = False) -> V:
     """The same values, where they stand in an order that is the caller's own.
 
     Lists, tuples, ranges, arrays, tensors and columns of tables have one. The order of a set is
     Python's, and another one tomorrow; that of a mapping's keys, of its views and of what can be
     read once only cannot be told from it. A text is not a sequence of texts.
 
+    Args:
+        values: What has an order, or not.
+        where: Its name in a message.
+        once: Whether what can be read once only is taken, as its order is what was computed.
+
     Raises:
         InputError: there is no such order.
     """
-    if isinstance(values, str | bytes) or not isinstance(values, Sequence | SupportsArray):
+    if not (_is_ordered(values) or (once and isinstance(values, Iterator))):
         lost = isinstance(values, Iterable) and not isinstance(values, str | bytes)
         raise InputError(
             f"the order of {where} is not known" if lost else f"{where} is no sequence",
@@ -110,6 +131,14 @@ def check_ordered(values: V, where: str) -> V:
             todo="pass a list in the order that you mean",
         )
     return values
+
+
+def _is_ordered(values: object) -> bool:
+    if isinstance(values, Tensor):
+        return _is_dense(values) and values.ndim > 0
+    if isinstance(values, np.ndarray | np.generic):
+        return values.ndim > 0
+    return isinstance(values, Sequence | SupportsArray) and not isinstance(values, str | bytes)
 
 
 @runtime_checkable
@@ -129,7 +158,7 @@ def check_tensor(x: object, where: str, *, todo: str = "pass torch.as_tensor(...
         raise InputError(
             f"{where} is no tensor", expected="a torch.Tensor", got=type(x).__name__, todo=todo
         )
-    if x.layout is not torch.strided or x.is_meta or x.is_quantized:
+    if not _is_dense(x):
         raise InputError(
             f"{where} is no dense tensor",
             expected="strided numbers",
@@ -151,7 +180,7 @@ def as_tensor(x: Any, where: str) -> Tensor:
     """
     if isinstance(x, Tensor):
         return check_tensor(x, where)
-    if isinstance(x, Iterable) and not isinstance(x, str):
+    if isinstance(x, Iterable) and not isinstance(x, str | np.ndarray):
         check_ordered(x, where)
     try:
         array = np.asarray(x)
@@ -228,6 +257,10 @@ def as_integers(x: Any, where: str) -> Tensor:
     found = as_tensor(x, where)
     kept = found.dtype == torch.bool or found.is_complex() or found.is_floating_point()
     return found if kept and found.numel() else found.to(torch.int64)
+
+
+def _is_dense(x: Tensor) -> bool:
+    return x.layout is torch.strided and not x.is_meta and not x.is_quantized
 
 
 def check_finite(x: Tensor, where: str) -> Tensor:
@@ -391,3 +424,78 @@ def shapes(
         return checked
 
     return decorate
+
+
+def typed(function: Callable[P, R]) -> Callable[P, R]:
+    """Refuse arguments of another kind than the annotations name, before anything is computed.
+
+    Numbers are Python's or NumPy's, of at most 64 bits where they are whole; true and false are
+    none. A ``Sequence`` has an order of its own, and what is ``Any`` is left to the function.
+    """
+    signature = inspect.signature(function)
+    hints = functools.cache(lambda: get_type_hints(function))
+
+    @functools.wraps(function)
+    def checked(*args: P.args, **kwargs: P.kwargs) -> R:
+        for name, value in signature.bind(*args, **kwargs).arguments.items():
+            hint = hints().get(name, Any)
+            several = signature.parameters[name].kind is inspect.Parameter.VAR_POSITIONAL
+            if not (several or _fits(value, hint)):
+                raise InputError(
+                    f"{name} is of the wrong kind",
+                    expected=_words(hint),
+                    got=f"{type(value).__name__} {shown(value)}",
+                    where=f"{function.__name__}({name})",
+                    todo=f"pass {_words(hint)}",
+                )
+        return function(*args, **kwargs)
+
+    return checked
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    origin, parts = get_origin(hint), get_args(hint)
+    if hint is Any:
+        return True
+    if origin in (Union, UnionType):
+        return any(_fits(value, part) for part in parts)
+    if origin is Literal:
+        return isinstance(value, str) and value in parts
+    if hint is float:
+        return _is_number(value) and not (isinstance(value, int) and value.bit_length() > _BITS)
+    if hint is int:
+        whole = isinstance(value, Integral) and not isinstance(value, bool)
+        return whole and int(value).bit_length() <= _BITS
+    if hint is bool:
+        return isinstance(value, bool | np.bool_)
+    if hint is Tensor:
+        return isinstance(value, Tensor) and _is_dense(value) and not value.is_complex()
+    if origin is Sequence:
+        if not _is_ordered(value):
+            return False
+        plain = value.tolist() if isinstance(value, Tensor | np.ndarray) else value
+        return all(_fits(each, parts[0]) for each in plain)
+    if origin is Callable:
+        return callable(value)
+    kind = origin or hint
+    return isinstance(value, kind) if isinstance(kind, type) else True
+
+
+def _words(hint: Any) -> str:
+    """An annotation as a reader says it."""
+    origin, parts = get_origin(hint), get_args(hint)
+    if origin in (Union, UnionType):
+        return " or ".join(map(_words, parts))
+    if origin is Literal:
+        return " or ".join(map(repr, parts))
+    if origin is Sequence:
+        return f"a list, a tuple or an array of {_words(parts[0])}"
+    named = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
+    named |= {
+        NoneType: "None",
+        Tensor: "a dense torch.Tensor",
+        Any: "anything",
+        Callable: "a function",
+    }
+    kind = origin or hint
+    return named.get(kind) or f"{kind.__module__}.{kind.__qualname__}"

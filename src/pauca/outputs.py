@@ -14,6 +14,7 @@ from pauca.checks import (
     check_finite,
     check_ids,
     check_labels,
+    check_ordered,
     check_probabilities,
     check_size,
     check_tensor,
@@ -164,7 +165,7 @@ class Outputs:
         """The same on another device."""
         try:
             torch.empty(0, device=device)
-        except (RuntimeError, TypeError, AssertionError) as error:
+        except (RuntimeError, TypeError, ValueError, AssertionError) as error:
             raise InputError(
                 "the device is not there",
                 expected="cpu, cuda, cuda:0, ...",
@@ -183,7 +184,7 @@ class Outputs:
     @staticmethod
     def concat(blocks: Iterable["Outputs"]) -> "Outputs":
         """Blocks of one learner's outputs, one after the other."""
-        parts: Sequence[Outputs] = list(blocks) if isinstance(blocks, Iterable) else []
+        parts: Sequence[Outputs] = list(check_ordered(blocks, "blocks", once=True))
         if not parts:
             raise InputError(
                 "no blocks to join",

@@ -18,7 +18,7 @@ from torch import Generator
 
 from pauca.errors import InputError, shown
 
-__all__ = ["StreamName", "Streams", "generator_from", "isolated", "split"]
+__all__ = ["StreamName", "Streams", "check_generator", "generator_from", "isolated", "split"]
 
 StreamName = Literal[
     "split", "initial", "model", "strategy", "noise", "outputs", "analysis", "unknown", "watch"
@@ -88,12 +88,29 @@ class Streams:
         return generator_from(_seed(self.study_seed, self.repetition, name, *places))
 
 
+def check_generator(generator: object) -> Generator:
+    """A source of random numbers.
+
+    Raises:
+        InputError: something else.
+    """
+    if not isinstance(generator, Generator):
+        raise InputError(
+            "the source of randomness is of the wrong kind",
+            expected="a torch.Generator",
+            got=shown(generator),
+            todo="pass torch.Generator().manual_seed(seed)",
+        )
+    return generator
+
+
 def split(generator: Generator, *names: str) -> tuple[Generator, ...]:
     """Independent child generators by name; ``generator`` itself advances by one draw.
 
     What is drawn from one child never changes another, so that, say, a longer training leaves the
     validation split as it was.
     """
+    check_generator(generator)
     root = int(torch.randint(2**62, (), generator=generator, device=generator.device))
     return tuple(generator_from(_seed("child", root, name)) for name in names)
 
@@ -105,6 +122,7 @@ def isolated(generator: Generator) -> Iterator[None]:
     Layer initialisation and stochastic layers of any ``torch.nn.Module`` read the global state. It
     is seeded on entry and put back on exit, so nothing leaks out in either direction.
     """
+    check_generator(generator)
     started = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
     devices = list(range(torch.cuda.device_count())) if started else []
     with torch.random.fork_rng(devices=devices):

@@ -6,13 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from pauca.checks import check_count
+from pauca.checks import check_count, typed
 from pauca.errors import InputError
 from pauca.metrics.arrays import Floats, as_ints, as_table, check_same
 
 __all__ = ["answer_entropy", "cohen_kappa", "fleiss_kappa"]
 
 
+@typed
 def cohen_kappa(a: Any, b: Any, *, undefined: float = math.nan) -> float:
     """Agreement of two on the same n items: (p_o - p_e) / (1 - p_e), at most 1.
 
@@ -41,6 +42,7 @@ def cohen_kappa(a: Any, b: Any, *, undefined: float = math.nan) -> float:
     return undefined if math.isnan(found) else found
 
 
+@typed
 def fleiss_kappa(counts: Any) -> float:
     """Agreement of any number of people: (mean P_i - P_e) / (1 - P_e), at most 1.
 
@@ -80,6 +82,7 @@ def fleiss_kappa(counts: Any) -> float:
     return _beyond(float(alike), float((shares**2).sum()))
 
 
+@typed
 def answer_entropy(counts: Sequence[int] | Floats, c: int) -> float:
     """Entropy of the answers to one item over log c, in [0, 1]; 0 where all agree, or c is 1.
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from pauca.checks import typed
 from pauca.errors import InputError, UnknownNameError
 from pauca.metrics._pairs import differences
 from pauca.metrics.arrays import Floats, as_table, check_level
@@ -64,6 +65,7 @@ class Comparisons:
     least_pairs: float
 
 
+@typed
 def compare_all(
     values: Any, names: Sequence[str], against: str | None = None, level: float = 0.95
 ) -> Comparisons:

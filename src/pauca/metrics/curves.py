@@ -4,12 +4,14 @@ from typing import Any
 
 import numpy as np
 
+from pauca.checks import typed
 from pauca.errors import InputError
 from pauca.metrics.arrays import Floats, as_values, check_same
 
 __all__ = ["area_under_budget_curve", "check_curve", "labels_to_reach"]
 
 
+@typed
 def area_under_budget_curve(labels: Any, values: Any) -> float:
     """Area under the budget curve: the mean height of the curve over the labels really spent.
 
@@ -34,6 +36,7 @@ def area_under_budget_curve(labels: Any, values: Any) -> float:
     return float(height[0] + area / (spent[-1] - spent[0]))
 
 
+@typed
 def labels_to_reach(labels: Any, values: Any, target: float) -> int | None:
     """Labels spent at the first point whose value is at least ``target``.
 

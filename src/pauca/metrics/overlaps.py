@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from pauca.checks import typed
 from pauca.errors import InputError
 from pauca.metrics.arrays import check_level
 from pauca.metrics.asked import jaccard
@@ -11,6 +12,7 @@ from pauca.metrics.intervals import Interval, mean_interval
 __all__ = ["overlap_matrix"]
 
 
+@typed
 def overlap_matrix(
     picks: Sequence[Sequence[Any]], level: float = 0.95
 ) -> tuple[tuple[Interval, ...], ...]:

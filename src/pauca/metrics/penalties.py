@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from pauca.checks import typed
 from pauca.errors import InputError
 from pauca.metrics._pairs import differences
 from pauca.metrics.arrays import Floats, as_table, check_level
@@ -36,6 +37,7 @@ class Penalties:
     level: float
 
 
+@typed
 def penalty_matrix(settings: Sequence[Any], level: float = 0.95) -> Penalties:
     """The pairwise penalty matrix of the BADGE paper.
 

@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 
-from pauca.checks import check_count
+from pauca.checks import check_count, typed
 from pauca.errors import InputError
 from pauca.metrics.arrays import Floats
 
@@ -15,6 +15,7 @@ _NORMAL = 10_000_000  # degrees of freedom from which on t is taken as normal, e
 _MOST = 2**62
 
 
+@typed
 def paired_power(n: int, sd_of_differences: float, effect: float, alpha: float = 0.05) -> float:
     """Chance that a two-sided paired t test of n repetitions finds a true mean difference.
 
@@ -43,6 +44,7 @@ def paired_power(n: int, sd_of_differences: float, effect: float, alpha: float =
     return _power(n, size / sd_of_differences, alpha) if sd_of_differences else 1.0
 
 
+@typed
 def repetitions_needed(
     sd_of_differences: float, effect: float, alpha: float = 0.05, power: float = 0.8
 ) -> int:
@@ -86,6 +88,7 @@ def repetitions_needed(
     return enough
 
 
+@typed
 def smallest_effect(
     sd_of_differences: float, n: int, alpha: float = 0.05, power: float = 0.8
 ) -> float:

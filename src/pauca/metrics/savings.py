@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from torch import Generator
 
-from pauca.checks import check_count
+from pauca.checks import check_count, typed
 from pauca.errors import InputError
 from pauca.metrics.arrays import Floats, as_floats, as_table, check_level
 from pauca.metrics.bootstrap import resamples
@@ -93,6 +93,7 @@ class _Ratios(NamedTuple):
     most: Floats
 
 
+@typed
 def label_saving(
     labels: Any,
     curve: Any,

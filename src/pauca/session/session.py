@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from pauca.checks import check_count, check_ordered
+from pauca.checks import check_count, check_ordered, check_tensor
 from pauca.errors import InputError, nearest, shown
 from pauca.learners.base import AbstractLearner, FitReport, Progress
 from pauca.oracle import UNKNOWN
@@ -92,7 +92,7 @@ class Session:
         self._reader = Reader(self.x, check_count(block, "block", least=1))
         self._ledger = Ledger(len(self.x), learner.task.c)
         self._trained: tuple[Mapping[int, int], int, FitReport] | None = None
-        for place, plain in enumerate(check_ordered(events, "events")):
+        for place, plain in enumerate(check_ordered(events, "events", once=True)):
             event = from_json(plain, f"event {place}")
             if isinstance(event, Asked):
                 self._check_asked(event, place)
@@ -433,6 +433,8 @@ def _whole(values: Any, where: str, classes: Sequence[str] = ()) -> tuple[int, .
     """Whole numbers [k]; one number stands for itself, and a class for its number."""
     if isinstance(values, str | int | np.integer):
         values = [values]
+    if isinstance(values, Tensor):
+        check_tensor(values, where)
     array = values.tolist() if isinstance(values, Tensor | np.ndarray) else values
     listed = [array] if isinstance(array, int | float) else list(check_ordered(array, where))
     return tuple(_number(value, where, classes) for value in listed)
@@ -454,7 +456,7 @@ def _number(value: Any, where: str, classes: Sequence[str]) -> int:
 
 
 def _asks_learner(initial: object) -> bool:
-    if initial not in ("strategy", "learner"):
+    if not isinstance(initial, str) or initial not in ("strategy", "learner"):
         raise InputError(
             "nobody to ask while there is no label",
             expected="initial='strategy' or initial='learner'",
