@@ -71,6 +71,7 @@ class Project:
         vocabulary: int = 4096,
         guidelines: str | None = None,
         progress: Progress | None = None,
+        force: bool = False,
         **settings: Any,
     ) -> Self:
         """Make a project of one's own data and open it; it is there whole or not at all.
@@ -85,6 +86,7 @@ class Project:
             vocabulary: Most words of tf-idf.
             guidelines: Text for those who label.
             progress: Told which fraction of the features is done.
+            force: Take the place of a project that nobody has answered in.
             **settings: Of ``ProjectSettings``: learner, strategy, batch, random_share, overlap,
                 seed, target, budget, ...
 
@@ -100,6 +102,7 @@ class Project:
             vocabulary=vocabulary,
             guidelines=guidelines,
             progress=progress,
+            force=force,
             **settings,
         )
         project = cls(made.folder)
