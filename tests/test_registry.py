@@ -192,3 +192,19 @@ def test_a_name_that_is_no_text_is_unknown() -> None:
     for name in ([1], None, 3, float("nan"), {"margin"}):
         with pytest.raises(UnknownNameError, match="unknown strategy"):
             strategies.get(name)  # type: ignore[arg-type]  # from a file it may be anything
+
+
+@pytest.mark.parametrize(
+    "value", [{1, 2}, frozenset({1}), {1: 2}.keys(), {1: 2}.values(), iter([1])]
+)
+def test_a_setting_that_has_no_order_is_refused(value: Any) -> None:
+    layers: Registry[Any] = Registry("layer", "tests.study", "none")
+
+    @layers.register("some")
+    class Some:
+        def __init__(self, widths: tuple[int, ...] = ()) -> None:
+            self.widths = widths
+
+    assert layers.make("some", {"widths": [1, 2]}).widths == (1, 2)
+    with pytest.raises(UsageError, match=r"no order of its own.*setting 'widths'"):
+        layers.make("some", {"widths": value})

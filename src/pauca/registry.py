@@ -6,7 +6,7 @@ package's modules registers what they define. Packages from outside register thr
 
 import inspect
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, MappingView, Set
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from pkgutil import walk_packages
@@ -174,6 +174,14 @@ def _value(where: str, parameter: inspect.Parameter, params: Mapping[str, Any]) 
     except Exception:  # a model or dataclass carries a configuration of its own
         adapter = TypeAdapter(annotation)
     given = params[parameter.name]
+    if isinstance(given, Set | Iterator | MappingView):
+        raise UsageError(
+            "a value has no order of its own",
+            expected="a list in the order that is meant",
+            got=f"{type(given).__name__} {shown(given)}",
+            where=where,
+            todo="pass a list",
+        )
     try:
         value = adapter.validate_python(given)
     except ValidationError as error:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pauca.checks import check_count, check_positive
+from pauca.checks import check_count, check_ordered, check_positive
 from pauca.label.book import Book, Training
 from pauca.label.checking import check_given, check_person
 from pauca.label.classes import Classes
@@ -96,7 +96,10 @@ class Project:
         made = make_project(
             Path(source),
             Path(folder),
-            replace(options or PoolOptions(), classes=tuple(classes)),
+            replace(
+                options or PoolOptions(),
+                classes=tuple(check_ordered(classes, "the names of classes")),
+            ),
             features=features,
             size=size,
             vocabulary=vocabulary,
@@ -152,6 +155,7 @@ class Project:
         Raises:
             InputError: a name that is taken, or none.
         """
+        names = list(check_ordered(names, "the names of classes"))
         self._book.add_classes(names, check_person(person))
         return self.classes
 
