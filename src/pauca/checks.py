@@ -8,7 +8,8 @@ import functools
 import inspect
 import math
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from dataclasses import fields
 from numbers import Integral, Real
 from types import NoneType, UnionType
 from typing import (
@@ -36,6 +37,7 @@ __all__ = [
     "as_tensor",
     "as_whole",
     "check_count",
+    "check_fields",
     "check_finite",
     "check_fraction",
     "check_ids",
@@ -433,24 +435,47 @@ def typed(function: Callable[P, R]) -> Callable[P, R]:
     none. A ``Sequence`` has an order of its own, and what is ``Any`` is left to the function.
     """
     signature = inspect.signature(function)
-    hints = functools.cache(lambda: get_type_hints(function))
+    name_of = function.__name__
 
     @functools.wraps(function)
     def checked(*args: P.args, **kwargs: P.kwargs) -> R:
+        hints = _hints(function)
         for name, value in signature.bind(*args, **kwargs).arguments.items():
-            hint = hints().get(name, Any)
             several = signature.parameters[name].kind is inspect.Parameter.VAR_POSITIONAL
-            if not (several or _fits(value, hint)):
-                raise InputError(
-                    f"{name} is of the wrong kind",
-                    expected=_words(hint),
-                    got=f"{type(value).__name__} {shown(value)}",
-                    where=f"{function.__name__}({name})",
-                    todo=f"pass {_words(hint)}",
-                )
+            if not several:
+                _check_kind(value, hints.get(name, Any), name, f"{name_of}({name})")
         return function(*args, **kwargs)
 
     return checked
+
+
+def check_fields(record: Any) -> None:
+    """Refuse fields of a dataclass that are of another kind than it names, as ``typed`` does.
+
+    Raises:
+        InputError: the first of them is named.
+    """
+    kind: Any = type(record)
+    hints = _hints(kind)
+    for field in fields(record):
+        place = f"{kind.__name__}.{field.name}"
+        _check_kind(getattr(record, field.name), hints[field.name], field.name, place)
+
+
+@functools.cache
+def _hints(annotated: Hashable) -> dict[str, Any]:
+    return get_type_hints(annotated)
+
+
+def _check_kind(value: Any, hint: Any, name: str, where: str) -> None:
+    if not _fits(value, hint):
+        raise InputError(
+            f"{name} is of the wrong kind",
+            expected=_words(hint),
+            got=f"{type(value).__name__} {shown(value)}",
+            where=where,
+            todo=f"pass {_words(hint)}",
+        )
 
 
 def _fits(value: Any, hint: Any) -> bool:
@@ -475,6 +500,8 @@ def _fits(value: Any, hint: Any) -> bool:
             return False
         plain = value.tolist() if isinstance(value, Tensor | np.ndarray) else value
         return all(_fits(each, parts[0]) for each in plain)
+    if origin is tuple and parts[1:] == (...,):
+        return isinstance(value, tuple) and all(_fits(each, parts[0]) for each in value)
     if origin is Callable:
         return callable(value)
     kind = origin or hint
@@ -488,9 +515,16 @@ def _words(hint: Any) -> str:
         return " or ".join(map(_words, parts))
     if origin is Literal:
         return " or ".join(map(repr, parts))
+    if origin is tuple and parts[1:] == (...,):
+        return f"a tuple of {_words(parts[0])}"
     if origin is Sequence:
         return f"a list, a tuple or an array of {_words(parts[0])}"
-    named = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
+    named: dict[Any, str] = {
+        int: "a whole number",
+        float: "a number",
+        bool: "true or false",
+        str: "a text",
+    }
     named |= {
         NoneType: "None",
         Tensor: "a dense torch.Tensor",

@@ -189,6 +189,14 @@ def _value(where: str, parameter: inspect.Parameter, params: Mapping[str, Any]) 
         raise UsageError(
             first["msg"], got=shown(given), where=where, todo="correct its value"
         ) from None
+    if isinstance(value, int) and value.bit_length() > 63:
+        raise UsageError(
+            "the number is too large",
+            expected="a whole number of at most 64 bits",
+            got=shown(value),
+            where=where,
+            todo="pass a smaller one",
+        )
     # "5" is no number and true is none either, though pydantic would take them for one
     numeric = isinstance(given, str | bool) and isinstance(value, int | float)
     if numeric and type(given) is not type(value):

@@ -31,10 +31,11 @@ class Endings:
             if len(str(error)) > LONGEST or not str(error).isprintable():
                 self.raw.append(f"{told}: {len(str(error))} characters, or not printable")
         except Exception as error:
+            self.counts["raw"] += 1
             last = traceback.extract_tb(error.__traceback__)[-1]
             place = f"{last.filename.rpartition('/src/')[2]}:{last.lineno}"
             self.raw.append(f"{told}: {type(error).__name__}: {error} ({place})")
 
     def __str__(self) -> str:
         kinds = ", ".join(f"{n} {kind}" for kind, n in sorted(self.counts.items()))
-        return f"{sum(self.counts.values()) + len(self.raw)} inputs: {kinds}; {len(self.raw)} ended raw"
+        return f"{self.counts.total()} inputs: {kinds}; {len(self.raw)} ended raw"

@@ -4,6 +4,7 @@ import random
 import tomllib
 from collections.abc import Callable
 from copy import deepcopy
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +141,10 @@ def malformed(rng: random.Random, source: Path) -> bytes:
     return to_toml(tree).encode()
 
 
+def planned(path: Path, overrides: list[str]) -> None:
+    plan(read_study(path, overrides), lambda data: 10)
+
+
 def test_no_study_file_ends_as_a_bug(tmp_path: Path, capsys: Any) -> None:
     rng, endings = random.Random(18), Endings()
     (tmp_path / "common").symlink_to(STUDIES[0].parent / "common")
@@ -154,7 +159,7 @@ def test_no_study_file_ends_as_a_bug(tmp_path: Path, capsys: Any) -> None:
             )
             overrides = [f"{key}={rng.choice(VALUES)!r}"[:4_000]]
         endings.of(
-            lambda o=overrides: plan(read_study(path, o), lambda data: 10),
+            partial(planned, path, overrides),
             f"input {number} of {source.name} {overrides!r:.80}",
         )
     with capsys.disabled():

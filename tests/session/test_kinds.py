@@ -153,7 +153,7 @@ def test_a_trained_learner_is_asked_before_there_are_labels() -> None:
         trained().outputs(X, torch.arange(len(X))), None, 20, torch.Generator()
     )
     assert set(session.preview("margin", 20).tolist()) == set(best.tolist())
-    assert session.events == ()
+    assert not session.events
     assert set(session.ask(20).tolist()) == set(best.tolist())
     assert session.events[0]["learner"]
 

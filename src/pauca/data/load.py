@@ -9,7 +9,7 @@ from pauca.data.catalog import datasets
 from pauca.data.dataset import Dataset
 from pauca.data.images import Progress
 from pauca.data.sources import own_sources
-from pauca.errors import DataError, UnknownNameError, UsageError
+from pauca.errors import DataError, UnknownNameError, UsageError, shown
 
 __all__ = ["format_of", "load_dataset", "resolve_options"]
 
@@ -64,7 +64,7 @@ def _find(name_or_path: str | Path, options: Mapping[str, Any]) -> tuple[str, st
         raise UsageError(
             "the data set is not named",
             expected="a name of the catalogue, or a path",
-            got=repr(name_or_path),
+            got=shown(name_or_path),
             todo="see `pauca list datasets` for the names",
         )
     if isinstance(name_or_path, str):
