@@ -28,7 +28,9 @@ def test_every_error_has_one_root_and_an_exit_code(kind: type[PaucaError]) -> No
 
 def test_every_public_error_is_tested_here() -> None:
     public = {getattr(errors, name) for name in errors.__all__}
-    assert public - {PaucaError, UnknownNameError, nearest, errors.shown} == set(LEAVES)
+    assert public - {PaucaError, UnknownNameError, nearest, errors.bounded, errors.shown} == set(
+        LEAVES
+    )
 
 
 def test_a_message_says_everything_it_was_given_in_order() -> None:

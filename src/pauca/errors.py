@@ -18,6 +18,7 @@ __all__ = [
     "StoreError",
     "UnknownNameError",
     "UsageError",
+    "bounded",
     "nearest",
     "shown",
 ]
@@ -50,11 +51,11 @@ class PaucaError(Exception):
         where: object = None,
         todo: str | None = None,
     ) -> None:
-        self.what = _plain(what)
+        self.what = bounded(what)
         self.expected = _part(expected)
         self.got = _part(got)
         self.where = _part(where)
-        self.todo = None if todo is None else _plain(todo)
+        self.todo = None if todo is None else bounded(todo)
         named = (
             ("expected", self.expected),
             ("got", self.got),
@@ -131,7 +132,7 @@ class UnknownNameError(UsageError):
 def shown(value: object) -> str:
     """What ``repr`` says of a value, or its kind where there is no such text; bounded in length."""
     text = _said(value, repr)
-    return _kind(value) if text is None else _plain(text)
+    return _kind(value) if text is None else bounded(text)
 
 
 def _part(value: object) -> object:
@@ -139,7 +140,7 @@ def _part(value: object) -> object:
     text = _said(value, str)
     if value is None or text is None:
         return None if value is None else _kind(value)
-    plain = _plain(text)
+    plain = bounded(text)
     return value if plain == text else plain
 
 
@@ -156,8 +157,8 @@ def _kind(value: object) -> str:
     return f"{type(value).__name__}{size}"
 
 
-def _plain(text: str) -> str:
-    """At most ``_LONGEST`` characters, the middle cut; no control characters."""
+def bounded(text: str) -> str:
+    """A text of at most 500 characters, the middle cut; control characters by their codes."""
     if len(text) > _LONGEST:
         head, tail = _LONGEST * 2 // 3, _LONGEST // 4
         left_out = len(text) - head - tail

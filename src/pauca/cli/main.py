@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from typing import ParamSpec, TypeVar
 
-from pauca.errors import PaucaError
+from pauca.errors import PaucaError, bounded
 
 __all__ = ["debugging", "guarded", "main", "show_error"]
 
@@ -110,7 +110,7 @@ def _show_bug(error: Exception) -> None:
     if debugging():
         traceback.print_exception(error)
         return
-    told = PaucaError(f"{type(error).__name__}: {error}").what  # bounded, and printable
+    told = bounded(f"{type(error).__name__}: {error}")
     print(f"this is a bug in pauca: {told}", file=sys.stderr)
     print("what to do: set PAUCA_DEBUG=1 to see where, and report it with that", file=sys.stderr)
 

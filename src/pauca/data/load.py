@@ -1,5 +1,6 @@
 """One door to every data set: by name, or by path."""
 
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +14,7 @@ from pauca.errors import DataError, UnknownNameError, UsageError, shown
 
 __all__ = ["format_of", "load_dataset", "resolve_options"]
 
-_OPENML = re.compile(r"^openml:(\d+)$")
+_OPENML = re.compile(r"^openml:(\d{1,18})$")
 _FORMATS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
 _FORMATS |= {".npz": "npz"}
 
@@ -74,13 +75,13 @@ def _find(name_or_path: str | Path, options: Mapping[str, Any]) -> tuple[str, st
         if name_or_path in datasets.names():
             return "name", name_or_path, given
     path = _path(name_or_path)
-    if not path.exists():
+    if not os.path.exists(path):  # no error where the name is none that a file can have
         raise _unknown(name_or_path, path)
     return "path", format_of(path), given
 
 
 def _path(name_or_path: str | Path) -> Path:
-    return Path(name_or_path).expanduser()
+    return Path(os.path.expanduser(name_or_path))
 
 
 def _unknown(name_or_path: str | Path, path: Path) -> Exception:
@@ -94,7 +95,10 @@ def _unknown(name_or_path: str | Path, path: Path) -> Exception:
         )
     if written.startswith("openml"):
         return UsageError(
-            "an OpenML table is asked for by its number", expected="openml:61", got=repr(written)
+            "an OpenML table is asked for by its number",
+            expected="openml:61",
+            got=repr(written),
+            todo="find the number on the table's page",
         )
     return UnknownNameError("data set or path", written, datasets.names())
 
