@@ -121,6 +121,10 @@ def init(
     ] = None,
     seed: Annotated[int, typer.Option(help="Of every random number.")] = 0,
     device: Annotated[str, typer.Option(help="Where to compute.")] = "cpu",
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="Take the place of a project that nobody has answered in."),
+    ] = False,
 ) -> None:
     """Make a project of images, texts, rows or embeddings; the data stay where they are."""
     from pauca.label import PoolOptions, Project
@@ -150,6 +154,7 @@ def init(
         target=target,
         seed=seed,
         device=device,
+        force=force,
     ) as project:
         for note in project.notes:
             typer.echo(f"note: {note}", err=True)

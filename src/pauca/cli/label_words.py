@@ -33,7 +33,10 @@ def choice(given: str | None) -> dict[str, Any] | None:
         key, sign, value = part.partition("=")
         if not sign:
             raise UsageError(
-                "a setting has no value", expected="NAME:KEY=VALUE,...", got=repr(given)
+                "a setting has no value",
+                expected="NAME:KEY=VALUE,...",
+                got=repr(given),
+                todo="write an equals sign between key and value, a comma between settings",
             )
         found[key.strip()] = _value(value.strip())
     return found
@@ -59,7 +62,12 @@ def read_text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise DataError("the file cannot be read", got=str(error), where=str(path)) from None
+        raise DataError(
+            "the file cannot be read",
+            got=str(error),
+            where=str(path),
+            todo="check the path, and that you may read it",
+        ) from None
 
 
 def write_text(path: Path, text: str, force: bool) -> None:
