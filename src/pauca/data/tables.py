@@ -392,8 +392,8 @@ def _cut(
         copies=options.copies,
         classes=classes,
     )
-    said += notes
-    return rows.take(kept), rows.take(held)
+    said += notes if len(held) else ["there are too few items to hold out a test part"]
+    return rows.take(kept), rows.take(held) if len(held) else None
 
 
 def _strangers(train: Rows, test: Rows, classes: Sequence[str]) -> list[str]:
