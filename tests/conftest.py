@@ -29,6 +29,12 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             pytest.skip(f"no {marker.args[0]} under PAUCA_DATA")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Decoded pixels lie in a folder of this run's own, also for the processes that it starts."""
+    os.environ["PAUCA_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
 @pytest.fixture(scope="session")
 def other_process() -> Iterator[OtherProcess]:
     """A second Python process for the whole run: starting one imports torch once more."""

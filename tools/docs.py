@@ -103,8 +103,38 @@ def datasets_page() -> str:
         classes = entry.class_count or "of the table"
         row = (f"`{entry.name}`", entry.kind, classes, entry.source, entry.licence, entry.summary)
         lines.append(f"| {' | '.join(map(str, row))} |")
-    return "\n".join([*lines, "", *_features()]) + "\n"
+    return "\n".join([*lines, "", _CACHE, _TEXTS, *_features()]) + "\n"
 
+
+_CACHE = """\
+## Decoded once
+
+Images that take a second or more to decode are decoded once. The pixels are kept in `.pauca-cache`
+beside the data if that can be written, else in the user's cache (`$XDG_CACHE_HOME/pauca`, or
+`~/.cache/pauca`), and every later load, in every process, maps them into memory; processes share
+them, and what one writes to them is its own. The notes of the data set say where they are and how
+many MB they take.
+
+Pixels are found again by the content of the files, the options and the versions of pauca and
+Pillow, and checked by their checksum: changed files, other options, another version and damaged
+files are decoded anew, and take the place of what was kept of the same data. Of several processes
+that start at once one decodes, and the others wait for it. Where nothing can be kept (a full disk)
+the images are decoded each time, and the notes say why. `PAUCA_CACHE` names another folder, or is
+`off`. The folder can be deleted at any time.
+"""
+
+
+_TEXTS = """\
+## Texts
+
+A text becomes the tf-idf weights of its words, of at most `vocabulary` words (4,096) of the
+training part. Where the rows of a part would take more than 256 MiB they are kept sparse
+(`SparseRows`, which is a tensor to everything that reads rows) and made dense a batch at a time: a
+million short texts fit in 1 GB. Learner `probe` multiplies with them as they are. A strategy that
+compares the features of all items with each other (badge, k-center, k-means) is refused where these
+would take more than 2 GiB; ask for a smaller vocabulary, frozen features (`pca`), or a strategy
+that reads probabilities.
+"""
 
 _FEATURES = """\
 Any data set can be turned into one of embeddings, once, before anything is learned: the same items,

@@ -11,7 +11,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from pauca import analysis, errors, metrics, testing
-    from pauca.data import Dataset, Split, Task, load_dataset
+    from pauca.data import Dataset, Split, Task, dataset_from, load_dataset
     from pauca.errors import PaucaError
     from pauca.learners import AbstractLearner, make_learner
     from pauca.learners._estimator import ForwardForwardClassifier
@@ -34,6 +34,7 @@ _HOMES = {
     "Streams": "pauca.rng",
     "Task": "pauca.data",
     "VaultOracle": "pauca.oracle",
+    "dataset_from": "pauca.data",
     "load_dataset": "pauca.data",
     "make_learner": "pauca.learners",
     "make_strategy": "pauca.strategies",
@@ -55,6 +56,7 @@ __all__ = [
     "VaultOracle",
     "__version__",
     "analysis",
+    "dataset_from",
     "errors",
     "load_dataset",
     "make_learner",

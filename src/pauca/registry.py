@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar
 
 from pauca.errors import InputError, UnknownNameError, UsageError
 
-__all__ = ["Registry"]
+__all__ = ["Registry", "check_settings"]
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
@@ -89,14 +89,7 @@ class Registry(Generic[T]):
                 value that does not fit the constructor's annotation.
         """
         maker = self.get(name)
-        settings = self._settings(maker)
-        for key in params:
-            if key not in settings:
-                raise UnknownNameError(f"setting of {self.kind} {name!r}", key, settings)
-        resolved = {
-            key: _value(f"{self.kind} {name!r}, setting {key!r}", parameter, params)
-            for key, parameter in settings.items()
-        }
+        resolved = check_settings(f"{self.kind} {name!r}", self._settings(maker), params)
         return resolved if self._complete is None else self._complete(maker, resolved)
 
     def make(self, name: str, params: Mapping[str, Any], **context: Any) -> T:
@@ -122,6 +115,29 @@ class Registry(Generic[T]):
                 import_module(module.name)
         for point in entry_points(group=f"pauca.{self._plural}"):
             point.load()
+
+
+def check_settings(
+    what: str, settings: Mapping[str, inspect.Parameter], params: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Every setting of something, defaults included, checked by name and type.
+
+    Args:
+        what: Whose settings, for messages: ``strategy 'margin'``.
+        settings: By name, with annotation and default.
+        params: The values that are given.
+
+    Raises:
+        UsageError: an unknown setting (the nearest known one is named), a missing one, or a value
+            that does not fit its annotation.
+    """
+    for key in params:
+        if key not in settings:
+            raise UnknownNameError(f"setting of {what}", key, settings)
+    return {
+        key: _value(f"{what}, setting {key!r}", parameter, params)
+        for key, parameter in settings.items()
+    }
 
 
 def _path(maker: Callable[..., Any]) -> str:

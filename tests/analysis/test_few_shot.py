@@ -126,3 +126,16 @@ def test_too_few_items_are_refused() -> None:
     for wrong in ({"shots": 0}, {"queries": 0}, {"episodes": 0}):
         with pytest.raises(InputError):
             drawn(torch.arange(40) % 2, **wrong)
+
+
+def test_episodes_of_other_items_and_features_that_are_not_finite_are_refused() -> None:
+    x, y = clouds()
+    episodes = drawn(y)
+    for name in (nearest_mean, nearest_ensemble):
+        with pytest.raises(InputError, match="other items"):
+            name(x[:40], episodes)
+        for bad in (float("nan"), float("inf")):
+            broken = x.clone()
+            broken[3, 2] = bad
+            with pytest.raises(InputError, match=r"first at \(3, 2\)"):
+                name(broken, episodes)

@@ -92,3 +92,16 @@ def test_refuses_sizes_that_differ_and_unknown_orders() -> None:
         )
     with pytest.raises(InputError, match="per_class"):
         choose_samples(torch.zeros(4).long(), 0, generator_from(0))
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_units_are_not_ordered_by_activity_that_is_not_finite(bad: float) -> None:
+    labels = torch.arange(6) % 2
+    activations = torch.ones(6, 3)
+    activations[4, 1] = bad
+    with pytest.raises(InputError, match=r"first at \(4, 1\)"):
+        order_units(activations, labels)
+    with pytest.raises(InputError, match=r"first at \(4, 1\)"):
+        activation_walls(
+            {"layer": activations}, labels, generator=generator_from(0), order="preferred"
+        )

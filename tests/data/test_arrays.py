@@ -75,12 +75,12 @@ def _bad(x: Any) -> np.ndarray[Any, Any]:
     [
         ({"x": _bad([[1.0, 2.0], [np.nan, 1.0]]), "y": _bad([0, 1])}, r"NaN.*row 1, column 0"),
         ({"x": small.pixels(0, 4, 3, 3), "y": _bad([0, 0, 0, 0])}, "only one class"),
-        ({"x": small.pixels(0, 4, 3, 3), "y": _bad([0, 1])}, "do not fit"),
+        ({"x": small.pixels(0, 4, 3, 3), "y": _bad([0, 1])}, "does not fit"),
         ({"x": small.pixels(0, 4, 5, 5, 2), "y": _bad([0, 1, 0, 1])}, "channels"),
         ({"x": _bad([1, 2, 3])}, "wrong form"),
         ({"images": small.pixels(0, 4, 3, 3)}, "holds no items"),
         ({"x": np.array([{"a": 1}, None], dtype=object)}, "object arrays"),
-        ({"x": small.pixels(0, 2, 3, 3), "y": _bad([0.5, np.nan])}, "a label is missing"),
+        ({"x": small.pixels(0, 4, 3, 3), "y": _bad([0.5, 0.25, 2.5, 1])}, "regression"),
     ],
 )
 def test_broken_arrays(arrays: dict[str, Any], match: str, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from pauca.testing.datasets import check_dataset
 from tests.data import small
 
 NAMED = (
+    "agnews",
     "banking77",
     "breakhis",
     "cifar10",
@@ -27,8 +28,10 @@ NAMED = (
     "emnist-byclass",
     "fashion-mnist",
     "mnist",
+    "newsgroups",
     "openml:<id>",
     "pneumonia",
+    "subj",
     "svhn",
     "tiny-imagenet",
     "waterbirds",
@@ -55,6 +58,21 @@ def _banking(root: Path) -> None:
         (root / "banking77" / f"{split}.csv").write_text(text)
 
 
+def _texts(name: str, *parts: str) -> Callable[[Path], None]:
+    """A copy in csv files of these names, six texts a class in each, one of them empty."""
+
+    def write(root: Path) -> None:
+        (root / name).mkdir()
+        for part in parts:
+            lines = [
+                f"a text {i} on {label},{label}" for label in entry(name).classes for i in range(6)
+            ]
+            lines.append(f'"  ",{entry(name).classes[0]}')
+            (root / name / f"{part}.csv").write_text("\n".join(["text,label", *lines]) + "\n")
+
+    return write
+
+
 def _openml(root: Path) -> None:
     (root / "openml").mkdir()
     rows = [f"{i},{i % 7 / 3},{'red' if i % 2 else 'blue'},{'ab'[i % 2]}" for i in range(40)]
@@ -74,6 +92,7 @@ def _hub(name: str, **settings: Any) -> Callable[[Path], None]:
 
 
 SMALL: dict[str, Callable[[Path], None]] = {
+    "agnews": _texts("agnews", "train", "test"),
     "banking77": _banking,
     "breakhis": _breakhis,
     "cifar10": _hub("cifar10", shape=(32, 32, 3), classes=10, image="img"),
@@ -83,10 +102,12 @@ SMALL: dict[str, Callable[[Path], None]] = {
     "emnist-byclass": _emnist,
     "fashion-mnist": _hub("fashion-mnist", shape=(28, 28), classes=10),
     "mnist": _hub("mnist", shape=(28, 28), classes=10),
+    "newsgroups": _texts("newsgroups", "newsgroups"),
     "openml:61": _openml,
     "pneumonia": _hub(
         "pneumonia", shape=(50, 70), classes=2, splits=("train", "validation", "test")
     ),
+    "subj": _texts("subj", "subj"),
     "svhn": _hub("svhn", shape=(32, 32, 3), classes=10),
     "tiny-imagenet": _hub(
         "tiny-imagenet",
@@ -338,6 +359,58 @@ def test_banking77_missing_column_is_named(root: Path) -> None:
     file.write_text(file.read_text().replace("text,category", "text,categorie"))
     with pytest.raises(DataError, match="did you mean 'categorie'"):
         load_dataset("banking77")
+
+
+@pytest.mark.parametrize(("name", "parts"), [("agnews", 2), ("newsgroups", 1), ("subj", 1)])
+def test_what_a_copy_of_texts_lacks_is_said(name: str, parts: int, root: Path) -> None:
+    SMALL[name](root)
+    dataset = load_dataset(name)
+    said = "\n".join(dataset.notes)
+    assert dataset.test is not None
+    c = dataset.task.c
+    assert len(dataset.train) + len(dataset.test) == parts * 6 * c
+    assert f"{parts} of {parts * (6 * c + 1)} texts are empty and were left out" in said
+    whole = {"agnews": "120,000 training", "newsgroups": "18,846", "subj": "10,000"}[name]
+    assert f"{6 * c} of {whole} texts" in said
+    assert ("no test part" in said) == (parts == 1)
+    assert dataset.train.y is not None
+    assert len(set(dataset.train.y.bincount(minlength=c).tolist())) <= 2
+
+
+def test_texts_that_somebody_cut_are_counted(root: Path) -> None:
+    SMALL["subj"](root)
+    file = root / "subj" / "subj.csv"
+    file.write_text(file.read_text() + "".join(f"{'word ' * 79}{i}abcd,objective\n" for i in "123"))
+    assert any("3 texts have exactly 400 letters" in note for note in load_dataset("subj").notes)
+
+
+def test_texts_on_the_hub_are_read_by_the_names_of_their_classes(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from datasets import ClassLabel, Features, Value, disable_progress_bars
+    from datasets import Dataset as Table
+
+    disable_progress_bars()
+    names = ["Sports", "World", "Business", "Sci/Tech"]  # another order than the catalogue's
+    features = Features(text=Value("string"), label=ClassLabel(names=names))
+
+    def give(repo: str, config: str | None, split: str) -> Table:
+        cells = {"text": [f"words of {k}" for k in range(4)], "label": [0, 1, 2, 3]}
+        return Table.from_dict(cells, features=features)
+
+    monkeypatch.setattr("pauca.data.rows.load_from_hub", give)
+    dataset = load_dataset("agnews")
+    assert dataset.source == "Hub: fancyzhx/ag_news"
+    assert dataset.train.y is not None
+    assert dataset.train.y.tolist() == [1, 0, 2, 3]
+
+
+def test_a_copy_of_texts_without_its_files_says_what_belongs_there(root: Path) -> None:
+    (root / "subj").mkdir()
+    with pytest.raises(DataError, match="has no train part") as caught:
+        load_dataset("subj")
+    assert "subj.csv" in str(caught.value)
+    assert "hf download SetFit/subj" in str(caught.value)
 
 
 @pytest.mark.parametrize("name", ["", " ", None, 5])

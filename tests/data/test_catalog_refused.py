@@ -12,7 +12,7 @@ from pauca.testing.datasets import check_dataset
 from tests.data import small
 
 
-@pytest.mark.parametrize("name", ["mnist", "svhn", "waterbirds", "banking77"])
+@pytest.mark.parametrize("name", ["mnist", "svhn", "waterbirds", "banking77", "agnews"])
 def test_without_copy_and_network_it_says_how_to_get_it(
     name: str, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -86,10 +86,11 @@ def test_broken_image_is_refused_with_the_row(root: Path) -> None:
     for split in ("train", "test"):
         path = root / "mnist" / f"{split}-0.parquet"
         small.write_hub(path, raw, {"label": [i % 10 for i in range(20)]})
-    with pytest.raises(DataError, match="2 images cannot be read") as caught:
+    with pytest.raises(DataError, match="4 images cannot be read") as caught:
         load_dataset("mnist")
     assert "row 7 of train-0.parquet" in str(caught.value)
     assert "row 9 of train-0.parquet (zero bytes)" in str(caught.value)
+    assert "row 7 of test-0.parquet" in str(caught.value)
 
 
 @pytest.mark.parametrize(("bad", "match"), [(10, "got: 10"), (-1, "got: -1"), (None, "got: None")])

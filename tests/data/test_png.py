@@ -66,6 +66,8 @@ def test_what_pillow_has_to_read_is_left_to_it() -> None:
         assert decode_small_pngs([good, bad], 6, 6, 1) is None
     assert decode_small_pngs([wrong_filter], 1, 6, 1) is None
     assert decode_small_pngs([write(bytes(6), 6, 1)], 1, 6, 1) is None
+    for rows in (bytes(8), bytes(1 << 20)):  # more than the header promises
+        assert decode_small_pngs([write(rows, 6, 1)], 1, 6, 1) is None
     assert decode_small_pngs([good], 6, 6, 3) is None
     assert decode_small_pngs([], 6, 6, 1) is None
 

@@ -50,3 +50,19 @@ def test_banking77(read: Callable[[str], Dataset]) -> None:
     assert dataset.train.sources[0] == "I am still waiting on my card?"
     assert dataset.train.y is not None
     assert dataset.classes[int(dataset.train.y[0])] == "card_arrival"
+
+
+TEXTS = [
+    pytest.param("agnews", 8_000, 7_600, "8,000 of 120,000", marks=pytest.mark.data("agnews")),
+    pytest.param("newsgroups", 4_791, 1_198, "11 of 6,000", marks=pytest.mark.data("newsgroups")),
+    pytest.param("subj", 8_000, 2_000, "no test part", marks=pytest.mark.data("subj")),
+]
+
+
+@pytest.mark.parametrize(("name", "n", "t", "said"), TEXTS)
+def test_texts(name: str, n: int, t: int, said: str, read: Callable[[str], Dataset]) -> None:
+    dataset = read(name)
+    check_dataset(dataset)
+    assert dataset.test is not None
+    assert (len(dataset.train), len(dataset.test)) == (n, t)
+    assert any(said in note for note in dataset.notes)

@@ -9,7 +9,7 @@ import pytest
 import torch
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from pauca.data.sources.folder import folder_source
+from pauca.data import load_dataset
 from pauca.errors import CapabilityError, DataError, UsageError
 from pauca.features import extractors, featured
 from pauca.label import embed
@@ -57,7 +57,7 @@ def test_words(tmp_path: Path) -> None:
 
 def test_pixels_as_the_extractor_has_them(tmp_path: Path) -> None:
     folder = images(tmp_path / "pets", [f"{i}.png" for i in range(12)])
-    expected = featured(folder_source(path=folder), {"name": "pca", "dimensions": 4}).train.x
+    expected = featured(load_dataset(folder), {"name": "pca", "dimensions": 4}).train.x
     found = made(tmp_path, read(folder), {"name": "pca", "dimensions": 4})
     assert torch.equal(found, expected)
 

@@ -137,3 +137,23 @@ def test_a_companion_is_its_learner_and_other_learners_are_refused() -> None:
         subject(FakeLearner(task=task))
     with pytest.raises(InputError, match="trained"):
         subject(make_learner("bp-ff", task=task, **LEARNERS["bp-ff"]))
+
+
+@each
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_activity_that_is_not_finite_gives_no_answer(name: str, bad: float) -> None:
+    whole, (x, _) = subject(trained(name)), some(30, seed=5)
+    for layer in whole.layers:
+        with pytest.raises(InputError, match="NaN or infinite"):
+            whole.edited({layer: lambda h: h * 0 + bad}).predict(x)
+        with pytest.raises(InputError, match="NaN or infinite"):
+            whole.predict_each(x, layer, [lambda h: h * 0 + bad])
+
+
+@each
+def test_a_mask_is_a_lesion_of_any_learner(name: str) -> None:
+    whole, (x, _) = subject(trained(name)), some(30, seed=5)
+    units = half(whole, x)
+    right = whole.lesioned("layer1", units).predict(x)
+    assert torch.equal(whole.edited({"layer1": units.numpy()}).predict(x), right)
+    assert torch.equal(whole.predict_each(x, "layer1", [units])[0], right)

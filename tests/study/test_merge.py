@@ -203,12 +203,13 @@ def test_studies_that_differ_stand_side_by_side(tmp_path: Path, alone: Result) -
 
 
 def change(folder: Path, round_number: int, key: str, value: Any) -> None:
-    """Another result in a finished round: the triggers that forbid it are taken out first."""
+    """Another result in a finished round: what forbids and notices it is taken out first."""
     import json
 
     db = sqlite3.connect(folder / "study.db")
-    for name in ("rounds_update", "blobs_update"):
+    for name in ("rounds_update", "blobs_update", "digests_delete"):
         db.execute(f"DROP TRIGGER {name}")
+    db.execute("DELETE FROM digests")
     if key == "blob":
         db.execute("UPDATE blobs SET data = ? WHERE round = ?", (value, round_number))
     else:

@@ -61,8 +61,22 @@ def classes(labels: Tensor | NDArray[Any], n: int, least: int = 2) -> tuple[Tens
 
 
 def tensor(x: Tensor | NDArray[Any]) -> Tensor:
-    """As a tensor, without a copy where that can be."""
-    return x if isinstance(x, Tensor) else torch.from_numpy(np.ascontiguousarray(x))
+    """As a tensor, without a copy where that can be.
+
+    Raises:
+        InputError: not an array of numbers or truth values.
+    """
+    if isinstance(x, Tensor):
+        return x
+    try:
+        return torch.from_numpy(np.require(x, requirements=("C", "W")))
+    except (TypeError, ValueError):  # of another type, ragged, or of another byte order
+        raise InputError(
+            "not an array that torch can take",
+            expected="a tensor, or an array of numbers or truth values",
+            got=type(x).__name__,
+            todo="convert it by numpy.asarray with a dtype of numbers",
+        ) from None
 
 
 @overload

@@ -7,9 +7,10 @@ from torch import Tensor
 
 from pauca.analysis._means import class_means
 from pauca.analysis._sets import member_sets
+from pauca.checks import check_size
 from pauca.errors import InputError
 
-__all__ = ["class_rates", "fitting_sets"]
+__all__ = ["accuracy", "class_rates", "fitting_sets"]
 
 
 def fitting_sets(
@@ -34,6 +35,16 @@ def fitting_sets(
             got=list(found.shape),
         )
     return found
+
+
+def accuracy(answers: Tensor, y: Tensor) -> float:
+    """Share of right answers, both int64 [n].
+
+    Raises:
+        InputError: not one label an item.
+    """
+    check_size(y, len(answers), "labels")
+    return float((answers == y.to(answers.device)).double().mean())
 
 
 def class_rates(hits: Tensor, y: Tensor, c: int) -> Tensor:

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pauca.analysis._arrays import tensor
+from pauca.checks import check_finite
 from pauca.errors import InputError
 
-__all__ = ["Change", "Edit", "hold", "push", "scale", "silence"]
+__all__ = ["Change", "Edit", "as_edit", "hold", "push", "scale", "silence"]
 
 Edit = Callable[[Tensor], Tensor]
 """Activity [..., u] -> activity [..., u]."""
@@ -42,7 +43,7 @@ class Change:
         """Changed activity, [..., u] -> [..., u].
 
         Raises:
-            InputError: another number of units.
+            InputError: another number of units; values that whole numbers cannot take.
         """
         if h.shape[-1] != len(self.units):
             raise InputError(
@@ -59,6 +60,11 @@ class Change:
 def silence(units: Mask) -> Change:
     """Activity 0 in these units, bool [u]: a lesion."""
     return Change(_mask(units), 0.0, 0.0)
+
+
+def as_edit(edit: Edit | Mask) -> Edit:
+    """The edit itself, or the silence of the units that a mask, bool [u], chooses."""
+    return edit if callable(edit) else silence(edit)
 
 
 def hold(units: Mask, value: Level) -> Change:
@@ -92,16 +98,28 @@ def _mask(units: Mask) -> Tensor:
     return mask
 
 
-def _level(value: Level, units: Mask) -> Tensor | float:
+def _level(value: Level, units: Mask) -> Tensor:
     if isinstance(value, int | float):
-        return float(value)
-    level = tensor(value).detach()
+        value = torch.tensor(float(value))
+    level = check_finite(tensor(value).detach(), "values of units")
     if level.ndim and level.shape != tensor(units).shape:
         raise InputError(
-            "not one value a unit", expected=list(tensor(units).shape), got=list(level.shape)
+            "not one value a unit",
+            expected=list(tensor(units).shape),
+            got=list(level.shape),
+            todo="give a number, or one value for each unit of the layer",
         )
     return level
 
 
 def _as(value: Tensor | float, h: Tensor) -> Tensor:
-    return torch.as_tensor(value, dtype=h.dtype, device=h.device)
+    given = torch.as_tensor(value, device=h.device)
+    found = given.to(h.dtype)
+    if not torch.can_cast(given.dtype, h.dtype) and bool((found != given).any()):
+        raise InputError(
+            "units are changed to what their activity cannot hold",
+            expected=f"values of {h.dtype}",
+            got=f"values of {given.dtype}",
+            todo="edit a layer whose activity is floating point",
+        )
+    return found

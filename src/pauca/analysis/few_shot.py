@@ -96,6 +96,9 @@ def nearest_mean(features: Array, episodes: Episodes[Any]) -> FewShot[Array]:
         features: Pixels, or a net's features, float [n, d].
         episodes: Examples and queries.
 
+    Raises:
+        InputError: features that are NaN or infinite; episodes of other items.
+
     Reference: Snell, Swersky and Zemel, NeurIPS 2017, eq. 1 and 2 (on given features).
     """
     x = matrix(features)
@@ -120,6 +123,9 @@ def nearest_ensemble(
         activations: float [n, u].
         episodes: Examples and queries.
         threshold: A unit is active if its magnitude is above it.
+
+    Raises:
+        InputError: activity that is NaN or infinite; episodes of other items.
     """
     x = matrix(activations)
     active = (x.abs() > threshold).to(x.dtype)
@@ -136,7 +142,7 @@ def _judged(
 ) -> FewShot[Array]:
     """By the class that fits best: examples [c, k, d] and queries [c q, d] -> fit [c q, c]."""
     e, c, _ = episodes.support.shape
-    both = [tensor(part).to(x.device) for part in (episodes.support, episodes.query)]
+    both = [_within(part, len(x)).to(x.device) for part in (episodes.support, episodes.query)]
     credit = torch.empty(e, c, dtype=torch.float64, device=x.device)
     for at in range(e):
         support, query = (x[part[at]].to(torch.float64) for part in both)
@@ -148,3 +154,15 @@ def _judged(
         credit[at] = (right / fits.sum(2)).to(torch.float64).mean(1)
     by_episode = credit.mean(1)
     return FewShot(mean_interval(by_episode), like(by_episode, given), like(credit.mean(0), given))
+
+
+def _within(positions: Any, n: int) -> Tensor:
+    found = tensor(positions)
+    if found.numel() and not 0 <= int(found.min()) <= int(found.max()) < n:
+        raise InputError(
+            "the episodes are of other items",
+            expected=f"positions from 0 to {n - 1}",
+            got=f"{int(found.min())} to {int(found.max())}",
+            todo="draw them from the labels of these items",
+        )
+    return found

@@ -15,6 +15,7 @@ from torch import Generator, Tensor
 from pauca.analysis._arrays import Array, classes, like, tensor
 from pauca.analysis._draws import permutations
 from pauca.analysis._means import class_means
+from pauca.analysis._members import accuracy
 from pauca.analysis.subject import AbstractSubject
 from pauca.checks import check_count, check_finite, check_size
 from pauca.errors import InputError
@@ -157,23 +158,23 @@ def ablation(
 
     Raises:
         UnknownNameError: no such parameter.
+        InputError: not one label an item; answers that ``subject.predict`` refuses.
     """
     y, _ = classes(labels, len(tensor(labels)), least=1)
     check_count(draws, "draws", least=1)
     w = subject.weight(parameter)
     removed = int((w < 0).sum())
 
-    def accuracy(new: Tensor) -> float:
-        answers = subject.reweighted({parameter: new}).predict(x)
-        return float((answers == y.to(answers.device)).double().mean())
+    def rate(new: Tensor) -> float:
+        return accuracy(subject.reweighted({parameter: new}).predict(x), y)
 
     def drawn(which: Which) -> tuple[float, ...]:
         some = (without_weights(w, which, count=removed, generator=generator) for _ in range(draws))
-        return tuple(accuracy(new) for new in some)
+        return tuple(rate(new) for new in some)
 
     return Ablation(
-        base=accuracy(w),
-        negative=accuracy(without_weights(w, "negative")),
+        base=rate(w),
+        negative=rate(without_weights(w, "negative")),
         positive=drawn("positive"),
         random=drawn("random"),
         removed=removed,

@@ -10,6 +10,7 @@ from torch import Generator, Tensor
 
 from pauca.analysis._arrays import Array, classes, like, matrix, tensor
 from pauca.analysis._draws import permutations
+from pauca.analysis._members import accuracy
 from pauca.analysis.edits import Change, silence
 from pauca.analysis.selectivity import class_selectivity
 from pauca.analysis.subject import AbstractSubject
@@ -102,22 +103,28 @@ def pruning_curve(
 
     Raises:
         UnknownNameError: no such layer.
-        InputError: an order that does not name every unit once; a share outside [0, 1].
+        InputError: no order; an order that does not name every unit once; a share outside [0, 1];
+            not one label an item; answers or layers that ``subject.predict`` refuses.
     """
     y, _ = classes(labels, len(tensor(labels)), least=1)
+    if not orders:
+        raise InputError(
+            "there is nothing to remove",
+            expected="an order of units for at least one layer",
+            todo="make one by removal_order",
+        )
     given = {layer: _whole(tensor(order), layer) for layer, order in orders.items()}
     points = []
     for share in shares:
         check_fraction(share, "share of units kept")
         gone = {layer: order[: _removed(len(order), share)] for layer, order in given.items()}
         edits = {layer: _silenced(order, gone[layer]) for layer, order in given.items()}
-        answers = subject.edited(edits).predict(x)
         kept = {layer: len(order) - len(gone[layer]) for layer, order in given.items()}
         points.append(
             PruningPoint(
                 kept=sum(kept.values()) / max(1, sum(map(len, given.values()))),
                 units=kept,
-                accuracy=float((answers == y.to(answers.device)).double().mean()),
+                accuracy=accuracy(subject.edited(edits).predict(x), y),
             )
         )
     return points
@@ -136,7 +143,8 @@ def _silenced(order: Tensor, gone: Tensor) -> Change:
 def _whole(order: Tensor, layer: str) -> Tensor:
     """The order, if every unit is there once."""
     whole = torch.arange(order.numel(), device=order.device)
-    if order.ndim != 1 or order.is_floating_point() or not bool((order.sort()[0] == whole).all()):
+    numbers = torch.can_cast(order.dtype, torch.int64) and order.dtype != torch.bool
+    if order.ndim != 1 or not numbers or not bool((order.sort()[0] == whole).all()):
         raise InputError(
             f"the order of {layer!r} does not name every unit once",
             expected="a permutation of 0 .. u - 1",

@@ -10,10 +10,13 @@ from copy import copy
 from typing import Any, Literal, Self, final
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from pauca.analysis.edits import Edit, Level, Mask, hold, silence
-from pauca.analysis.taps import Inputs, Pool, Tap, intervene, outputs, record
+from pauca.analysis._arrays import tensor
+from pauca.analysis.edits import Edit, Level, Mask, as_edit, hold, silence
+from pauca.analysis.taps import Inputs, Pool, Tap, checked_taps, intervene, outputs, record
+from pauca.checks import check_count, check_finite, check_size
 from pauca.errors import InputError, UnknownNameError
 
 __all__ = ["AbstractSubject", "ModuleSubject", "Shown", "replaced"]
@@ -61,12 +64,17 @@ class AbstractSubject(ABC):
 
     @final
     def predict(self, x: Any) -> Tensor:
-        """The answer to each item, int64 [n]."""
+        """The answer to each item, int64 [n].
+
+        Raises:
+            InputError: what the model gives is NaN or infinite, or is no answer an item; an edit
+                whose module was not called.
+        """
         with self._operated():
-            return self._predict(x)
+            return _answers(self._predict(x), 1)
 
     @final
-    def predict_each(self, x: Any, layer: str, edits: Sequence[Edit]) -> Tensor:
+    def predict_each(self, x: Any, layer: str, edits: Sequence[Edit | Mask]) -> Tensor:
         """Answers under each of m edits of one layer, one at a time, int64 [m, n].
 
         The same as ``edited({layer: edit}).predict(x)`` for each, up to rounding; what lies below
@@ -76,25 +84,38 @@ class AbstractSubject(ABC):
         Args:
             x: n items.
             layer: Which layer.
-            edits: m of them.
+            edits: m of them, at least one; each as in ``edited``.
+
+        Raises:
+            UnknownNameError: no such layer.
+            InputError: no edit; as ``predict``.
         """
         self._check(layer)
+        if not isinstance(edits, Sequence) or not edits:
+            raise InputError(
+                "there are no edits to answer under",
+                expected="a list of at least one",
+                got=type(edits).__name__,
+                todo="pass [edit], or ask subject.predict",
+            )
         with self._operated():
-            return self._predict_each(x, layer, edits)
+            return _answers(self._predict_each(x, layer, [as_edit(edit) for edit in edits]), 2)
 
     @final
-    def edited(self, edits: Mapping[str, Edit]) -> Self:
+    def edited(self, edits: Mapping[str, Edit | Mask]) -> Self:
         """A subject in which the activity of layers is changed before anything reads it.
 
         Args:
-            edits: By layer; each a function of activity [..., u].
+            edits: By layer; each a function of activity [..., u], or a mask, bool [u], of units to
+                silence.
 
         Raises:
             UnknownNameError: no such layer.
         """
         for layer in edits:
             self._check(layer)
-        return self._with(*(_Edited(self, layer, edit) for layer, edit in edits.items()))
+        given = {layer: as_edit(edit) for layer, edit in edits.items()}
+        return self._with(*(_Edited(self, layer, edit) for layer, edit in given.items()))
 
     @final
     def lesioned(self, layer: str, units: Mask) -> Self:
@@ -107,15 +128,14 @@ class AbstractSubject(ABC):
         return self.edited({layer: hold(units, level)})
 
     @final
-    def reweighted(self, weights: Mapping[str, Tensor]) -> Self:
+    def reweighted(self, weights: Mapping[str, Tensor | NDArray[Any]]) -> Self:
         """A subject with other weights, by name of the net's parameter.
 
         Raises:
             UnknownNameError: no such parameter.
-            InputError: weights of another shape.
+            InputError: weights of another shape; one parameter by two names.
         """
-        _check_weights(self.module, weights)
-        return self._with(_Reweighted(self.module, weights))
+        return self._with(_Reweighted(self.module, _checked_weights(self.module, weights)))
 
     @final
     def weight(self, name: str) -> Tensor:
@@ -124,9 +144,13 @@ class AbstractSubject(ABC):
         Raises:
             UnknownNameError: no such parameter; the nearest known name is offered.
         """
-        _check_names(self.module, [name])
-        with self._operated():
-            return self.module.get_parameter(name).detach()
+        own = _parameters(self.module, [name])[name]
+        with ExitStack() as stack:
+            # edits, which wait for a pass, do not touch it
+            for operation in self._operations:
+                if isinstance(operation, _Reweighted):
+                    stack.enter_context(operation())
+            return own.detach()
 
     @abstractmethod
     def _activations(self, x: Any, label: Shown) -> dict[str, Tensor]:
@@ -174,11 +198,12 @@ class ModuleSubject(AbstractSubject):
             pools ``mean`` and ``max`` a unit is a feature or channel, edited at all its positions.
         pool: For layers that are given by name alone.
         batch: Items of one block.
-        decide: From what the model returns, [n, ...], to int64 [n]; by default the class with the
-            highest score.
+        decide: From what the model returns, finite [n, ...], to int64 [n]; by default the class
+            with the highest score.
 
     Raises:
         UnknownNameError: no such module; the nearest known name is offered.
+        InputError: a layer that is named twice.
     """
 
     def __init__(
@@ -190,26 +215,33 @@ class ModuleSubject(AbstractSubject):
         batch: int = 256,
         decide: Callable[[Tensor], Tensor] | None = None,
     ) -> None:
-        taps = [layer if isinstance(layer, Tap) else Tap(layer, pool) for layer in layers]
+        taps = checked_taps(model, layers, pool)
         super().__init__(model, [tap.name for tap in taps])
         self._taps = {tap.name: tap for tap in taps}
-        self._batch, self._decide = batch, decide
-        with intervene(model, {tap: _as_it_is for tap in taps}):
-            pass  # names that are not there are refused now
+        self._batch, self._decide = check_count(batch, "batch", least=1), decide
 
     def _activations(self, x: Inputs, label: Shown) -> dict[str, Tensor]:
         return record(self.module, x, list(self._taps.values()), batch=self._batch)
 
     def _predict(self, x: Inputs) -> Tensor:
-        found = outputs(self.module, x, batch=self._batch)
-        return found.argmax(-1) if self._decide is None else self._decide(found)
+        found = check_finite(outputs(self.module, x, batch=self._batch), "what the model returns")
+        if self._decide is not None:
+            return check_size(_answers(self._decide(found), 1), len(found), "answers")
+        if found.ndim != 2 or found.shape[1] < 2:
+            raise InputError(
+                "the model does not return class scores",
+                expected="[n, c] with a score for each of at least 2 classes",
+                got=list(found.shape),
+                todo="say what it answers: ModuleSubject(decide=), from its output to int64 [n]",
+            )
+        return found.argmax(-1)
 
     def _edit(self, layer: str, edit: Edit) -> AbstractContextManager[None]:
         return intervene(self.module, {self._taps[layer]: edit})
 
 
 @contextmanager
-def replaced(module: nn.Module, weights: Mapping[str, Tensor]) -> Iterator[None]:
+def replaced(module: nn.Module, weights: Mapping[str, Tensor | NDArray[Any]]) -> Iterator[None]:
     """Within it, parameters have other values; at the end, also after an error, their own again.
 
     Args:
@@ -218,37 +250,49 @@ def replaced(module: nn.Module, weights: Mapping[str, Tensor]) -> Iterator[None]
 
     Raises:
         UnknownNameError: no such parameter.
-        InputError: weights of another shape.
+        InputError: weights of another shape; one parameter by two names.
     """
-    _check_weights(module, weights)
-    kept = {name: module.get_parameter(name).data for name in weights}
+    given = _checked_weights(module, weights)
+    owns = _parameters(module, given)
+    kept = {name: own.data for name, own in owns.items()}
     try:
-        for name, new in weights.items():
-            own = module.get_parameter(name)
-            own.data = new.detach().to(own)
+        for name, own in owns.items():
+            own.data = given[name].detach().to(own)
         yield
     finally:
-        for name, own_data in kept.items():
-            module.get_parameter(name).data = own_data
+        for name, own in owns.items():
+            own.data = kept[name]
 
 
-def _check_weights(module: nn.Module, weights: Mapping[str, Tensor]) -> None:
-    _check_names(module, weights)
-    for name, new in weights.items():
-        own = module.get_parameter(name)
-        if new.shape != own.shape:
+def _checked_weights(
+    module: nn.Module, weights: Mapping[str, Tensor | NDArray[Any]]
+) -> dict[str, Tensor]:
+    owns = _parameters(module, weights)
+    given, names = {name: tensor(new) for name, new in weights.items()}, dict[int, str]()
+    for name, new in given.items():
+        own = owns[name]
+        if new.shape != own.shape or not torch.can_cast(new.dtype, own.dtype):
             raise InputError(
                 f"weights do not fit parameter {name!r}",
-                expected=list(own.shape),
-                got=list(new.shape),
+                expected=f"{own.dtype} {list(own.shape)}",
+                got=f"{new.dtype} {list(new.shape)}",
+                todo="give one number for each weight of the parameter",
             )
+        if (other := names.setdefault(id(own), name)) != name:
+            raise InputError(
+                f"{name!r} and {other!r} are the same parameter",
+                expected="other weights for each parameter once",
+                todo="leave one of the names out",
+            )
+    return given
 
 
-def _check_names(module: nn.Module, names: Iterable[str]) -> None:
+def _parameters(module: nn.Module, names: Iterable[str]) -> dict[str, nn.Parameter]:
     known = dict(module.named_parameters(remove_duplicate=False))
     for name in names:
         if name not in known:
             raise UnknownNameError("parameter", name, known)
+    return {name: known[name] for name in names}
 
 
 class _Edited:
@@ -271,5 +315,15 @@ class _Reweighted:
         return replaced(self._module, self._weights)
 
 
-def _as_it_is(h: Tensor) -> Tensor:
-    return h
+def _answers(found: Tensor, axes: int) -> Tensor:
+    """Answers, if they are: whole numbers, one an item (and edit), as int64."""
+    given = isinstance(found, Tensor)
+    whole = given and found.dtype != torch.bool and torch.can_cast(found.dtype, torch.int64)
+    if not whole or found.ndim != axes:
+        raise InputError(
+            "answers have the wrong form",
+            expected=f"whole numbers, one an item, {'[n]' if axes == 1 else '[m, n]'}",
+            got=f"{found.dtype} {list(found.shape)}" if given else type(found).__name__,
+            todo="return one class an item, such as scores.argmax(1)",
+        )
+    return found.to(torch.int64)

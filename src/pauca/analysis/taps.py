@@ -11,9 +11,14 @@ returns is read as items times units:
 - of a tuple, a list or a mapping the first tensor.
 
 The first axis is the item: modules that put time first need ``batch_first=True``.
+
+A hook is reached only where the module itself is called. So nets of ``torch.compile`` run as they
+are written meanwhile, and what is never called (a part of a traced or scripted net, weights that
+another module reads, such as ``out_proj`` of ``nn.MultiheadAttention``) is refused.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -22,8 +27,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from pauca.analysis._passes import Inputs, blocks, first, length, run, still, with_first
-from pauca.analysis.edits import Edit, silence
+from pauca.analysis._passes import Inputs, blocks, eager, first, length, run, still, with_first
+from pauca.analysis.edits import Change, Edit, as_edit
 from pauca.errors import InputError, UnknownNameError
 
 __all__ = ["Inputs", "Pool", "Tap", "intervene", "outputs", "record"]
@@ -64,13 +69,23 @@ class Tap:
     def changed(self, output: Tensor, edit: Edit) -> Tensor:
         """The output after the edit of its units; [n, ...] -> the same shape."""
         units = self.spread(output)
-        new = edit(units)
-        if new.shape != units.shape:
+        # one that works in place shall not reach what else reads this tensor, a residual say
+        new = edit(units if isinstance(edit, Change) else units.clone())
+        if not isinstance(new, Tensor):
             raise InputError(
-                f"the edit of {self.name!r} changes the shape of the activity",
+                f"the edit of {self.name!r} returns no tensor",
                 expected=list(units.shape),
-                got=list(new.shape),
+                got=type(new).__name__,
+                todo="return the changed activity",
             )
+        if new.shape != units.shape or not torch.can_cast(new.dtype, output.dtype):
+            raise InputError(
+                f"the edit of {self.name!r} changes the shape or the type of the activity",
+                expected=f"{units.dtype} {list(units.shape)}",
+                got=f"{new.dtype} {list(new.shape)}",
+                todo="return one value for each unit that the edit is given",
+            )
+        new = new.to(output.dtype)
         if units.ndim == 2:
             return new.reshape(output.shape)
         return new.movedim(-1, self._axis(output))
@@ -112,16 +127,13 @@ def record(
         InputError: a module that was not reached, was called more than once and is named without
             the number of the call, or does not return items; inputs of different lengths.
     """
-    taps = [_tap(name, pool) for name in names]
-    if len({tap.name for tap in taps}) != len(taps):
-        raise InputError("a module is named twice", expected="distinct names", got=list(names))
+    taps = checked_taps(model, names, pool)
     keepers = [_Keeper(tap, length(x)) for tap in taps]
     with ExitStack() as stack:
         for keeper in keepers:
-            handle = _module(model, keeper.tap).register_forward_hook(keeper.hook)
-            stack.callback(handle.remove)
+            stack.callback(_hooked(model, keeper))
         stack.enter_context(still(model))
-        for start, block in blocks(x, batch):
+        for start, block in blocks(model, x, batch):
             for keeper in keepers:
                 keeper.begin(start, length(block))
             run(model, block)
@@ -139,10 +151,25 @@ def outputs(model: nn.Module, x: Inputs, *, batch: int = 256) -> Tensor:
         model: Any torch module.
         x: What it reads, n items; on the device of the model.
         batch: Items of one block.
+
+    Raises:
+        InputError: it does not return one row an item.
     """
     with still(model):
-        found = [first(run(model, block), "the model") for _, block in blocks(x, batch)]
+        found = [_rows(run(model, block), length(block)) for _, block in blocks(model, x, batch)]
     return torch.cat(found)
+
+
+def _rows(output: Any, n: int) -> Tensor:
+    found = first(output, "the model")
+    if len(found) != n:
+        raise InputError(
+            "what the model returns is not one row an item",
+            expected=f"[{n}, ...]",
+            got=list(found.shape),
+            todo="make the model with batch_first=True, or wrap it so that items come first",
+        )
+    return found
 
 
 @contextmanager
@@ -156,8 +183,8 @@ def intervene(
 
     A module named without the number of a call is changed in every call; numbers count from the
     start of a pass of ``model``. Edits of one module by nested contexts are applied in that order.
-    Hooks are removed at the end, also after an error. Nothing else is touched: the mode is the
-    model's own, and gradients flow.
+    Hooks are removed at the end, also after an error. The mode is the model's own, and gradients
+    flow; nets of ``torch.compile`` run as they are written.
 
     Args:
         model: Any torch module.
@@ -168,25 +195,23 @@ def intervene(
 
     Raises:
         UnknownNameError: no such module; the nearest known name is offered.
-        InputError: an edit that changes the shape, or a mask of another size, at the next pass.
+        InputError: at the next pass, an edit that changes the shape, or a mask of another size; at
+            its end, an edit that was not reached: its module was called 0 times, or less often than
+            the number of the call; at the end of the context, one that was never reached.
     """
+    editors = [_Editor(_tap(name, pool), as_edit(edit)) for name, edit in edits.items()]
     with ExitStack() as stack:
-        editors = []
-        for name, edit in edits.items():
-            tap = _tap(name, pool)
-            editor = _Editor(tap, edit if callable(edit) else silence(edit))
-            stack.callback(_module(model, tap).register_forward_hook(editor.hook).remove)
-            editors.append(editor)
-
-        def begin(*_: Any) -> None:
-            for editor in editors:
-                editor.calls = 0
-
-        stack.callback(model.register_forward_pre_hook(begin).remove)
+        for editor in editors:
+            stack.callback(_hooked(model, editor))
+        if editors:
+            stack.callback(_passes_hooked(model, editors))
+        stack.enter_context(eager())
         yield
+        for editor in editors:
+            editor.check_reached()
 
 
-class _Counted:
+class _Counted(ABC):
     """Counts the calls of a module in one pass."""
 
     def __init__(self, tap: Tap) -> None:
@@ -194,10 +219,28 @@ class _Counted:
         _, _, number = tap.name.partition("#")
         self.only = int(number) if number else None
 
+    @abstractmethod
+    def hook(self, module: nn.Module, inputs: Any, output: Any) -> Any:
+        """What is done with an output; what it returns is what is read in its place."""
+
     def wanted(self) -> bool:
         """Whether the call that was just counted is the one named, or none was named."""
         self.calls += 1
         return self.only is None or self.calls == self.only
+
+    def check(self) -> None:
+        """The pass is over: the module was called at least as often as its name says."""
+        if self.calls < (self.only or 1):
+            raise self.missed("in a pass")
+
+    def missed(self, when: str) -> InputError:
+        """The error of a module that was called too seldom."""
+        return InputError(
+            f"module {self.tap.name!r} was called {self.calls} times {when}",
+            expected=f"at least {self.only or 1}",
+            todo="name a module that the model calls; weights that are used without a call of "
+            "their module, and parts of a traced or scripted model, are out of reach",
+        )
 
 
 class _Keeper(_Counted):
@@ -238,14 +281,7 @@ class _Keeper(_Counted):
 
     def check(self) -> None:
         """The pass is over: the module was called as often as its name says."""
-        least = 1 if self.only is None else self.only
-        if self.calls < least:
-            raise InputError(
-                f"module {self.tap.name!r} was called {self.calls} times in a pass",
-                expected=f"at least {least}",
-                todo="record a module that the model calls; weights that are used without a call "
-                "of their module are out of reach",
-            )
+        super().check()
         if self.only is None and self.calls > 1:
             raise InputError(
                 f"module {self.tap.name!r} was called {self.calls} times in a pass",
@@ -259,23 +295,105 @@ class _Editor(_Counted):
 
     def __init__(self, tap: Tap, edit: Edit) -> None:
         super().__init__(tap)
-        self.edit = edit
+        self.edit, self.passing, self.reached = edit, False, False
+
+    def begin(self) -> None:
+        """A pass of the model begins."""
+        self.calls, self.passing = 0, True
+
+    def end(self) -> None:
+        """It is over, and its answer stands only if the edit is in it."""
+        self.passing = False
+        self.check()
 
     def hook(self, _module: nn.Module, _inputs: Any, output: Any) -> Any:
         """The output with its first tensor changed, if this call is meant."""
+        if self.only is not None and not self.passing:
+            raise InputError(
+                f"module {self.tap.name!r} was called outside a pass of the model",
+                expected="a call whose number counts from the start of a pass",
+                todo="call the model itself, or name the module without a number",
+            )
         if not self.wanted():
             return None
+        self.reached = True
         own = first(output, f"module {self.tap.name!r}")
         return with_first(output, self.tap.changed(own, self.edit))
+
+    def check_reached(self) -> None:
+        """The context is over: something came by, in a pass of the model or past it."""
+        if not self.reached:
+            self.calls = 0
+            raise self.missed("in a pass, and no pass of the model itself was seen")
+
+
+def _hooked(model: nn.Module, counted: _Counted) -> Callable[[], None]:
+    """The hook put where its tap says; what is returned removes it."""
+    module = _module(model, counted.tap)
+    try:
+        return module.register_forward_hook(counted.hook).remove
+    except RuntimeError:  # what torch.jit.script makes takes no hooks
+        raise counted.missed("in a pass, as far as TorchScript tells") from None
+
+
+def _passes_hooked(model: nn.Module, editors: Sequence[_Editor]) -> Callable[[], None]:
+    """Editors told when a pass of the model begins and ends; what is returned undoes it."""
+
+    def begin(*_: Any) -> None:
+        for editor in editors:
+            editor.begin()
+
+    def end(*_: Any) -> None:
+        for editor in editors:
+            editor.end()
+
+    handles = (model.register_forward_pre_hook(begin), model.register_forward_hook(end))
+
+    def remove() -> None:
+        for handle in handles:
+            handle.remove()
+
+    return remove
+
+
+def checked_taps(model: nn.Module, names: Sequence[str | Tap], pool: Pool) -> list[Tap]:
+    """Taps of these names, each of a module that is there, and none twice.
+
+    Raises:
+        UnknownNameError: no such module; the nearest known name is offered.
+        InputError: a module that is named twice, or whose call has no such number.
+    """
+    if isinstance(names, str):
+        raise InputError(
+            "modules are named in a list", expected=f"[{names!r}]", got=repr(names), todo="add []"
+        )
+    taps = [_tap(name, pool) for name in names]
+    if len({tap.name for tap in taps}) != len(taps):
+        raise InputError(
+            "a module is named twice",
+            expected="distinct names",
+            got=[tap.name for tap in taps],
+            todo="name each module once",
+        )
+    for tap in taps:
+        _module(model, tap)
+    return taps
 
 
 def _tap(name: str | Tap, pool: Pool) -> Tap:
     tap = name if isinstance(name, Tap) else Tap(name, pool)
     if tap.pool not in ("flatten", "mean", "max"):
-        raise InputError("unknown pool", expected="flatten, mean or max", got=tap.pool)
+        raise InputError(
+            "unknown pool", expected="flatten, mean or max", got=tap.pool, todo="choose one of them"
+        )
     _, mark, number = tap.name.partition("#")
     if mark and not (number.isdecimal() and int(number) >= 1):
-        raise InputError("not the number of a call", expected="1, 2, ...", got=repr(tap.name))
+        raise InputError(
+            "not the number of a call",
+            expected="1, 2, ...",
+            got=repr(tap.name),
+            todo=f"write {tap.name.partition('#')[0]}#1 for the first call",
+        )
     return tap
 
 

@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Generator, Tensor
 
-from pauca.checks import check_count, check_size
+from pauca.checks import check_count, check_finite, check_size
 from pauca.errors import InputError
 
 __all__ = ["UnitOrder", "Wall", "activation_walls", "choose_samples", "order_units"]
@@ -60,8 +60,12 @@ def order_units(activations: Tensor, labels: Tensor) -> Tensor:
     Args:
         activations: float [n, u].
         labels: int64 [n].
+
+    Raises:
+        InputError: sizes that differ; activity that is NaN or infinite.
     """
     check_size(labels, len(activations), "labels")
+    check_finite(activations, "activations")
     classes, member = torch.unique(labels, return_inverse=True)
     one_hot = torch.nn.functional.one_hot(member, len(classes)).to(activations.dtype)
     means = one_hot.T @ activations / one_hot.sum(0)[:, None]  # [c, u]

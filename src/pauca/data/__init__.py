@@ -2,7 +2,7 @@
 
 from pauca.data.catalog import datasets
 from pauca.data.dataset import Dataset, Kind, Split, Task, Transform
-from pauca.data.load import load_dataset, resolve_options
+from pauca.data.load import dataset_from, load_dataset, resolve_options
 
 __all__ = [
     "Dataset",
@@ -10,6 +10,7 @@ __all__ = [
     "Split",
     "Task",
     "Transform",
+    "dataset_from",
     "datasets",
     "load_dataset",
     "resolve_options",

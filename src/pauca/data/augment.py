@@ -1,8 +1,8 @@
 """Transforms of whole batches on their device: plain values, to be compared and pickled.
 
-Images keep their stored form (uint8 [b, channels, h, w]) until a batch is made; then every step
-works on the whole batch. Random numbers are drawn on the CPU from the generator given and then
-moved, so a GPU sees the same batch as a CPU.
+Images keep their stored form ([b, channels, h, w], uint8 or floats in [0, 1]) until a batch is
+made; then every step works on the whole batch. Random numbers are drawn on the CPU from the
+generator given and then moved, so a GPU sees the same batch as a CPU.
 """
 
 import math
@@ -98,13 +98,20 @@ class Pipeline:
 
 @dataclass(frozen=True)
 class ToFloat(AbstractStep):
-    """uint8 in 0..255 -> float32 in [0, 1]."""
+    """uint8 in 0..255 -> float32 in [0, 1]; images stored as floats in [0, 1] stay as they are."""
 
     def apply(self, x: Tensor, generator: Generator | None) -> Tensor:
-        """X / 255."""
-        if x.dtype != torch.uint8:
-            raise InputError("images are not as stored", expected=torch.uint8, got=x.dtype)
-        return x.to(torch.float32).div_(255)
+        """X / 255, or X."""
+        if x.dtype == torch.uint8:
+            return x.to(torch.float32).div_(255)
+        low, high = (0.0, 0.0) if not x.numel() else map(float, x.aminmax())
+        if not (x.is_floating_point() and low >= 0 and high <= 1):
+            raise InputError(
+                "images are not as stored",
+                expected="uint8, or floats in [0, 1]",
+                got=f"{x.dtype} from {low:g} to {high:g}",
+            )
+        return x.to(torch.float32)
 
 
 @dataclass(frozen=True)
@@ -168,8 +175,9 @@ class Standardise(AbstractStep):
         """Constants of these items, float [n, d]: mean and standard deviation (over n)."""
         wide = x.to(torch.float64)
         mean, scale = wide.mean(0), wide.std(0, correction=0)
-        # what rounding leaves of a constant column is no variance
-        scale = torch.where(scale > 1e-12 * (1 + mean.abs()), scale, torch.zeros_like(scale))
+        # what rounding leaves of a constant column is no variance; small units and a large offset
+        # are no reason to lose one
+        scale = torch.where(scale > 1e-14 * mean.abs(), scale, torch.zeros_like(scale))
         return cls(tuple(mean.tolist()), tuple(scale.tolist()))
 
     def apply(self, x: Tensor, generator: Generator | None) -> Tensor:

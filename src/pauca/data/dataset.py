@@ -1,4 +1,4 @@
-"""What a data set is: frozen values, images kept as uint8 until a batch is made."""
+"""What a data set is: frozen values, images kept as they are stored until a batch is made."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from pauca.errors import DataError, InputError
 
 __all__ = ["Dataset", "Kind", "Split", "Task", "Transform"]
 
-Kind = Literal["image", "table", "text", "embedding"]
+Kind = Literal["image", "table", "text", "embedding", "sequence"]
 
 Transform = Callable[[Tensor, Generator | None], Tensor]
 """Stored items [b, ...] (uint8 or float) -> float batch [b, ...] on the same device.
@@ -27,8 +27,8 @@ class Task:
 
     Args:
         name: Name of the data set.
-        kind: image, table, text or embedding.
-        shape: Shape of one item as stored: (channels, height, width) or (d,).
+        kind: image, table, text, embedding or sequence.
+        shape: Shape of one item as stored: (channels, height, width), (d,) or (t, d).
         classes: Names of all classes, in the order of their numbers; their count comes only from
             here.
         evaluate: Transform used to score, to predict and to test. No randomness.
@@ -53,7 +53,8 @@ class Split:
     """n items with their labels.
 
     Args:
-        x: uint8 [n, channels, h, w] or float [n, d].
+        x: uint8 or float in [0, 1] [n, channels, h, w], or float [n, d] or [n, t, d]; of large sets
+            of texts these are ``SparseRows``.
         y: int64 [n], or None for a pool without labels.
         groups: int64 [n] group of each item (worst-group accuracy), or None.
         sources: Where each item came from (file name, row), or None.
@@ -66,15 +67,14 @@ class Split:
 
     def __post_init__(self) -> None:
         """Check sizes and types."""
-        image = self.x.dtype == torch.uint8 and self.x.ndim == 4
-        rows = self.x.is_floating_point() and self.x.ndim == 2
-        if not image and not rows:
+        floats = self.x.is_floating_point() and self.x.ndim in (2, 3, 4)
+        if not floats and not (self.x.dtype == torch.uint8 and self.x.ndim == 4):
             raise DataError(
                 "items have the wrong form",
-                expected="uint8 [n, channels, h, w] or float [n, d]",
+                expected="uint8 or float [n, channels, h, w], float [n, d] or [n, t, d]",
                 got=f"{self.x.dtype} {list(self.x.shape)}",
             )
-        if rows:
+        if floats:
             check_finite(self.x, "items")
         for name in ("y", "groups"):
             column = getattr(self, name)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -10,56 +10,30 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pauca.data.augment import Pipeline, Standardise
+from pauca.data.columns import (
+    Column,
+    Missing,
+    Roles,
+    numbers_of,
+)
 from pauca.data.dataset import Kind
-from pauca.errors import DataError, nearest
+from pauca.data.labels import listed
+from pauca.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
     "Features",
-    "Missing",
-    "TableOptions",
-    "find_column",
     "make_features",
-    "texts_of",
+    "standardised",
+    "text_weights",
     "tf_idf",
+    "vectors_of",
 ]
 
-Missing = Literal["refuse", "mean"]
-"""What an empty cell of a number column does: stop, or become the mean of the training part."""
-
-_EMPTY = frozenset({"", "NA", "N/A", "NaN", "nan", "null", "None", "?"})
-_MOST_CATEGORIES = 50
-_MOSTLY = 0.9
-
-
-@dataclass(frozen=True)
-class TableOptions:
-    """How a table becomes a data set.
-
-    Args:
-        label: Column of the labels; without one, a column called label, class, target or category.
-        text: Column of texts; then the features are tf-idf weights of its words. Without one, a
-            column called text.
-        features: Columns to use; all others by default.
-        group: Column of the group of each row.
-        classes: Every class; the labels that occur by default.
-        test_fraction: Share held out when there is no test part.
-        seed: Decides which rows are held out.
-        missing: What an empty cell does.
-        vocabulary: At most this many words.
-    """
-
-    label: str | None = None
-    text: str | None = None
-    features: tuple[str, ...] | None = None
-    group: str | None = None
-    classes: tuple[str, ...] | None = None
-    test_fraction: float = 0.2
-    seed: int = 0
-    missing: Missing = "refuse"
-    vocabulary: int = 4096
+_LOSS = 1e-6
+_BLOCK = 1 << 22  # numbers that are standardised at a time
 
 
 @dataclass(frozen=True)
@@ -71,7 +45,6 @@ class Features:
         train: float32 [n, d].
         test: float32 [t, d], or None without a test part.
         transform: For a batch of either.
-        sources: The texts of both parts, where there are texts.
         notes: What was done.
     """
 
@@ -79,109 +52,219 @@ class Features:
     train: Tensor
     test: Tensor | None
     transform: Pipeline
-    sources: tuple[tuple[str, ...] | None, tuple[str, ...] | None] = (None, None)
     notes: tuple[str, ...] = ()
 
 
-def find_column(frame: "pd.DataFrame", name: str, where: str, option: str) -> str:
-    """``name`` itself, when the table has such a column.
+def standardised(
+    train: NDArray[Any],
+    test: NDArray[Any] | None = None,
+    names: Sequence[str] | None = None,
+) -> tuple[Tensor, Tensor | None, tuple[str, ...]]:
+    """Rows as float32, of which no column loses what it tells.
 
-    Raises:
-        DataError: it has not; the nearest one is named.
+    A column that float32 holds to 1 part in a million (of its deviation from the mean) is kept as
+    it is, for the transform to standardise. Another one, such as times in milliseconds, becomes
+    (v - mean) / std first, in float64, by mean and standard deviation of the training part.
+
+    Args:
+        train: Finite numbers [n, d].
+        test: Finite numbers [t, d].
+        names: Names of the columns, for notes; places without them.
+
+    Returns:
+        float32 [n, d], float32 [t, d] or None, and which columns were standardised, and which hold
+        smaller differences than float64 can.
     """
-    if name not in frame.columns:
-        close = nearest(name, map(str, frame.columns))
-        raise DataError(
-            f"there is no column {name!r}",
-            expected=name,
-            got=", ".join(map(str, frame.columns)),
-            where=where,
-            todo=f"did you mean {close!r}?" if close else f"name another with {option}",
+    x = torch.empty(train.shape, dtype=torch.float32)
+    x_test = None if test is None else torch.empty(test.shape, dtype=torch.float32)
+    scaled: list[int] = []
+    coarse: list[int] = []
+    width = max(1, _BLOCK // max(1, len(train)))
+    for start in range(0, train.shape[1], width):
+        block = slice(start, start + width)
+        wide = train[:, block]
+        later = None if test is None else test[:, block]
+        with np.errstate(over="ignore", invalid="ignore"):
+            x[:, block] = torch.from_numpy(np.asarray(wide, dtype=np.float32))
+            if x_test is not None:
+                x_test[:, block] = torch.from_numpy(np.asarray(later, dtype=np.float32))
+        for place in _lossy(wide):
+            column, offset = wide[:, place], start + place
+            scaled.append(offset)
+            mean, std, shift = _moments(column)
+            x[:, offset] = _scaled(column, mean, std, shift)
+            if x_test is not None and later is not None:
+                x_test[:, offset] = _scaled(later[:, place], mean, std, shift)
+            if _coarse(column, std):
+                coarse.append(offset)
+    notes = []
+    if scaled:
+        notes.append(
+            "standardised in float64 before float32, which would lose digits: "
+            f"{_columns(scaled, names, train.shape[1])}"
         )
-    return name
+    if coarse:
+        notes.append(
+            "of so large a scale that float64 loses more than 1 part in a million of what differs "
+            f"(take the offset away in the file): {_columns(coarse, names, train.shape[1])}"
+        )
+    return x, x_test, tuple(notes)
+
+
+def _columns(places: Sequence[int], names: Sequence[str] | None, d: int) -> str:
+    if names is not None:
+        return listed([repr(names[i]) for i in places])
+    return f"{len(places)} of {d} columns"
+
+
+def _lossy(wide: NDArray[Any]) -> list[int]:
+    """Columns of which float32 would lose more than a part in a million."""
+    narrow = wide.dtype.kind == "f" and wide.dtype.itemsize <= 4
+    small = wide.dtype.kind in "iub" and (wide.dtype.itemsize <= 2 or wide.dtype.kind == "b")
+    if narrow or small or not len(wide):
+        return []
+    exact = wide.astype(np.float64, copy=False)
+    with np.errstate(over="ignore", invalid="ignore"):
+        lost = np.abs(exact - exact.astype(np.float32))
+        places = np.flatnonzero(~(lost.max(0) == 0))
+        found = []
+        for place in places.tolist():
+            column = exact[:, place]
+            mean, std, shift = _moments(column)
+            far = np.abs((column - shift) - mean) + std
+            if std > 0 and not (lost[:, place] <= _LOSS * far).all():
+                found.append(place)
+    return found
+
+
+def _moments(column: NDArray[Any]) -> tuple[float, float, float]:
+    """Mean above a shift, standard deviation (over n), and the shift: a value of the column."""
+    wide = column.astype(np.float64, copy=False)
+    shift = float(wide[0])
+    moved = wide - shift
+    # numbers whose squares have no place in float64
+    unit = max(1.0, float(np.abs(moved).max()) / 1e100)
+    mean = float((moved / unit).mean()) * unit
+    return mean, float(((moved - mean) / unit).std()) * unit, shift
+
+
+def _scaled(column: NDArray[Any], mean: float, std: float, shift: float) -> Tensor:
+    wide = column.astype(np.float64, copy=False)
+    return torch.from_numpy((((wide - shift) - mean) / (std or 1.0)).astype(np.float32))
+
+
+def _coarse(column: NDArray[Any], std: float) -> bool:
+    """Whether float64 itself holds the column less finely than a millionth of its deviation."""
+    wide = column.astype(np.float64, copy=False)
+    largest = float(np.abs(wide).max())
+    if largest < 2.0**53 and bool((wide == np.floor(wide)).all()):
+        return False
+    return largest * 2.0**-53 > _LOSS * std
 
 
 def make_features(
     train: "pd.DataFrame",
     test: "pd.DataFrame | None",
-    label: str | None,
-    options: TableOptions,
+    roles: Roles,
+    missing: Missing,
     where: str,
 ) -> Features:
     """Features of the rows of both parts; everything computed is computed on the training part.
 
+    Args:
+        train: Rows of the training part that are used.
+        test: Rows of the test part.
+        roles: Whose ``features`` are used; texts are not for this function.
+        missing: What an empty cell of a number column does.
+        where: File, for messages.
+
     Raises:
-        DataError: a missing column or cell, a cell that is not a number, no features at all.
+        DataError: a cell that is empty or not what its column holds.
     """
-    text = options.text or ("text" if "text" in train.columns and not options.features else None)
-    if text is not None:
-        return _texts(train, test, find_column(train, text, where, "text"), options, where)
-    taken = {label, options.group}
-    names = options.features or tuple(str(c) for c in train.columns if c not in taken)
-    for name in names:
-        find_column(train, name, where, "features")
-        if test is not None:
-            find_column(test, name, f"{where}, test part", "features")
-    if not names:
-        raise DataError("the table has no column of features", where=where)
-    if label in names:
-        raise DataError(
-            "the label is among the features",
-            got=", ".join(names),
-            where=where,
-            todo=f"leave {label!r} out of features",
-        )
-    if len(names) == 1 and isinstance(train[names[0]].iloc[0], list | tuple | np.ndarray):
-        x = _vectors(train[names[0]], where)
-        x_test = None if test is None else _vectors(test[names[0]], f"{where}, test part")
-        return Features("embedding", x, x_test, Pipeline((Standardise.of(x),)))
-    x, x_test, notes = _columns(train, test, names, options.missing, where)
-    return Features("table", x, x_test, Pipeline((Standardise.of(x),)), notes=notes)
+    parts = [(train, where)] + ([] if test is None else [(test, f"{where}, test part")])
+    columns = [roles.columns[name] for name in roles.features]
+    if columns[0].content == "vectors":
+        rows = [vectors_of(frame[columns[0].name], at) for frame, at in parts]
+        if len({array.shape[1] for array in rows}) > 1:
+            raise DataError(
+                "vectors differ in length",
+                expected=f"{rows[0].shape[1]} numbers, as in training",
+                got=rows[1].shape[1],
+                where=parts[1][1],
+                todo="write both parts with vectors of one length",
+            )
+        kind: Kind = "embedding"
+        names, notes = None, tuple[str, ...]()
+    else:
+        kind = "table"
+        rows, names, notes = _columns_of(parts, columns, missing)
+    x, x_test, said = standardised(rows[0], rows[1] if test is not None else None, names)
+    return Features(kind, x, x_test, Pipeline((Standardise.of(x),)), (*notes, *said))
 
 
-def _vectors(column: "pd.Series[Any]", where: str) -> Tensor:
-    sizes = {len(row) for row in column}
-    if len(sizes) != 1:
-        raise DataError("vectors differ in length", got=sorted(sizes)[:5], where=where)
-    x = np.stack([np.asarray(row, dtype=np.float32) for row in column])
-    if not np.isfinite(x).all():
-        row, place = np.argwhere(~np.isfinite(x))[0].tolist()
+def vectors_of(column: "pd.Series[Any]", where: str) -> NDArray[Any]:
+    """A column of lists of numbers as one array [n, d].
+
+    Raises:
+        DataError: a list is missing, of another length, or holds something that is no number.
+    """
+    cells = column.tolist()
+    try:
+        array = np.stack([np.asarray(cell) for cell in cells])
+    except (ValueError, TypeError):
+        array = np.empty(0, dtype=object)
+    if array.ndim != 2 or array.dtype.kind not in "iufb" or array.shape[1] == 0:
+        _refuse_vector(column, cells, where)
+    if not np.isfinite(array).all():
+        row, place = np.argwhere(~np.isfinite(array))[0].tolist()
         raise DataError(
             "a vector holds NaN or infinity",
-            got=x[row, place],
+            expected="a number in every place",
+            got=array[row, place],
             where=f"{where}, row {column.index[row]}, column {column.name!r}, place {place}",
+            todo="fill it in, or leave the row out",
         )
-    return torch.from_numpy(x)
+    return array
 
 
-def _columns(
-    train: "pd.DataFrame",
-    test: "pd.DataFrame | None",
-    names: Sequence[str],
-    missing: Missing,
-    where: str,
-) -> tuple[Tensor, Tensor | None, tuple[str, ...]]:
-    """float32 [n, d] and [t, d], and what has to be said."""
-    parts = [(train, where)] + ([] if test is None else [(test, f"{where}, test part")])
+def _refuse_vector(column: "pd.Series[Any]", cells: Sequence[Any], where: str) -> None:
+    """Name the first row that is no vector as the first one is."""
+    size = None
+    for row, cell in zip(column.index, cells, strict=True):
+        plain = isinstance(cell, list | tuple | np.ndarray) and len(cell) > 0
+        flat = plain and all(isinstance(v, int | float | np.number | np.bool_) for v in cell)
+        size = len(cell) if size is None and flat else size
+        if not flat or len(cell) != size:
+            raise DataError(
+                "vectors differ in length" if flat else "a cell is no vector of numbers",
+                expected="a list of numbers in every row, all of one length",
+                got=f"{len(cell)} numbers, {size} before" if flat else repr(cell)[:80],
+                where=f"{where}, row {row}, column {column.name!r}",
+                todo="correct the row, or leave it out",
+            )
+
+
+def _columns_of(
+    parts: Sequence[tuple["pd.DataFrame", str]], columns: Sequence[Column], missing: Missing
+) -> tuple[list[NDArray[np.float64]], list[str], tuple[str, ...]]:
+    """float64 [n, d] of each part, names of the d features, and what has to be said."""
     blocks: list[list[NDArray[np.float64]]] = [[] for _ in parts]
+    names: list[str] = []
     spread, filled = [], 0
-    for name in names:
-        numbers = [_numbers(frame[name], at) for frame, at in parts]
-        if numbers[0] is None:
-            words = _words(train[name], where)
+    for column in columns:
+        name = column.name
+        if column.content == "words":
+            words = sorted(set(_words(parts[0][0][name])))
             spread.append(f"{name} ({len(words)})")
-            encoded = [_one_hot(frame[name], words) for frame, _ in parts]
+            encoded = [_one_hot(_words(frame[name]), words) for frame, _ in parts]
+            names += [f"{name} {word}" for word in words]
         else:
-            found = []
-            for (frame, at), column in zip(parts, numbers, strict=True):
-                if column is None:
-                    raise DataError(
-                        f"column {name!r} holds words where training holds numbers", where=at
-                    )
-                _check_cells(column, frame[name], missing, at)
-                found.append(column)
-            filled += _fill(found, train[name], where)
-            encoded = [column[:, None] for column in found]
+            found = [numbers_of(column, frame[name], at) for frame, at in parts]
+            for numbers, (frame, at) in zip(found, parts, strict=True):
+                _check_cells(numbers, frame[name], missing, at)
+            filled += _fill(found, parts[0][0][name], parts[0][1])
+            encoded = [numbers[:, None] for numbers in found]
+            names.append(name)
         for block, values in zip(blocks, encoded, strict=True):
             block.append(values)
     notes = []
@@ -189,54 +272,18 @@ def _columns(
         notes.append(f"one column a word was made of: {', '.join(spread)}")
     if filled:
         notes.append(f"{filled} empty cells became the mean of their column in training")
-    wide = [torch.from_numpy(np.concatenate(b, axis=1)).to(torch.float32) for b in blocks]
-    return wide[0], wide[1] if len(wide) > 1 else None, tuple(notes)
+    return [np.concatenate(block, axis=1) for block in blocks], names, tuple(notes)
 
 
-def _numbers(column: "pd.Series[Any]", where: str) -> NDArray[np.float64] | None:
-    """The column as floats, empty cells as NaN; None when it holds words."""
-    import pandas as pd
-
-    if pd.api.types.is_bool_dtype(column) or pd.api.types.is_numeric_dtype(column):
-        return np.asarray(column.to_numpy(dtype=np.float64, na_value=np.nan)).copy()
-    cells = [str(v).strip() if v is not None and v == v else "" for v in column.tolist()]
-    full = [i for i, cell in enumerate(cells) if cell not in _EMPTY]
-    numbers, wrong = np.full(len(cells), np.nan), []
-    for i in full:
-        try:
-            numbers[i] = float(cells[i])
-        except ValueError:
-            wrong.append(i)
-    if not wrong:
-        return numbers
-    if len(wrong) < (1 - _MOSTLY) * len(full):
-        raise DataError(
-            f"column {column.name!r} holds a word among numbers",
-            expected="a number",
-            got=repr(cells[wrong[0]]),
-            where=f"{where}, row {column.index[wrong[0]]}",
-            todo="correct it, or leave the column out with features",
-        )
-    return None
+def _words(column: "pd.Series[Any]") -> list[str]:
+    return [str(value) for value in column.tolist()]
 
 
-def _words(column: "pd.Series[Any]", where: str) -> list[str]:
-    words = sorted({str(value) for value in column.tolist()})
-    if len(words) > _MOST_CATEGORIES:
-        raise DataError(
-            f"column {column.name!r} is neither numbers nor a few categories",
-            expected=f"numbers, or at most {_MOST_CATEGORIES} different words",
-            got=f"{len(words)} different values, such as {words[0]!r}",
-            where=where,
-            todo="name it with label or text if it is that, or choose columns with features",
-        )
-    return words
-
-
-def _one_hot(column: "pd.Series[Any]", words: Sequence[str]) -> NDArray[np.float64]:
+def _one_hot(cells: Sequence[str], words: Sequence[str]) -> NDArray[np.float64]:
     """Float [n, words]; a word never met in training is all zeros."""
-    cells = np.asarray([str(value) for value in column.tolist()], dtype=object)
-    return np.stack([cells == word for word in words], axis=1).astype(np.float64)
+    number = {word: i for i, word in enumerate(words)}
+    codes = np.array([number.get(cell, -1) for cell in cells], dtype=np.int64)
+    return np.asarray(codes[:, None] == np.arange(len(words)), dtype=np.float64)
 
 
 def _check_cells(
@@ -260,55 +307,62 @@ def _fill(parts: list[NDArray[np.float64]], column: "pd.Series[Any]", where: str
     if count == 0:
         return 0
     if np.isnan(parts[0]).all():
-        raise DataError(f"column {column.name!r} is empty in the training part", where=where)
+        raise DataError(
+            f"column {column.name!r} is empty in the training part",
+            where=where,
+            todo="leave the column out with features",
+        )
     mean = np.nanmean(parts[0])
     for part in parts:
         part[np.isnan(part)] = mean
     return count
 
 
-def _texts(
-    train: "pd.DataFrame",
-    test: "pd.DataFrame | None",
-    text: str,
-    options: TableOptions,
-    where: str,
-) -> Features:
-    """tf-idf weights of words, rows of length 1; vocabulary and weights from training alone."""
-    texts = texts_of(train, text, where)
-    later = None if test is None else texts_of(test, text, f"{where}, test part")
-    model = tf_idf(options.vocabulary)
-    try:
-        x = torch.from_numpy(model.fit_transform(texts).toarray())
-    except ValueError as error:  # raised when no word is found at all
-        raise DataError("the texts hold no words", where=f"{where}, column {text!r}") from error
-    x_test = None if later is None else torch.from_numpy(model.transform(later).toarray())
-    note = f"features are tf-idf weights of {x.shape[1]} words, computed on the training part"
-    return Features("text", x, x_test, Pipeline(), (texts, later), (note,))
+def text_weights(
+    texts: Sequence[str], later: Sequence[str] | None, vocabulary: int, where: str
+) -> tuple[Any, Any, str]:
+    """tf-idf weights as sparse matrices [n, d] and [t, d], rows of length 1, and what they are.
+
+    Vocabulary and weights come from the training part alone. Texts without a word, such as signs
+    and emojis, are told apart by their characters instead.
+
+    Raises:
+        DataError: the texts hold nothing at all.
+    """
+    for characters in (False, True):
+        model = tf_idf(vocabulary, characters=characters)
+        try:
+            x = model.fit_transform(texts)
+        except ValueError:  # raised when nothing is found at all
+            continue
+        what = (
+            "characters and pairs of these, for the texts hold no words" if characters else "words"
+        )
+        said = f"tf-idf weights of {x.shape[1]} {what}"
+        return x, None if later is None else model.transform(later), said
+    raise DataError(
+        "the texts hold no words",
+        expected="texts of words or signs",
+        got=f"{len(texts)} texts",
+        where=where,
+        todo="name the column of the texts with text",
+    )
 
 
-def tf_idf(vocabulary: int) -> Any:
-    """scikit-learn's vectoriser as pauca uses it: tf-idf weights of words, rows of length 1."""
+def tf_idf(vocabulary: int, *, characters: bool = False) -> Any:
+    """scikit-learn's vectoriser as pauca uses it: tf-idf weights of words, rows of length 1.
+
+    Args:
+        vocabulary: At most this many.
+        characters: Characters and pairs of these in the place of words.
+    """
     from sklearn.feature_extraction.text import TfidfVectorizer
 
+    own: dict[str, Any] = {"analyzer": "char", "ngram_range": (1, 2)} if characters else {}
     return TfidfVectorizer(
         sublinear_tf=True,
         max_features=vocabulary,
         dtype=np.float32,
         strip_accents="unicode",
+        **own,
     )
-
-
-def texts_of(frame: "pd.DataFrame", text: str, where: str) -> tuple[str, ...]:
-    """The texts of a column.
-
-    Raises:
-        DataError: there is no such column; a text is missing.
-    """
-    column = frame[find_column(frame, text, where, "text")]
-    for row, value in zip(column.index, column.tolist(), strict=True):
-        if not isinstance(value, str) or not value.strip():
-            raise DataError(
-                "a text is missing", got=repr(value), where=f"{where}, row {row}, column {text!r}"
-            )
-    return tuple(column.tolist())

@@ -1,21 +1,76 @@
-"""One door to every data set: by name, or by path."""
+"""One door to every data set: by name, by path, or from memory."""
 
+import inspect
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+from pauca.data.assemble import DataOptions, assemble
 from pauca.data.catalog import datasets
-from pauca.data.dataset import Dataset
-from pauca.data.images import Progress
-from pauca.data.sources import own_sources
+from pauca.data.columns import EmptyTexts, Missing, Unusable
+from pauca.data.dataset import Dataset, Kind
+from pauca.data.images import Fit, Mode, Progress, Scale, Size
+from pauca.data.in_memory import items_of
+from pauca.data.labels import Copies
 from pauca.errors import DataError, UnknownNameError, UsageError
+from pauca.formats import AbstractFormat, find_format, formats
+from pauca.registry import check_settings
 
-__all__ = ["format_of", "load_dataset", "resolve_options"]
+__all__ = ["dataset_from", "load_dataset", "options_of", "own_options", "resolve_options"]
 
 _OPENML = re.compile(r"^openml:(\d+)$")
-_FORMATS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
-_FORMATS |= {".npz": "npz"}
+
+
+def _every(
+    *,
+    label: str | None = None,
+    text: str | tuple[str, ...] | None = None,
+    features: tuple[str, ...] | None = None,
+    group: str | None = None,
+    classes: tuple[str, ...] | None = None,
+    test_fraction: float = 0.2,
+    seed: int = 0,
+    missing: Missing = "refuse",
+    vocabulary: int = 4096,
+    image: str | None = None,
+    size: Size | None = None,
+    mode: Mode | None = None,
+    fit: Fit = "crop",
+    flip: bool = False,
+    format: str | None = None,
+    id: str | None = None,
+    encoding: str | None = None,
+    delimiter: str | None = None,
+    decimal: Literal[".", ","] | None = None,
+    thousands: str | None = None,
+    label_separator: str | None = None,
+    join_labels: bool = False,
+    keep: tuple[str, ...] = (),
+    unusable: Unusable = "refuse",
+    empty_texts: EmptyTexts = "leave-out",
+    copies: Copies = "note",
+    skip_broken: bool = False,
+    scale: Scale = "range",
+) -> None:
+    """Every option of data of one's own; a format says which of them it has."""
+
+
+_OPTIONS = inspect.signature(_every, eval_str=True).parameters
+_LATER = frozenset(list(_OPTIONS)[list(_OPTIONS).index("format") :])
+"""Options that came after studies had been run: at their defaults they are not written down."""
+
+
+_COMMON = ("classes", "test_fraction", "seed", "format", "join_labels", "copies")
+_HELD = {
+    "rows": (
+        "label", "text", "features", "group", "missing", "vocabulary", "id", "decimal",
+        "thousands", "label_separator", "keep", "unusable", "empty_texts",
+    ),
+    "images": ("size", "mode", "fit", "flip", "skip_broken", "scale"),
+    "arrays": (),
+}  # fmt: skip
+_OF_FILES = ("format", "encoding", "delimiter", "image")
 
 
 def load_dataset(
@@ -25,15 +80,16 @@ def load_dataset(
 
     A name is one of the catalogue (``pauca list datasets``), or ``openml:`` and a number. A local
     copy under PAUCA_DATA comes first, then the source the catalogue names. A path is a folder of
-    images (one sub-folder a class, or flat: a pool without labels), or a csv, jsonl, parquet or
-    npz file, or a folder with train and test files of these. A text that is both is a name; write
-    ./name for the path.
+    images (one sub-folder a class, or flat: a pool without labels), a file of any format of
+    ``pauca.formats`` that can read items, or a folder with train and test files of one. A text that
+    is both is a name; write ./name for the path. What was guessed, left out or converted stands in
+    ``notes``.
 
     Args:
         name_or_path: What to load.
         progress: Told which fraction is done.
         **options: Of the data set or of the format: ``size``, ``mode``, ``label``, ``text``,
-            ``classes``, ``test_fraction``, ``seed``, ...
+            ``classes``, ``test_fraction``, ``seed``, ... (docs/datasets.md lists them).
 
     Raises:
         UnknownNameError: no such name, path or option; the nearest known one is named.
@@ -43,18 +99,93 @@ def load_dataset(
     kind, key, given = _find(name_or_path, options)
     if kind == "name":
         return datasets.make(key, given, progress=progress)
-    return own_sources.make(key, given, path=_path(name_or_path), progress=progress)
+    path, form = _path(name_or_path), formats.make(key, {})
+    made = own_options(form, given)
+    items = form.read_items(path, made.reading)
+    name = path.stem if path.is_file() or form.name != "folder" else path.name
+    return assemble(items, made, name=name, source=f"{key}: {path.name}", progress=progress)
+
+
+def dataset_from(
+    x: Any,
+    y: Any = None,
+    *,
+    x_test: Any = None,
+    y_test: Any = None,
+    name: str = "array",
+    kind: Kind | None = None,
+    progress: Progress | None = None,
+    **options: Any,
+) -> Dataset:
+    """A data set of what is in memory already, by the rules that files are read by.
+
+    Args:
+        x: n items: numbers [n, d]; images [n, h, w], [n, h, w, channels] or [n, channels, h, w] of
+            bytes, 16 bits or floats; sequences [n, t, d]; a list of texts or of PIL images; a
+            DataFrame; a ``datasets.Dataset`` or ``DatasetDict``; a scikit-learn Bunch.
+        y: Labels [n] (words, whole numbers; None or -1 for none), or the name of their column.
+        x_test: The test part; without one ``test_fraction`` is held out.
+        y_test: Its labels.
+        name: Of the data set.
+        kind: ``image`` or ``sequence``, where three axes of numbers could be either.
+        progress: Told which fraction is done.
+        **options: Those of ``load_dataset`` for files: ``classes``, ``group``, ``features``, ...
+
+    Returns:
+        Items as they are learned from, and in ``notes`` what was guessed, left out or converted.
+
+    Raises:
+        InputError: of another kind, or labels that do not fit.
+        DataError: labels of another task, NaN, and all that a file is refused for.
+
+    Example:
+        >>> import numpy as np, pauca
+        >>> x = np.random.default_rng(0).normal(size=(40, 3))
+        >>> data = pauca.dataset_from(x, np.where(x[:, 0] > 0, "yes", "no"))
+        >>> data.classes, len(data.train), len(data.test)
+        (('no', 'yes'), 32, 8)
+    """
+    known = {key: each for key, each in _OPTIONS.items() if key not in _OF_FILES}
+    made = DataOptions.of(check_settings("data in memory", known, options), kind)
+    items = items_of(x, y, x_test, y_test)
+    return assemble(items, made, name=name, source="memory", progress=progress)
 
 
 def resolve_options(name_or_path: str | Path, options: Mapping[str, Any]) -> dict[str, Any]:
     """Every option with its value, defaults included, without reading any data.
+
+    Options that came later are left out at their defaults, so that studies keep their ids.
 
     Raises:
         UnknownNameError: no such name, path or option.
         UsageError: an option has a value that it cannot have.
     """
     kind, key, given = _find(name_or_path, options)
-    return (datasets if kind == "name" else own_sources).resolve(key, given)
+    if kind == "name":
+        return datasets.resolve(key, given)
+    form = formats.make(key, {})
+    whole = check_settings(f"format {key!r}", options_of(form), given)
+    return {
+        name: value
+        for name, value in whole.items()
+        if name not in _LATER or value != _OPTIONS[name].default
+    }
+
+
+def own_options(form: AbstractFormat, given: Mapping[str, Any]) -> DataOptions:
+    """Options of data of one's own, checked by name and value, defaults filled in.
+
+    Raises:
+        UnknownNameError: the format has no such option.
+        UsageError: an option has a value that it cannot have.
+    """
+    return DataOptions.of(check_settings(f"format {form.name!r}", options_of(form), given))
+
+
+def options_of(form: AbstractFormat) -> dict[str, inspect.Parameter]:
+    """The options that a format has, by name, in their order."""
+    names = {*_COMMON, *form.options, *(name for kind in form.holds for name in _HELD[kind])}
+    return {name: each for name, each in _OPTIONS.items() if name in names}
 
 
 def _find(name_or_path: str | Path, options: Mapping[str, Any]) -> tuple[str, str, dict[str, Any]]:
@@ -65,7 +196,7 @@ def _find(name_or_path: str | Path, options: Mapping[str, Any]) -> tuple[str, st
             "the data set is not named",
             expected="a name of the catalogue, or a path",
             got=repr(name_or_path),
-            todo="see `pauca list datasets` for the names",
+            todo="see `pauca list datasets`; data in memory: pauca.dataset_from(x, y)",
         )
     if isinstance(name_or_path, str):
         numbered = _OPENML.match(name_or_path)
@@ -76,7 +207,8 @@ def _find(name_or_path: str | Path, options: Mapping[str, Any]) -> tuple[str, st
     path = _path(name_or_path)
     if not path.exists():
         raise _unknown(name_or_path, path)
-    return "path", format_of(path), given
+    form = given.get("format")
+    return "path", find_format(path, name=form if isinstance(form, str) else None).name, given
 
 
 def _path(name_or_path: str | Path) -> Path:
@@ -97,25 +229,3 @@ def _unknown(name_or_path: str | Path, path: Path) -> Exception:
             "an OpenML table is asked for by its number", expected="openml:61", got=repr(written)
         )
     return UnknownNameError("data set or path", written, datasets.names())
-
-
-def format_of(path: Path) -> str:
-    """folder, csv, jsonl, parquet or npz.
-
-    Raises:
-        DataError: none of these.
-    """
-    if path.is_dir():
-        for suffix in ("parquet", "csv", "jsonl"):
-            if any(path.glob(f"train*.{suffix}")) or any(path.glob(f"data/train*.{suffix}")):
-                return suffix
-        return "folder"
-    known = _FORMATS.get(path.suffix.lower())
-    if known is None:
-        raise DataError(
-            "the format is not known",
-            expected=f"a folder, or a file ending in {', '.join(sorted(_FORMATS))}",
-            got=path.name,
-            todo="save it in one of these formats",
-        )
-    return known

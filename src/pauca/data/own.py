@@ -1,17 +1,163 @@
-"""Transforms for data of one's own: constants from the pool, no guess at what may be turned."""
+"""Data of one's own: arrays as images, constants from the pool, no guess at what may be turned."""
 
+import math
 from collections.abc import Sequence
+from typing import Any, Literal
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from pauca.data.augment import Normalise, Pipeline, RandomFlip, Standardise, ToFloat
 from pauca.data.dataset import Dataset, Split, Task
-from pauca.data.images import memory_note
+from pauca.data.images import memory_note, to_eight_bits
+from pauca.errors import DataError
 
-__all__ = ["cut", "image_dataset_of_own", "pixel_statistics", "plain_images", "vectors"]
+__all__ = [
+    "as_pixels",
+    "cut",
+    "image_arrays",
+    "image_dataset_of_own",
+    "pixel_statistics",
+    "plain_images",
+    "vectors",
+]
 
 _BLOCK = 1024
+_CHANNELS = (1, 3, 4)
+_HALF = 128  # whole numbers up to here or more, and up to 255, are 8 bits
+
+
+def image_arrays(
+    *arrays: NDArray[Any] | Tensor,
+    channels: Literal["first", "last"] | None = None,
+    where: str = "images",
+) -> tuple[tuple[Tensor, ...], tuple[str, ...]]:
+    """Arrays of images as they are stored, and what has to be said; all by one and the same map.
+
+    Bytes stay bytes, and so do whole numbers of 8 bits in a larger type; floats in [0, 1] stay
+    floats; all else is scaled to floats in [0, 1] by the range of the arrays together, so that a
+    test part has to be given beside its training part.
+
+    Args:
+        arrays: [n, h, w], [n, h, w, c] or [n, c, h, w] each, c of 1, 3 or 4; NumPy or torch.
+        channels: Where c is; needed where both places could be.
+        where: For messages.
+
+    Returns:
+        uint8 or float32 in [0, 1], [n, c, h, w] each; notes.
+
+    Raises:
+        DataError: another form, no images, NaN or infinity, or channels that could be in two
+            places.
+    """
+    given = [_channels_first(_as_numpy(array, where), channels, where) for array in arrays]
+    kinds = sorted({str(array.dtype) for array in given})
+    if kinds == ["uint8"]:
+        return tuple(map(_tensor, given)), ()
+    if kinds == ["bool"]:
+        pixels = tuple(_tensor(array.astype(np.uint8) * np.uint8(255)) for array in given)
+        return pixels, (f"{where} of true and false became 255 and 0",)
+    low = min(_end(array, np.min, where) for array in given)
+    high = max(_end(array, np.max, where) for array in given)
+    said = f"{where} hold values {low:.6g} to {high:.6g} ({', '.join(kinds)}): "
+    if low >= 0 and _HALF <= high <= 255 and all(map(_are_whole, given)):
+        return tuple(_tensor(array.astype(np.uint8)) for array in given), (
+            f"{said}whole numbers, kept as 8 bits",
+        )
+    if low >= 0 and high <= 1 and all(array.dtype.kind == "f" for array in given):
+        return tuple(_tensor(array.astype(np.float32)) for array in given), (
+            f"{said}kept as floats",
+        )
+    scaled = tuple(_tensor(_unit_range(array, low, high)) for array in given)
+    return scaled, (f"{said}scaled to [0, 1] by this range",)
+
+
+def as_pixels(x: Tensor) -> NDArray[np.uint8]:
+    """Stored images [n, channels, h, w] as uint8, to be looked at."""
+    return x.numpy() if x.dtype == torch.uint8 else to_eight_bits(x.numpy(), (0.0, 1.0))
+
+
+def _as_numpy(x: Any, where: str) -> NDArray[Any]:
+    if isinstance(x, Tensor):
+        x = x.detach().cpu()
+        x = (x.float() if x.dtype == torch.bfloat16 else x).numpy()
+    array = np.asarray(x)
+    if array.dtype.kind not in "buif" or array.ndim not in (3, 4) or not array.size:
+        raise DataError(
+            "images have the wrong form",
+            expected="numbers [n, h, w], [n, h, w, channels] or [n, channels, h, w]",
+            got=f"{array.dtype} {list(array.shape)}",
+            where=where,
+            todo="give at least one image, all of one size",
+        )
+    return array
+
+
+def _channels_first(
+    x: NDArray[Any], channels: Literal["first", "last"] | None, where: str
+) -> NDArray[Any]:
+    """[n, h, w], [n, h, w, c] or [n, c, h, w] -> [n, c, h, w], without a copy."""
+    if x.ndim == 3:
+        return x[:, None]
+    first, last = x.shape[1] in _CHANNELS, x.shape[3] in _CHANNELS
+    if channels is None and first and last:
+        raise DataError(
+            "the channels of the images could be in two places",
+            expected="[n, channels, h, w] or [n, h, w, channels]",
+            got=list(x.shape),
+            where=where,
+            todo="say channels='first' or channels='last'",
+        )
+    if not {"first": first, "last": last, None: first or last}[channels]:
+        raise DataError(
+            "images have the wrong channels",
+            expected="1 (grey), 3 (RGB) or 4",
+            got=list(x.shape),
+            where=where,
+            todo="leave channels out, or split what belongs to several images",
+        )
+    return x if channels == "first" or (channels is None and first) else x.transpose(0, 3, 1, 2)
+
+
+def _tensor(x: NDArray[Any]) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(x))
+
+
+def _end(x: NDArray[Any], which: Any, where: str) -> float:
+    """Least or greatest value.
+
+    Raises:
+        DataError: a value is NaN or infinite; the first is named.
+    """
+    end = float(which(x))
+    if not math.isfinite(end):
+        item, channel, row, column = np.argwhere(~np.isfinite(x))[0].tolist()
+        raise DataError(
+            "a pixel is NaN or infinite",
+            got=x[item, channel, row, column],
+            where=f"{where}, image {item}, channel {channel}, row {row}, column {column}",
+            todo="fill it in, or leave the image out",
+        )
+    return end
+
+
+def _are_whole(x: NDArray[Any]) -> bool:
+    """Whether all are whole numbers; looked at in blocks, which take little memory."""
+    return x.dtype.kind in "ui" or all(
+        bool((np.rint(x[i : i + _BLOCK]) == x[i : i + _BLOCK]).all())
+        for i in range(0, len(x), _BLOCK)
+    )
+
+
+def _unit_range(x: NDArray[Any], low: float, high: float) -> NDArray[np.float32]:
+    """low..high -> 0..1, computed in float64 a block at a time."""
+    out = np.empty(x.shape, np.float32)
+    for i in range(0, len(x), _BLOCK):
+        part = x[i : i + _BLOCK].astype(np.float64) - low
+        out[i : i + _BLOCK] = np.clip(part / ((high - low) or 1), 0, 1)
+    return out
 
 
 def cut(
@@ -27,13 +173,13 @@ def cut(
 
 
 def pixel_statistics(x: Tensor) -> Normalise:
-    """Mean and standard deviation by channel of images uint8 [n, channels, h, w], in [0, 1].
+    """Mean and standard deviation by channel of stored images [n, channels, h, w], in [0, 1].
 
     A channel that hardly varies gets a standard deviation of 1.
     """
     total = torch.zeros(2, x.shape[1], dtype=torch.float64)
     for block in torch.split(x, _BLOCK):
-        wide = block.to(torch.float64) / 255
+        wide = block.to(torch.float64) / (255 if block.dtype == torch.uint8 else 1)
         total[0] += wide.sum((0, 2, 3))
         total[1] += wide.square().sum((0, 2, 3))
     count = max(1, x.numel() // max(1, x.shape[1]))
@@ -58,6 +204,7 @@ def image_dataset_of_own(
     flip: bool,
     source: str,
     notes: tuple[str, ...],
+    group_names: tuple[str, ...] = (),
 ) -> Dataset:
     """A data set of images with constants from the pool; ``flip`` mirrors half in training."""
     normalise = pixel_statistics(train.x)
@@ -66,7 +213,7 @@ def image_dataset_of_own(
     shape = tuple(train.x.shape[1:])
     task = Task(name, "image", shape, classes, evaluate, random if flip else evaluate)
     said = memory_note(len(train) + (0 if test is None else len(test)), shape)
-    return Dataset(task, train, test, source=source, notes=(*notes, said))
+    return Dataset(task, train, test, group_names=group_names, source=source, notes=(*notes, said))
 
 
 def vectors(x: Tensor) -> Pipeline:

@@ -40,11 +40,13 @@ def decode_small_pngs(
         packed = _packed(raw, header)
         if packed is None:
             return None
+        # one byte more than the header promises tells a longer stream, whatever it inflates to
+        stream = zlib.decompressobj()
         try:
-            plain = zlib.decompress(packed)
+            plain = stream.decompress(packed, size + 1)
         except zlib.error:
             return None
-        if len(plain) != size:
+        if len(plain) != size or not stream.eof:
             return None
         rows[i] = np.frombuffer(plain, dtype=np.uint8)
     # [n, height, 1 + width channels]: each row is led by the number of its filter

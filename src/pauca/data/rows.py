@@ -1,112 +1,29 @@
 """Rows of a Hub data set, from a local copy in its layout or from the Hub, one block at a time."""
 
-import json
 import os
 import socket
-from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
-from pauca.errors import DataError, nearest
+from pauca.errors import DataError
+from pauca.formats.parquet import AbstractRows, ParquetRows, parquet_files
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["AbstractRows", "HubRows", "ParquetRows", "data_folder", "open_rows", "parquet_files"]
+__all__ = [
+    "HubRows",
+    "data_folder",
+    "missing_part",
+    "open_rows",
+    "row_name",
+]
 
 _BLOCK = 1024
-_BLOCK_BYTES = 32_000_000
-_MOST = 4096
-
-
-class AbstractRows(ABC):
-    """n rows with named columns."""
-
-    n: int
-    columns: tuple[str, ...]
-    where: str
-
-    @abstractmethod
-    def class_names(self, column: str) -> tuple[str, ...] | None:
-        """Names of the classes of a label column, where the file says them."""
-
-    @abstractmethod
-    def blocks(self, columns: Sequence[str]) -> Iterator["pa.Table"]:
-        """The rows of these columns, a block at a time."""
-
-    def check_columns(self, columns: Iterable[str]) -> None:
-        """Refuse when a column is missing.
-
-        Raises:
-            DataError: names it and the nearest there is.
-        """
-        for column in columns:
-            if column not in self.columns:
-                close = nearest(column, self.columns)
-                raise DataError(
-                    f"there is no column {column!r}",
-                    expected=column,
-                    got=", ".join(self.columns),
-                    where=self.where,
-                    todo=f"did you mean {close!r}?" if close else "name another column",
-                )
-
-    def column(self, name: str) -> list[Any]:
-        """One column as a list; for labels and other small values."""
-        self.check_columns([name])
-        return [value for table in self.blocks([name]) for value in table.column(0).to_pylist()]
-
-
-class ParquetRows(AbstractRows):
-    """Rows of parquet files, read one block at a time.
-
-    Args:
-        files: Read in this order.
-
-    Raises:
-        DataError: no files, a file is not parquet or cut short, or their columns differ.
-    """
-
-    def __init__(self, files: Sequence[Path]) -> None:
-        import pyarrow.parquet as pq
-
-        self.files = tuple(files)
-        self.where = ", ".join(file.name for file in self.files[:3])
-        metadata = []
-        for file in self.files:
-            with _readable(file):
-                metadata.append(pq.read_metadata(file))
-        self.n = sum(one.num_rows for one in metadata)
-        size = sum(file.stat().st_size for file in self.files) / max(1, self.n)
-        # as many rows as take some 32 MB: thousands of digits, hundreds of photographs
-        self._block = max(1, min(_MOST, int(_BLOCK_BYTES / max(1.0, size))))
-        with _readable(self.files[0]):
-            self.schema = pq.read_schema(self.files[0])
-        self.columns = tuple(self.schema.names)
-
-    def class_names(self, column: str) -> tuple[str, ...] | None:
-        """From the ``huggingface`` metadata, where there is any."""
-        kept = (self.schema.metadata or {}).get(b"huggingface")
-        if kept is None:
-            return None
-        features = json.loads(kept).get("info", {}).get("features", {})
-        names = (features.get(column) or {}).get("names")
-        return tuple(names) if names else None
-
-    def blocks(self, columns: Sequence[str]) -> Iterator["pa.Table"]:
-        """The rows of these columns, a block at a time."""
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        self.check_columns(columns)
-        for file in self.files:
-            with _readable(file), pq.ParquetFile(file) as opened:
-                for batch in opened.iter_batches(self._block, columns=list(columns)):
-                    yield pa.Table.from_batches([batch]).select(list(columns))
 
 
 class HubRows(AbstractRows):
@@ -126,6 +43,7 @@ class HubRows(AbstractRows):
         self._split = split
         self.n = len(split)
         self.columns = tuple(split.column_names)
+        self.files = tuple(Path(one["filename"]) for one in split.cache_files)
         self.where = where
 
     def class_names(self, column: str) -> tuple[str, ...] | None:
@@ -141,6 +59,15 @@ class HubRows(AbstractRows):
             yield table.select(list(columns))
 
 
+def row_name(parts: Sequence[AbstractRows], i: int) -> str:
+    """Where row i of these, one after the other, stands: for messages."""
+    for one in parts[:-1]:
+        if i < one.n:
+            return f"row {i} of {one.where}"
+        i -= one.n
+    return f"row {i} of {parts[-1].where}"
+
+
 def data_folder(name: str) -> Path | None:
     """The local copy PAUCA_DATA/<name>, if there is one."""
     root = os.environ.get("PAUCA_DATA")
@@ -148,16 +75,6 @@ def data_folder(name: str) -> Path | None:
         return None
     folder = Path(root).expanduser() / name
     return folder if folder.is_dir() else None
-
-
-def parquet_files(folder: Path, split: str, config: str | None = None) -> tuple[Path, ...]:
-    """The files of one split in the Hub's layout: ``<split>-*.parquet``, or one folder down."""
-    for place in (folder, folder / "data", *([folder / config] if config else [])):
-        for pattern in (f"{split}-*.parquet", f"{split}.parquet", f"{split}/*.parquet"):
-            found = sorted(place.glob(pattern))
-            if found:
-                return tuple(found)
-    return ()
 
 
 def open_rows(
@@ -175,15 +92,21 @@ def open_rows(
     for split in splits:
         files = parquet_files(folder, split, config)
         if not files:
-            raise DataError(
-                f"the local copy of {name} has no {split} part",
-                expected=f"{split}-*.parquet in the layout of {repo}",
-                got=", ".join(sorted(p.name for p in folder.iterdir())[:8]) or "an empty folder",
-                where=f"PAUCA_DATA/{name}",
-                todo=fetch_hint(name, repo),
-            )
+            expected = f"{split}-*.parquet in the layout of {repo}"
+            raise missing_part(folder, name, repo, split, expected)
         rows.append(ParquetRows(files))
     return rows
+
+
+def missing_part(folder: Path, name: str, repo: str, split: str, expected: str) -> DataError:
+    """What is said of a local copy that lacks a part."""
+    return DataError(
+        f"the local copy of {name} has no {split} part",
+        expected=expected,
+        got=", ".join(sorted(p.name for p in folder.iterdir())[:8]) or "an empty folder",
+        where=f"PAUCA_DATA/{name}",
+        todo=fetch_hint(name, repo),
+    )
 
 
 def fetch_hint(name: str, repo: str) -> str:
@@ -243,20 +166,3 @@ def _reachable(host: str | None) -> bool:
 
 def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [""])[0][:200]
-
-
-@contextmanager
-def _readable(file: Path) -> Iterator[None]:
-    from pyarrow import ArrowException
-
-    try:
-        yield
-    except (ArrowException, OSError) as error:
-        size = file.stat().st_size if file.exists() else 0
-        raise DataError(
-            "a parquet file cannot be read",
-            expected="a whole parquet file",
-            got="zero bytes" if size == 0 else _first_line(error),
-            where=str(file),
-            todo="fetch or write it again: it is cut short, or not parquet",
-        ) from error

@@ -15,6 +15,7 @@ from torch import Tensor
 from pauca.checks import check_finite, check_size
 from pauca.data.augment import Pipeline, Standardise
 from pauca.data.dataset import Dataset, Split, Task, Transform
+from pauca.data.sparse import as_dense
 from pauca.errors import InputError, UsageError
 from pauca.registry import Registry
 
@@ -157,7 +158,7 @@ def inputs(task: Task, x: Tensor, *, most: int | None = None) -> Iterator[Tensor
     """
     size = max(1, _NUMBERS // max(1, prod(task.shape)))
     for part in torch.split(x, size if most is None else min(size, most)):
-        yield task.evaluate(part, None)
+        yield task.evaluate(as_dense(part), None)
 
 
 def transform_of(train: Tensor, standardise: bool) -> tuple[Transform, str]:
@@ -178,7 +179,10 @@ def device_of(name: str) -> torch.device:
         return torch.device(name)
     except RuntimeError:
         raise UsageError(
-            "unknown device", expected="cpu, cuda, cuda:0, ...", got=repr(name)
+            "unknown device",
+            expected="cpu, cuda, cuda:0, ...",
+            got=repr(name)[:200],
+            todo="name one that this machine has; cpu is everywhere",
         ) from None
 
 

@@ -1,7 +1,6 @@
 """Activity inside one of pauca's nets with weights that were saved."""
 
 import hashlib
-import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from torch import Tensor
 from pauca.data.dataset import Dataset, Task
 from pauca.errors import DataError
 from pauca.features.base import AbstractExtractor, Extracted, extractors, inputs, transform_of
+from pauca.files import read_bytes, read_tensors
 from pauca.nets import AbstractNet, activations, make_net
 from pauca.rng import generator_from
 
@@ -76,8 +76,10 @@ class NetFeatures(AbstractExtractor):
 
     def _net(self, weights: Mapping[str, Tensor], shape: tuple[int, ...]) -> AbstractNet:
         head = weights.get("head.weight")
-        if head is None or head.ndim != 2:
+        if head is None or head.ndim != 2 or not head.numel():
             raise self._misfit("no weights of a head")
+        if not all(weight.is_floating_point() or weight.ndim == 0 for weight in weights.values()):
+            raise self._misfit("weights that are no numbers with decimals")
         net = make_net(
             self.net,
             shape=shape,
@@ -87,8 +89,8 @@ class NetFeatures(AbstractExtractor):
         )
         try:
             net.load_state_dict(weights)
-        except RuntimeError as error:
-            raise self._misfit(" ".join(str(error).split())) from None
+        except Exception as error:  # torch raises what weights of another form lead it to
+            raise self._misfit(" ".join(str(error).split())[:500]) from None
         return net
 
     def _misfit(self, got: str) -> DataError:
@@ -116,30 +118,22 @@ def _weights(path: Path) -> tuple[Mapping[str, Tensor], str]:
     Raises:
         DataError: no such file, or not one of weights.
     """
-    try:
-        content = path.read_bytes()
-        found: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except OSError as error:
-        raise DataError(
-            "the weights cannot be read",
-            expected="a file saved by torch.save",
-            got=error.strerror,
-            where=path,
-            todo="check the path; a relative one starts at the folder of the study file",
-        ) from None
-    except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError, ValueError) as error:
-        raise DataError(
-            "the file is not one of weights",
-            expected="tensors by name, saved by torch.save",
-            got=" ".join(str(error).split())[:200] or type(error).__name__,
-            where=path,
-        ) from None
+    content = read_bytes(
+        path,
+        "the weights cannot be read",
+        "check the path; a relative one starts at the folder of the study file",
+    )
+    again = "save the weights again: torch.save(learner.net.state_dict(), path)"
+    found = read_tensors(content, path, "the file is not one of weights", again)
     state = found.get("net", found) if isinstance(found, Mapping) else None
-    if not isinstance(state, Mapping) or not all(isinstance(v, Tensor) for v in state.values()):
+    if not isinstance(state, Mapping) or not all(
+        isinstance(key, str) and isinstance(value, Tensor) for key, value in state.items()
+    ):
         raise DataError(
             "the file holds no weights of a net",
             expected="a state of a net, or of learner backprop",
             got=type(found).__name__,
             where=path,
+            todo=again,
         )
     return state, hashlib.sha256(content).hexdigest()[:_SHOWN]

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor
 
+from pauca.data.augment import ToFloat
 from pauca.data.dataset import Dataset, Split
 from pauca.errors import CapabilityError, DataError, InputError
 from pauca.features.base import AbstractExtractor, Extracted, extractors, transform_of
@@ -179,8 +180,8 @@ class _Images:
                 yield {"pixel_values": self._told(part)}
 
     def _told(self, x: Tensor) -> Tensor:
-        """uint8 [b, channels, h, w] -> float [b, model's channels, h', w']."""
-        seen = x.float() / 255
+        """Stored images [b, channels, h, w] -> float [b, model's channels, h', w']."""
+        seen = ToFloat().apply(x, None)
         if seen.shape[1] == 1:
             seen = seen.expand(-1, self._channels, -1, -1)
         if seen.shape[1] != self._channels:

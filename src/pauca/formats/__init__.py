@@ -11,9 +11,12 @@ from pauca.formats.base import (
     Part,
     Raw,
     TextOptions,
+    check_file,
     find_format,
     formats,
     formats_with,
+    read_items,
+    reading,
 )
 
 __all__ = [
@@ -27,7 +30,10 @@ __all__ = [
     "Part",
     "Raw",
     "TextOptions",
+    "check_file",
     "find_format",
     "formats",
     "formats_with",
+    "read_items",
+    "reading",
 ]

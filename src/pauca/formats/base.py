@@ -1,14 +1,16 @@
 """What a format is: files of other tools on one side, raw parts and records on the other.
 
 A format turns a file (or a folder) into a ``Part``: rows of cells as they came, pictures as bytes,
-an array. It decides nothing about them; what a column is, ``pauca.data.columns`` decides, for a
-data set and for a labelling project alike. It also turns answers of other tools into ``AnswerRow``,
-and writes labels and batches. A new format is one module of this package that registers one class;
-the contract test runs over it at once.
+an array. It decides nothing about them; what a column is, ``pauca.data.columns`` decides, for data
+sets and labelling projects alike. It also turns answers of other tools into ``AnswerRow``, and
+writes labels and batches. A new format is one module of this package that registers one class; the
+contract test runs over it at once.
 """
 
+import stat
 from abc import ABC
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -18,7 +20,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TextIO
 import numpy as np
 from numpy.typing import NDArray
 
-from pauca.errors import CapabilityError, UsageError
+from pauca.errors import CapabilityError, DataError, PaucaError, UsageError
 from pauca.registry import Registry
 
 if TYPE_CHECKING:
@@ -36,9 +38,12 @@ __all__ = [
     "Part",
     "Raw",
     "TextOptions",
+    "check_file",
     "find_format",
     "formats",
     "formats_with",
+    "read_items",
+    "reading",
 ]
 
 Raw = Path | bytes
@@ -46,6 +51,9 @@ Raw = Path | bytes
 
 Ability = Literal["items", "answers", "labels", "batch"]
 """What a format can do: read items, read answers, write labels, write a batch to be labelled."""
+
+Holding = Literal["rows", "images", "arrays"]
+"""What a file can hold."""
 
 Action = Literal["label", "skip", "unsure", "flag", "undo"]
 """What a person did with an item, as files say it."""
@@ -58,6 +66,7 @@ class TextOptions:
     Args:
         encoding: Name of the encoding: ``utf-8``, ``utf-16``, ``cp1252``, ``latin-1``, ...
         delimiter: What separates cells: ``,`` ``;`` tab or ``|``.
+        image: Column of the pictures, in formats that keep pictures in cells.
         id_column: Of answers: column of the ids.
         label_column: Of answers: column of the names of classes.
         control: Of answers to several questions: the question that is read.
@@ -65,6 +74,7 @@ class TextOptions:
 
     encoding: str | None = None
     delimiter: str | None = None
+    image: str | None = None
     id_column: str | None = None
     label_column: str | None = None
     control: str | None = None
@@ -78,11 +88,13 @@ class Images:
         blocks: Gives all of them anew, in blocks.
         name: What picture i is called, for messages.
         stored: Pixels of all of them, where a file keeps these as one array.
+        files: All files that the pictures are read from; none for those in memory.
     """
 
     blocks: Callable[[], Iterable[Sequence[Raw]]]
     name: Callable[[int], str]
     stored: NDArray[np.generic] | None = None
+    files: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -250,7 +262,9 @@ class AbstractFormat(ABC):
         abilities: What it can do; each has its method.
         general: Whether it takes any file with its suffixes. One that is not general is asked first
             (``recognises``), so that jsonl of Prodigy is not read as any jsonl.
-        options: Names of the options of ``load_dataset`` that this format has.
+        holds: What its files can hold: rows of cells, images, arrays.
+        options: Names of the options of ``load_dataset`` that only some formats have: how a file of
+            text is read, which column holds the images.
         package: What has to be installed to use it, as pip takes it; None for nothing.
         folder: Whether labels are written as a folder, not as a file.
         every_answer: Whether labels are written as every answer of every person that stands, not as
@@ -262,6 +276,7 @@ class AbstractFormat(ABC):
     suffixes: ClassVar[tuple[str, ...]]
     abilities: ClassVar[frozenset[Ability]]
     general: ClassVar[bool] = True
+    holds: ClassVar[frozenset[Holding]] = frozenset({"rows"})
     options: ClassVar[tuple[str, ...]] = ()
     package: ClassVar[str | None] = None
     folder: ClassVar[bool] = False
@@ -350,43 +365,102 @@ formats: Registry[AbstractFormat] = Registry("format", "pauca.formats", "formats
 """Every format by name; a module of this package that registers one is found by itself."""
 
 
-def formats_with(ability: Ability) -> list[AbstractFormat]:
-    """Every format that can do this, by name."""
-    found = (formats.make(name, {}) for name in formats.names())
-    return [each for each in found if ability in each.abilities]
-
-
-def find_format(path: Path, ability: Ability, name: str | None = None) -> AbstractFormat:
-    """The format of a file: the one of this name, else by its content, else by its suffix.
+def check_file(path: Path) -> Path:
+    """The path, if a file of at least one byte is there; pipes and devices are never opened.
 
     Raises:
-        UnknownNameError: there is no format of this name.
-        UsageError: the format cannot do this, or the file is of none that is known.
+        DataError: nothing is there, or no regular file, or an empty one.
+    """
+    try:
+        found = path.stat()
+    except (OSError, ValueError) as error:
+        said = getattr(error, "strerror", None) or str(error)
+        raise DataError(
+            "there is no such file", got=f"{path} ({said})", todo="check the path"
+        ) from None
+    if not stat.S_ISREG(found.st_mode):
+        raise DataError(
+            "this is no file",
+            expected="a regular file",
+            got="a folder" if stat.S_ISDIR(found.st_mode) else "a pipe, a device or a socket",
+            where=str(path),
+            todo="name a file",
+        )
+    if found.st_size == 0:
+        raise DataError("the file has zero bytes", where=str(path), todo="fetch or write it again")
+    return path
+
+
+@contextmanager
+def reading(path: Path, expected: str, todo: str = "fetch or write it again") -> Iterator[None]:
+    """Where a library reads a file: whatever it raises becomes one error that names the file.
+
+    Broken files make libraries raise errors of every kind (``struct.error``, ``MemoryError``,
+    ``NotImplementedError``, ...), so none is listed here; only calls of a library belong inside.
+
+    Args:
+        path: The file.
+        expected: What it should have been: "a whole parquet file".
+        todo: What to do about it.
+
+    Raises:
+        DataError: in place of what the library raised.
+    """
+    check_file(path)
+    try:
+        yield
+    except PaucaError:
+        raise
+    except Exception as error:
+        said = " ".join(str(error).split())[:200]
+        raise DataError(
+            "the file cannot be read",
+            expected=expected,
+            got=f"{type(error).__name__}: {said}" if said else type(error).__name__,
+            where=str(path),
+            todo=todo,
+        ) from error
+
+
+def formats_with(ability: Ability) -> list[AbstractFormat]:
+    """Every format that can do this, by name."""
+    made = (formats.make(name, {}) for name in formats.names())
+    return [each for each in made if ability in each.abilities]
+
+
+def find_format(path: Path, ability: Ability = "items", name: str | None = None) -> AbstractFormat:
+    """What reads a file or a folder: by name, by what its first bytes say, or by its suffix.
+
+    Args:
+        path: A file, a folder of images, or a folder with train and test files of a format.
+        ability: What it has to be able to do.
+        name: Of the format; found if None.
+
+    Raises:
+        UnknownNameError: no format of this name.
+        UsageError: the format that is named cannot do this.
+        DataError: no format that can do it takes this file.
     """
     able = formats_with(ability)
     if name is not None:
-        found = formats.make(name, {})
-        if ability not in found.abilities:
-            raise UsageError(
-                f"{found.title} cannot {_WORDS[ability]}",
-                got=name,
-                todo=f"choose one of: {', '.join(each.name for each in able)}",
-            )
-        return found
-    if path.is_file():
-        special = [each for each in able if not each.general and each.recognises(path)]
-        if special:
-            return special[0]
+        return _named(name, ability, able)
+    if path.is_dir():
+        return _folder_of(path, able)
     suffix = path.suffix.lower()
+    special = [each for each in able if not each.general and _recognises(each, path)]
     by_suffix = [each for each in able if suffix in each.suffixes]
     general = [each for each in by_suffix if each.general]
-    if general or by_suffix:
-        return (general or by_suffix)[0]
-    raise UsageError(
+    unnamed = [] if by_suffix else [each for each in able if _recognises(each, path)]
+    fitting = [*special, *general, *by_suffix, *unnamed]
+    if fitting:
+        return fitting[0]
+    known = sorted({suffix for each in able for suffix in each.suffixes})
+    raise DataError(
         "the format is not known",
-        expected=", ".join(each.name for each in able),
+        expected=f"a file ending in {', '.join(known)}"
+        + (", or a folder" if ability == "items" else ""),
         got=path.name,
-        todo="name it with --format",
+        todo="save it in one of these formats, or name its format",
     )
 
 
@@ -396,3 +470,35 @@ _WORDS: dict[Ability, str] = {
     "labels": "write labels",
     "batch": "write a batch",
 }
+
+
+def _named(name: str, ability: Ability, able: Sequence[AbstractFormat]) -> AbstractFormat:
+    found = formats.make(name, {})
+    if ability not in found.abilities:
+        raise UsageError(
+            f"{found.title} cannot {_WORDS[ability]}",
+            got=name,
+            todo=f"choose one of: {', '.join(each.name for each in able)}",
+        )
+    return found
+
+
+def read_items(path: Path, options: TextOptions | None = None) -> Items:
+    """The items of a file or a folder, in whatever format it is; see ``find_format``."""
+    return find_format(path).read_items(path, options or TextOptions())
+
+
+def _recognises(form: AbstractFormat, path: Path) -> bool:
+    try:
+        return form.recognises(check_file(path))
+    except (DataError, OSError):  # what is wrong with it, reading says
+        return False
+
+
+def _folder_of(path: Path, able: Sequence[AbstractFormat]) -> AbstractFormat:
+    """A folder with train files of a format of rows, or else a folder of images."""
+    for each in able:
+        for suffix in each.suffixes if each.general else ():
+            if any(path.glob(f"train*{suffix}")) or any(path.glob(f"data/train*{suffix}")):
+                return each
+    return formats.make("folder", {})

@@ -45,11 +45,15 @@ Rows = list[tuple[int, list[str]]]
 
 @dataclass(frozen=True, eq=False)
 class _Table:
-    """A header [d], columns of n cells [d], and how many lines stand before each row, int64 [n]."""
+    """A header [d], columns of n cells [d], and how many lines stand before each row, int64 [n].
+
+    ``blank`` rows without any content are passed over.
+    """
 
     header: list[str]
     columns: "list[pd.Series[str]]"
     lines: NDArray[np.int64]
+    blank: int
 
 
 class CsvFormat(AbstractFormat):
@@ -210,6 +214,8 @@ def _table(decoded: Decoded, where: str, options: TextOptions, preferred: str) -
         text, first = text[said.end() :], 2
     delimiter = _delimiter(text, options, preferred, said and said[1], notes)
     table = _plain(text, delimiter) or _strict(text, delimiter, where, first, notes)
+    if table.blank:
+        notes.append(f"{table.blank} rows without any content are passed over")
     names, columns = _named(table.header, table.columns, where, notes)
     frame = pd.DataFrame(
         dict(zip(names, columns, strict=True)),
@@ -227,18 +233,18 @@ def _strict(text: str, delimiter: str, where: str, first: int, notes: list[str])
     header = rows[0][1]
     rows = _without_headers(rows[1:], header, where, notes)
     _refuse_ragged(rows, header, where)
-    if blank:
-        notes.append(f"{blank} rows without any content are passed over")
     cells = list(zip(*(row for _, row in rows), strict=True)) or [()] * len(header)
     columns = [pd.Series(list(column), dtype="str") for column in cells]
-    return _Table(header, columns, np.array([line - first for line, _ in rows], dtype=np.int64))
+    lines = np.array([line - first for line, _ in rows], dtype=np.int64)
+    return _Table(header, columns, lines, blank)
 
 
 def _plain(text: str, delimiter: str) -> _Table | None:
     """A table without any of the oddities that ``_strict`` knows, several times as fast; or None.
 
-    Quotes stand around whole cells, no row is blank, no cell begins with a blank, no row may be the
-    header again, all have as many cells: then Arrow's parser and ours cannot differ.
+    Quotes stand around whole cells, none follows a blank nor the other way round, no row of
+    delimiters alone or that may be the header again, all have as many cells: then Arrow's parser
+    and ours cannot differ.
     """
     import pandas as pd
     import pyarrow as pa
@@ -246,11 +252,15 @@ def _plain(text: str, delimiter: str) -> _Table | None:
     from pyarrow import csv as arrow_csv
 
     data = text.encode()
-    starts = _row_starts(data, delimiter)
-    if starts is None or len(starts) < 2 or data.startswith(b"\xef\xbb\xbf", starts[1, 0]):
+    starts = _row_starts(data, delimiter) if data else None
+    if starts is None:
         return None
-    begin, lines = starts.T
-    header = next(_reader(data[: begin[1]].decode(), delimiter))
+    begin, lines = starts[:, ~np.isin(np.frombuffer(data, np.uint8)[starts[0]], (10, 13))]
+    if len(begin) < 2 or data.startswith(b"\xef\xbb\xbf", begin[1]):
+        return None
+    header = next(_reader(data[begin[0] : begin[1]].decode(), delimiter))
+    if not any(header):
+        return None
     kinds = {str(i): pa.large_string() for i in range(len(header))}
     try:
         table = arrow_csv.read_csv(
@@ -261,25 +271,29 @@ def _plain(text: str, delimiter: str) -> _Table | None:
         )
     except pa.ArrowException:
         return None
+    cells = table.columns
+    if delimiter != "\t" and any(pc.any(pc.starts_with(column, " ")).as_py() for column in cells):
+        if b'" ' in data:  # perhaps a blank within quotes, which stays
+            return None
+        cells = [pc.utf8_ltrim(column, " ") for column in cells]
     again = pa.array([*header, "\ufeff" + header[0]], pa.large_string())
-    odd = len(table) != len(starts) - 1 or pc.any(pc.is_in(table[0], again)).as_py()
-    if odd or any(pc.any(pc.starts_with(column, " ")).as_py() for column in table.columns):
+    if len(table) != len(begin) - 1 or pc.any(pc.is_in(cells[0], again)).as_py():
         return None
-    empty = (pc.equal(column, "") for column in table.columns)
+    empty = (pc.equal(column, "") for column in cells)
     if len(header) > 1 and pc.any(reduce(pc.and_, empty)).as_py():
         return None
-    columns = [pd.Series(column.to_pandas(), dtype="str") for column in table.columns]
-    return _Table(header, columns, lines[1:])
+    columns = [pd.Series(column.to_pandas(), dtype="str") for column in cells]
+    return _Table(header, columns, lines[1:], starts.shape[1] - len(begin))
 
 
 def _row_starts(data: bytes, delimiter: str) -> NDArray[np.int64] | None:
-    """Byte and line [rows, 2] where each row begins; None where quotes or rows are odd.
+    """Byte and line [2, rows] where each row begins, blank ones too; None where quotes are odd.
 
     Quotes open and close in turn. One that opens follows a delimiter, a line end or the one that
     closed before it; one that closes stands before these.
     """
     codes = np.frombuffer(data, np.uint8)
-    around = np.concatenate([[10], codes, [10]]).astype(np.uint8)  # codes[i] is around[i + 1]
+    around = np.pad(codes, 1, constant_values=10)  # codes[i] is around[i + 1]
     quotes = np.flatnonzero(codes == 34)
     beside = np.zeros(256, bool)
     beside[[10, 13, 34, *delimiter.encode()]] = True
@@ -291,8 +305,7 @@ def _row_starts(data: bytes, delimiter: str) -> NDArray[np.int64] | None:
     outside = np.searchsorted(quotes, ends) % 2 == 0
     begin = np.append(0, ends[outside][:-1] + 1)
     lines = np.append(0, np.flatnonzero(outside)[:-1] + 1)
-    blank = np.isin(codes[np.minimum(begin, len(data) - 1)], (10, 13)).any()
-    return None if blank else np.stack([begin, lines], axis=1)
+    return np.stack([begin, lines])
 
 
 def _delimiter(
@@ -373,12 +386,14 @@ def _without_headers(rows: Rows, header: Sequence[str], where: str, notes: list[
         DataError: the names of the header in another order.
     """
     names = set(header)
+    heads = names | {f"\ufeff{name}" for name in names}  # each file may have had a mark
     again, kept = list[int](), Rows()
     for line, cells in rows:
-        head = cells[0].removeprefix("\ufeff")
-        if head not in names or (len(names) > 1 and set(cells[1:]) - names):
+        if cells[0] not in heads:
             kept.append((line, cells))
-        elif [head, *cells[1:]] == header:
+            continue
+        head = cells[0].removeprefix("\ufeff")
+        if [head, *cells[1:]] == header:
             again.append(line)
         elif sorted([head, *cells[1:]]) == sorted(header):
             raise DataError(

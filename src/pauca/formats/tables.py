@@ -7,10 +7,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pauca.errors import DataError, PaucaError
 from pauca.formats.base import Items, Part
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["as_text", "checked_names", "cut_list", "library", "object_frame", "read_parts"]
 
@@ -62,13 +65,14 @@ def checked_names(names: Sequence[str], where: str) -> tuple[list[str], tuple[st
     return bare, tuple(notes)
 
 
-def object_frame(columns: Mapping[str, Sequence[Any]], n: int) -> Any:
+def object_frame(cells: Mapping[str, Sequence[Any]], n: int) -> "pd.DataFrame":
     """A frame of n rows whose cells are the Python objects that they are."""
     import numpy as np
     import pandas as pd
 
-    held = {name: np.fromiter(cells, object, count=n) for name, cells in columns.items()}
-    return pd.DataFrame(held, index=range(n), columns=pd.Index(list(held), dtype="str"))
+    held = {name: np.fromiter(column, object, count=n) for name, column in cells.items()}
+    columns = pd.Index(list(held), dtype="str")
+    return pd.DataFrame(held, index=range(n), columns=columns, dtype=object)
 
 
 @contextmanager
@@ -76,7 +80,7 @@ def library(where: str, expected: str, todo: str) -> Iterator[None]:
     """Whatever a library raises over a broken file, as an error that says where and what to do."""
     try:
         yield
-    except (PaucaError, MemoryError):
+    except PaucaError:
         raise
     except Exception as error:  # the door to a library: broken files raise what they like
         said = (str(error).strip().splitlines() or [""])[0]
@@ -132,6 +136,8 @@ def _split(path: Path, name: str, suffixes: Sequence[str]) -> tuple[list[Path], 
     folder, files = path, list[Path]()
     for folder in (path, path / "data"):
         named = sorted(folder.glob(f"{name}*"))
+        if name == "valid":
+            named = [file for file in named if not file.name.startswith("validation")]
         files = [file for file in named if file.suffix.lower() in suffixes and file.is_file()]
         if files:
             break

@@ -257,20 +257,19 @@ def _detected(data: bytes, where: str) -> tuple[str, tuple[str, ...]]:
 
 
 def _wide(data: bytes) -> str | None:
-    """UTF-16 or UTF-32 without a mark: NUL bytes at the places where its characters have them."""
-    if b"\0" not in data[:_HEAD]:
+    """UTF-16 or UTF-32 without a mark: NUL bytes at the places where its characters have them.
+
+    A few NUL bytes in what else is UTF-8 are none of these, nor is one at the end of each line.
+    """
+    head = data[: min(_HEAD, len(data) // 4 * 4 or 2)]
+    if head.count(0) < 0.03 * len(head):
         return None
     for name in ("utf-32-le", "utf-32-be", "utf-16-le", "utf-16-be"):
-        head = data[: min(_HEAD, len(data) // 4 * 4 or 2)]
-        try:
-            text = head.decode(name)
-        except UnicodeDecodeError as error:
-            if error.start < len(head) - 4:
-                continue
-            text = head[: error.start].decode(name)
+        text = head.decode(name, "replace")
         zeros = head[1::2].count(0) if name.endswith("le") else head[::2].count(0)
-        shares = zeros >= 0.8 * head.count(0) or name.startswith("utf-32")
-        if shares and "\0" not in text and any(mark in text for mark in (*DELIMITERS, "\n", "{")):
+        placed = name.startswith("utf-32") or zeros >= 0.8 * head.count(0)
+        whole = "\0" not in text and "\ufffd" not in text[:-2]
+        if placed and whole and len({char for char in text if char.isascii()}) > 1:
             return name
     return None
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, ClassVar, TextIO
 
@@ -82,15 +83,18 @@ class XlsxFormat(AbstractFormat):
 
         book = Workbook(write_only=True)
         sheet = book.create_sheet("pauca")
-        sheet.append([_written(sheet, name, "the header") for name in columns])
         count = 0
-        for row in rows:
-            count += 1
-            if count >= _MOST_ROWS:
-                raise _too_much(f"more than {_MOST_ROWS - 1:,} rows", out.name)
-            place = f"row {count + 1}"
-            sheet.append([_written(sheet, row.get(name), place) for name in columns])
-        book.save(out)
+        try:
+            sheet.append([_written(sheet, name, "the header") for name in columns])
+            for count, row in enumerate(rows, start=1):
+                if count >= _MOST_ROWS:
+                    raise _too_much(f"more than {_MOST_ROWS - 1:,} rows", out.name)
+                place = f"row {count + 1}"
+                sheet.append([_written(sheet, row.get(name), place) for name in columns])
+            book.save(out)
+        finally:
+            if not sheet.closed:
+                sheet.close()
         return count
 
     def _read(self, path: Path) -> Part:
@@ -101,12 +105,15 @@ class XlsxFormat(AbstractFormat):
             sheet, notes = _chosen(book, where)
             rows = _Rows(where)
             header, found = rows.read(sheet)
-            notes += rows.notes() + _oddities(book, sheet)
-        names, more = checked_names([as_text(cell) for cell in header], where)
-        columns = {name: [row[i] for _, row in found] for i, name in enumerate(names)}
-        kept = {n: cells for n, cells in columns.items() if n or set(cells) != {None}}
+            notes += rows.notes() + _oddities(sheet, where)
+        columns = [[row[i] for _, row in found] for i in range(len(header))]
+        kept = [i for i, name in enumerate(header) if name is not None or set(columns[i]) != {None}]
+        if len(kept) < len(header):
+            notes.append(f"{len(header) - len(kept)} columns without name and content are left out")
+        names, more = checked_names([as_text(header[i]) for i in kept], where)
+        cells = {name: columns[i] for name, i in zip(names, kept, strict=True)}
         lines = np.array([number for number, _ in found], dtype=np.int64)
-        frame = object_frame(kept, len(found))
+        frame = object_frame(cells, len(found))
         return Part(where, frame, notes=(*notes, *more), lines=lines)
 
 
@@ -148,9 +155,9 @@ class _Rows:
                 raise _too_much(
                     f"more than {_MOST_CELLS:,} cells or {_MOST_ROWS:,} rows", self.where
                 )
-        if not found:
+        if not header:
             raise DataError(
-                "the sheet has no rows", where=self.where, todo="write a header and rows"
+                "the sheet has no header", where=self.where, todo="write a header and rows"
             )
         return header, found
 
@@ -220,9 +227,9 @@ def _opened(path: Path) -> Iterator[Any]:
     """The workbook, read piece by piece, with the values of formulas."""
     from openpyxl import load_workbook
 
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), path.open("rb") as file:
         warnings.simplefilter("ignore")  # of styles and extensions, which are not read
-        book = load_workbook(path, read_only=True, data_only=True, keep_links=False)
+        book = load_workbook(file, read_only=True, data_only=True, keep_links=False)
         try:
             yield book
         finally:
@@ -251,10 +258,17 @@ def _chosen(book: Any, where: str) -> tuple[Any, list[str]]:
     return filled[0], notes
 
 
-def _oddities(book: Any, sheet: Any) -> list[str]:
-    """What is said of merged and hidden cells, and of formulas that were never computed."""
+def _oddities(sheet: Any, where: str) -> list[str]:
+    """What is said of merged and hidden cells, and of formulas that were never computed.
+
+    Raises:
+        DataError: rows out of order, which the library leaves out in silence.
+    """
     with sheet._get_source() as stream:  # the library reads these in its slow mode alone
         xml = stream.read()
+    numbers = [int(n[:12]) for n in re.findall(rb'<(?:\w+:)?row [^>]*?\br="(\d+)"', xml)]
+    if any(later <= number for number, later in pairwise(numbers)):
+        raise DataError("the rows of the sheet are out of order", where=where, todo=_TODO)
     merged = re.findall(rb'<(?:\w+:)?mergeCell [^>]*ref="([A-Z0-9:]+)"', xml)
     rows = len(re.findall(rb'<(?:\w+:)?row [^>]*hidden="(?:1|true)"', xml))
     columns = len(re.findall(rb'<(?:\w+:)?col [^>]*hidden="(?:1|true)"', xml))

@@ -1,15 +1,19 @@
-"""Files and folders that are there whole or not at all, and never replaced unasked."""
+"""Files and folders that are there whole or not at all, as written, and never replaced unasked."""
 
+import hashlib
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
-from pauca.errors import UsageError
+from pauca.errors import DataError, UsageError
 
-__all__ = ["new_file", "new_folder"]
+__all__ = ["SUMS", "check_sums", "keep_sums", "new_file", "new_folder"]
+
+SUMS = "project.sha256"
+"""The file of a project's digests, which ``sha256sum --check`` reads too."""
 
 
 @contextmanager
@@ -57,6 +61,93 @@ def new_folder(path: Path, *, force: bool = False) -> Iterator[Path]:
             _put(draft, path, force)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+
+
+def keep_sums(folder: Path, names: Iterable[str]) -> None:
+    """Write down the SHA-256 of these files of a folder; those of others stay as they are.
+
+    Raises:
+        UsageError: the folder may not be written.
+    """
+    kept = {**_sums(folder), **{name: _sum(folder / name) for name in names}}
+    with new_file(folder / SUMS, force=True) as draft:
+        draft.write_text("".join(f"{sum_}  {name}\n" for name, sum_ in sorted(kept.items())))
+
+
+def check_sums(folder: Path, todo: Mapping[str, str], *, whole: bool = False) -> None:
+    """Refuse files that are not as they were written, as far as their digests are known.
+
+    A file that did not change since all of them were looked at last is not read again.
+
+    Args:
+        folder: Whose files.
+        todo: What to do about each, by name.
+        whole: Read them all the same: a disk may lose a bit without saying so.
+
+    Raises:
+        DataError: a file differs; nothing is said of one that is gone.
+    """
+    try:
+        since = 0 if whole else (folder / SUMS).stat().st_mtime_ns
+    except OSError:
+        return
+    seen = False
+    for name, kept in _sums(folder).items():
+        if name not in todo or not (folder / name).is_file():
+            continue
+        facts = (folder / name).stat()
+        if max(facts.st_mtime_ns, facts.st_ctime_ns) < since:
+            continue
+        seen = True
+        found = _sum(folder / name)
+        if found != kept:
+            raise DataError(
+                "a file of the project is not as it was written",
+                expected=f"sha256 {kept[:20]}...",
+                got=f"sha256 {found[:20]}...",
+                where=folder / name,
+                todo=todo[name],
+            )
+    if seen:
+        with suppress(OSError):  # where nothing may be written they are read every time
+            os.utime(folder / SUMS)
+
+
+def _sums(folder: Path) -> dict[str, str]:
+    """The digests that are known, by name."""
+    try:
+        lines = (folder / SUMS).read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise _unreadable(folder, str(error)) from None
+    parts = [line.split("  ", 1) for line in lines]
+    if any(len(part) != 2 or len(part[0]) != 64 for part in parts):
+        raise _unreadable(folder, "another form")
+    return {name: sum_ for sum_, name in parts}
+
+
+def _unreadable(folder: Path, got: str) -> DataError:
+    return DataError(
+        "the digests of the project's files cannot be read",
+        expected="lines as sha256sum writes them",
+        got=got[:200],
+        where=folder / SUMS,
+        todo="if the other files are right, remove this one: the next training writes it anew",
+    )
+
+
+def _sum(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise DataError(
+            "a file of the project cannot be read",
+            got=error.strerror,
+            where=path,
+            todo="check who owns it, and the disk",
+        ) from None
 
 
 def _place(path: Path, force: bool, *, folder: bool) -> Path:

@@ -1,5 +1,6 @@
 """The project's database as an object: threads share it, processes may write side by side."""
 
+import hashlib
 import json
 import sqlite3
 import time
@@ -17,12 +18,13 @@ from pauca.errors import StoreError
 from pauca.label import answers, leases
 from pauca.label.classes import Classes, add_class, merge_class, read_classes, rename_class
 from pauca.label.records import Answer, Event, Given, Pick
-from pauca.label.schema import PROJECT
-from pauca.store.connect import connect, roll_back
+from pauca.label.schema import ACCOUNT, PROJECT
+from pauca.store.connect import connect, one, roll_back
 from pauca.store.faults import Advice, told
 
 __all__ = ["Book", "Standing", "Training"]
 
+_SHOWN = 32  # hexadecimal digits of a digest that are kept
 _AGAIN = "wait for that process or end it, then try again"
 _KEPT = "every answer that was acknowledged is kept"
 _ADVICE: Advice = {
@@ -123,6 +125,12 @@ class Book:
             raise StoreError("the project's database is empty", where=path, todo="put back a copy")
         with told(path, _ADVICE):
             self._open = connect(path, readonly=False, timeout=timeout, form=PROJECT, threads=True)
+        try:
+            with self._read() as db:
+                _check_account(db, path)
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Let go of the file."""
@@ -354,7 +362,7 @@ class Book:
                 "SELECT seq, at, last, labels, record FROM trainings ORDER BY seq"
             ).fetchall()
         return [
-            Training(seq, at, last, labels, json.loads(record))
+            Training(seq, at, last, labels, _plain(record, seq, self.path))
             for seq, at, last, labels, record in rows
         ]
 
@@ -369,6 +377,7 @@ class Book:
         """All or nothing; the lock is taken first, so nothing read here can be overtaken."""
         with self._transaction("BEGIN IMMEDIATE") as db:
             yield db
+            _seal(db)
 
     @contextmanager
     def _transaction(self, begin: str) -> Iterator[sqlite3.Connection]:
@@ -392,6 +401,76 @@ class _Conflict(Exception):
     def __init__(self, wrong: list[tuple[Event, str]]) -> None:
         super().__init__()
         self.wrong = wrong
+
+
+def _seal(db: sqlite3.Connection) -> None:
+    """Keep the digest of what was added to the account since the last one."""
+    for table in ACCOUNT:
+        since = one(db, "SELECT max(last) FROM digests WHERE account = ?", table) or 0
+        found, last = hashlib.sha256(), since
+        for row in db.execute(f"SELECT * FROM {table} WHERE seq > ? ORDER BY seq", (since,)):
+            found.update(ascii(row).encode())  # the same in every version of Python
+            last = row[0]
+        if last > since:
+            values = (table, last, found.hexdigest()[:_SHOWN])
+            db.execute("INSERT INTO digests VALUES (?, ?, ?)", values)
+
+
+def _check_account(db: sqlite3.Connection, path: Path) -> None:
+    """Compare what happened with its digests, and what stands with what happened.
+
+    Raises:
+        StoreError: a row is not as it was written, or gone.
+    """
+    for table in ACCOUNT:
+        ends = db.execute(
+            "SELECT CAST(last AS INTEGER), digest FROM digests WHERE account = ? ORDER BY last",
+            (table,),
+        )
+        rows = db.execute(f"SELECT * FROM {table} ORDER BY seq")
+        low, row = 0, rows.fetchone()
+        for end, kept in ends.fetchall():
+            found = hashlib.sha256()
+            while row is not None and row[0] <= end:
+                found.update(ascii(row).encode())
+                row = rows.fetchone()
+            if found.hexdigest()[:_SHOWN] != kept:
+                raise _damaged(path, f"another digest of {table} {low + 1} to {end}")
+            low = end
+    follows = (
+        "SELECT item, person, max(seq), action, class FROM events WHERE action <> 'undo' AND seq "
+        "NOT IN (SELECT undoes FROM events WHERE undoes IS NOT NULL) GROUP BY item, person"
+    )
+    stands = "SELECT item, person, seq, action, class FROM standing"
+    for a, b in ((follows, stands), (stands, follows)):
+        odd = db.execute(f"{a} EXCEPT {b} LIMIT 1").fetchone()
+        if odd is not None:
+            raise _damaged(path, f"another answer of {odd[1]!r:.100} to item {odd[0]}")
+
+
+def _damaged(path: Path, got: str) -> StoreError:
+    return StoreError(
+        "the project's database is damaged",
+        expected="what happened, as it was written",
+        got=got,
+        where=path,
+        todo="put back a copy of the file: every answer in it is kept",
+    )
+
+
+def _plain(record: str, seq: int, path: Path) -> Mapping[str, Any]:
+    """What a training found out.
+
+    Raises:
+        StoreError: it cannot be read.
+    """
+    try:
+        found = json.loads(record)
+        if isinstance(found, dict):
+            return found
+    except (TypeError, ValueError, RecursionError):
+        pass
+    raise _damaged(path, f"another record of training {seq}")
 
 
 def _stands(db: sqlite3.Connection, given: Given, known: Classes) -> bool:

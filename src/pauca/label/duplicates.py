@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pauca.checks import check_share
-from pauca.label.atomic import new_file
+from pauca.errors import DataError
+from pauca.files import map_array
+from pauca.label.atomic import keep_sums, new_file
 from pauca.learners.base import Progress
 
 __all__ = ["duplicates_file", "find_groups", "members_of", "read_groups", "write_groups"]
@@ -77,18 +79,23 @@ def duplicates_file(folder: Path, threshold: float) -> Path:
 
 def read_groups(folder: Path, threshold: float, n: int) -> NDArray[np.int32] | None:
     """The groups that were kept, or None; a file of other items counts as none."""
-    path = duplicates_file(folder, threshold)
     try:
-        found: NDArray[np.int32] = np.load(path)
-    except (OSError, ValueError, EOFError):
+        again = "remove it: it is made anew when duplicates are asked for"
+        what = "the groups of duplicates cannot be read"
+        found: NDArray[np.int32] = np.array(
+            map_array(duplicates_file(folder, threshold), what, again)
+        )
+    except DataError:
         return None
     return found if found.dtype == np.int32 and found.shape == (n,) else None
 
 
 def write_groups(folder: Path, threshold: float, groups: NDArray[np.int32]) -> None:
-    """Keep the groups."""
-    with new_file(duplicates_file(folder, threshold), force=True) as draft, draft.open("wb") as f:
-        np.save(f, groups)
+    """Keep the groups, and their digest."""
+    path = duplicates_file(folder, threshold)
+    with new_file(path, force=True) as draft, draft.open("wb") as file:
+        np.save(file, groups)
+    keep_sums(folder, (path.name,))
 
 
 def _pairs(

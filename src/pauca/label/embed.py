@@ -12,13 +12,15 @@ from torch import Tensor
 from pauca.checks import check_count
 from pauca.data.augment import Pipeline
 from pauca.data.dataset import Dataset, Split, Task
-from pauca.data.features import tf_idf
-from pauca.data.images import Progress, choose_form, decode_all, survey
-from pauca.data.own import image_dataset_of_own
+from pauca.data.features import text_weights
+from pauca.data.images import Progress, choose_form, decode_all
+from pauca.data.own import image_arrays, image_dataset_of_own
 from pauca.errors import CapabilityError, DataError, UsageError
 from pauca.features import extractors, resolve_features
 from pauca.features.base import device_of
+from pauca.files import map_array
 from pauca.label.atomic import new_file
+from pauca.label.items import ANEW
 from pauca.label.pool import Pool
 from pauca.rng import generator_from
 
@@ -138,22 +140,14 @@ def open_features(folder: Path, n: int) -> Tensor:
         DataError: they are not there, or not those of n items.
     """
     path = folder / FEATURES
-    try:
-        # copy on write: torch wants memory that could be written
-        found = np.load(path, mmap_mode="c")
-    except (OSError, ValueError) as error:
-        raise DataError(
-            "the features cannot be read",
-            got=str(error)[:200],
-            where=str(path),
-            todo="make the project anew from the same data, and take over its project.db",
-        ) from None
-    if found.dtype != np.float32 or found.ndim != 2 or len(found) != n:
+    found = map_array(path, "the features cannot be read", ANEW)
+    if found.dtype != np.float32 or found.ndim != 2 or len(found) != n or not found.size:
         raise DataError(
             "the features are those of other items",
             expected=f"float32 [{n}, d]",
-            got=f"{found.dtype} {list(found.shape)}",
+            got=f"{found.dtype} {list(found.shape)[:8]}",
             where=str(path),
+            todo=ANEW,
         )
     return torch.from_numpy(found)
 
@@ -227,13 +221,10 @@ def _words(
     pool: Pool, vocabulary: int, dimensions: int | None
 ) -> tuple[Iterable[NDArray[np.float32]], tuple[str, ...]]:
     """tf-idf weights of the texts, or the leading directions of these."""
-    model = tf_idf(vocabulary)
-    try:
-        sparse = model.fit_transform(pool.sources)
-    except ValueError:  # raised when no word is found at all
-        raise DataError("the texts hold no words", got=f"{pool.n} texts") from None
+    assert pool.sources is not None
+    sparse, _, said = text_weights(pool.sources, None, vocabulary, "the texts of the pool")
     words = sparse.shape[1]
-    note = f"features: tf-idf weights of {words} words"
+    note = f"features: {said}"
     if dimensions is not None and dimensions < min(words, pool.n):
         from sklearn.decomposition import TruncatedSVD
 
@@ -253,12 +244,12 @@ def _dataset(
         task = Task("pool", pool.kind, tuple(pool.rows.shape[1:]), (), none, none)
         return Dataset(task, Split(pool.rows, None), None), ()
     if pool.images.stored is not None:
-        x, notes = pool.images.stored, tuple[str, ...]()
+        (x,), notes = image_arrays(pool.images.stored)
     else:
-        raws = (raw for block in pool.images.blocks() for raw in block)
-        found = survey(raws, pool.images.name, upright=True)
-        alike = len({key[:2] for key in found}) == 1 and max(next(iter(found))[:2]) <= (side or 64)
-        form, notes = choose_form(found, None if alike else side, None, "crop")
+        assert pool.survey is not None
+        sizes = pool.survey.sizes
+        alike = len(sizes) == 1 and max(sizes[0]) <= (side or 64)
+        form, notes = choose_form(pool.survey, None if alike else side, None, "crop")
         x = decode_all(pool.images.blocks(), pool.n, form, pool.images.name, progress)
     data = image_dataset_of_own(
         "pool", Split(x, None), None, (), flip=False, source="pool", notes=()
@@ -297,10 +288,10 @@ def _some(pool: Pool, side: int) -> Iterator[Tensor]:
     images = pool.images
     assert images is not None
     if images.stored is not None:
-        yield from torch.split(images.stored, 2048)
+        yield from torch.split(image_arrays(images.stored)[0][0], 2048)
         return
-    raws = (raw for block in images.blocks() for raw in block)
-    form, _ = choose_form(survey(raws, images.name, upright=True), side, "RGB", "crop")
+    assert pool.survey is not None
+    form, _ = choose_form(pool.survey, side, "RGB", "crop")
     low = 0
     for block in _gathered(images.blocks(), 2048):
         name = _from(images.name, low)

@@ -13,10 +13,19 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pauca.errors import InputError
+from pauca.label.atomic import SUMS, check_sums, keep_sums
 from pauca.label.book import Book, Training
 from pauca.label.choosing import Situation, choose, random_order, sample_size
 from pauca.label.classes import Classes
-from pauca.label.duplicates import find_groups, members_of, read_groups, write_groups
+from pauca.label.duplicates import (
+    duplicates_file,
+    find_groups,
+    members_of,
+    read_groups,
+    write_groups,
+)
+from pauca.label.embed import FEATURES
+from pauca.label.items import ANEW, ITEMS
 from pauca.label.labels import Disagreement, Labels, labels_of
 from pauca.label.locking import FolderLock
 from pauca.label.model import MODEL, Model, columns_of, load_model, make_for, save_model
@@ -24,9 +33,9 @@ from pauca.label.settings import ProjectSettings
 from pauca.label.training import Fitted, Material, assess, fit
 from pauca.learners import AbstractLearner
 from pauca.learners.base import Progress
-from pauca.strategies import AbstractStrategy, make_strategy
+from pauca.strategies import AbstractStrategy, strategies
 
-__all__ = ["Engine", "Predictions"]
+__all__ = ["Engine", "Predictions", "check_files"]
 
 _BLOCK = 2**22  # features that are predicted from at once
 
@@ -80,7 +89,7 @@ class Engine:
     def strategy(self) -> AbstractStrategy:
         """The project's."""
         settings = {k: v for k, v in self.settings.strategy.items() if k != "name"}
-        return make_strategy(self.settings.strategy["name"], **settings)
+        return strategies.make(self.settings.strategy["name"], settings)
 
     def learner(self, classes: Classes) -> AbstractLearner:
         """A new one of the project's kind, for these classes."""
@@ -127,6 +136,7 @@ class Engine:
             InputError: fewer than two classes, or no label.
         """
         with self._training.held():
+            check_files(self.folder, self.settings.duplicates, whole=True)
             standing, classes = self.book.moment()
             labels = labels_of(standing, classes)
             _check(labels, classes)
@@ -155,7 +165,8 @@ class Engine:
                 return None
             stamp = (told.st_mtime_ns, told.st_ino)
             if self._model is None or self._model[0] != stamp:
-                found = load_model(self.folder, self.settings.device)
+                classes = self.book.classes()
+                found = load_model(self.folder, self.settings.device, self.features, classes)
                 if found is None:
                     return None
                 self._model = (stamp, found)
@@ -285,6 +296,26 @@ class Engine:
             folds=self.settings.folds,
             seed=self.settings.seed,
         )
+
+
+def check_files(folder: Path, threshold: float, *, whole: bool = False) -> None:
+    """Refuse a project whose items, features or groups of duplicates are not as they were written.
+
+    Args:
+        folder: The project's.
+        threshold: From which items count as duplicates.
+        whole: Read all of them, and keep the digests of a project that has none yet; else only what
+            changed since the last look.
+
+    Raises:
+        DataError: a file is damaged; it says how to make it anew.
+    """
+    groups = duplicates_file(folder, threshold).name
+    again = "remove it: it is made anew when duplicates are asked for"
+    todo = {ITEMS: ANEW, FEATURES: ANEW, groups: again}
+    check_sums(folder, todo, whole=whole)
+    if whole and not (folder / SUMS).exists():
+        keep_sums(folder, (name for name in todo if (folder / name).is_file()))
 
 
 def _check(labels: Labels, classes: Classes) -> None:

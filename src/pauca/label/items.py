@@ -12,9 +12,17 @@ from pauca.errors import DataError, InputError, nearest
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["Items", "inside", "write_items"]
+__all__ = ["ANEW", "ITEMS", "Items", "inside", "write_items"]
 
-_FILE = "items.arrow"
+ITEMS = "items.arrow"
+"""The file of a project's items."""
+
+ANEW = (
+    "make a new project of the same data with `pauca label init` and the options that stand in "
+    "project.toml, then copy this one's project.db (and project.db-wal, if it is there) into it: "
+    "every answer is kept"
+)
+"""What to do where a file that follows from the data is damaged."""
 
 
 @dataclass(frozen=True)
@@ -37,15 +45,24 @@ class Items:
     def _table(self) -> "pa.Table":
         import pyarrow as pa
 
-        path = self.folder / _FILE
+        path = self.folder / ITEMS
+        text = pa.large_string()
+        wanted = pa.schema({"key": text, "source": text})
         try:
-            return pa.ipc.open_file(pa.memory_map(str(path))).read_all().combine_chunks()
-        except (OSError, pa.ArrowException) as error:
+            if path.exists() and not path.is_file():
+                raise OSError("something else than a file")
+            table = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
+            table.validate(full=True)  # a forged offset would read what is not the file's
+            if table.schema != wanted or any(column.null_count for column in table.columns):
+                raise pa.ArrowInvalid(f"columns {', '.join(table.schema.names)[:100]}")
+            return table.combine_chunks()
+        except Exception as error:  # Arrow raises whatever the bytes lead it to
             raise DataError(
                 "the list of items cannot be read",
-                got=str(error).splitlines()[0],
+                expected="an Arrow file with columns key and source",
+                got=(str(error).splitlines() or [type(error).__name__])[0][:200],
                 where=str(path),
-                todo="make the project anew from the same data, and take over its project.db",
+                todo=ANEW,
             ) from None
 
     @property
@@ -105,8 +122,7 @@ class Items:
 
     def row(self, item: int) -> dict[str, Any]:
         """The cells of an item of kind table, by column, as they were read."""
-        found: dict[str, Any] = json.loads(self.source(item))
-        return found
+        return _cells(self.source(item), self.folder)
 
     def path(self, item: int) -> Path:
         """The file of an image, with every link followed; it lies in the data folder.
@@ -124,7 +140,7 @@ class Items:
         if self.kind == "text":
             yield from ({"text": text} for text in self._sources(items))
         elif self.kind == "table":
-            yield from (json.loads(text) for text in self._sources(items))
+            yield from (_cells(text, self.folder) for text in self._sources(items))
         else:
             yield from ({} for _ in items)
 
@@ -162,7 +178,7 @@ def write_items(folder: Path, keys: Sequence[str], sources: Sequence[str] | None
         }
     )
     with (
-        pa.OSFile(str(folder / _FILE), "wb") as file,
+        pa.OSFile(str(folder / ITEMS), "wb") as file,
         pa.ipc.new_file(file, table.schema) as writer,
     ):
         writer.write_table(table)
@@ -174,8 +190,16 @@ def inside(root: Path, name: str) -> Path:
     Raises:
         DataError: it is not there, or lies elsewhere.
     """
-    top = root.resolve()
-    found = (top / name).resolve()
+    try:
+        top = root.resolve()
+        found = (top / name).resolve()
+    except (OSError, ValueError) as error:  # a zero byte, a link to itself
+        raise DataError(
+            "an item has a name that no file can have",
+            got=f"{name!r:.200}: {error}",
+            where=str(root),
+            todo=ANEW,
+        ) from None
     if not found.is_relative_to(top):
         raise DataError(
             "a file leads out of the data folder",
@@ -187,6 +211,27 @@ def inside(root: Path, name: str) -> Path:
         raise DataError(
             "a file is gone", got=str(name), where=str(root), todo="put it back where it was"
         )
+    return found
+
+
+def _cells(text: str, folder: Path) -> dict[str, Any]:
+    """The cells of a row by column.
+
+    Raises:
+        DataError: the text is no such row.
+    """
+    try:
+        found = json.loads(text)
+        if not isinstance(found, dict):
+            raise ValueError(f"a {type(found).__name__}")
+    except (ValueError, RecursionError) as error:
+        raise DataError(
+            "an item cannot be read",
+            expected="cells by column",
+            got=str(error)[:200],
+            where=folder / ITEMS,
+            todo=ANEW,
+        ) from None
     return found
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from pauca.errors import CapabilityError, UsageError
-from pauca.label.atomic import new_folder
+from pauca.label.atomic import keep_sums, new_folder
 from pauca.label.book import Book
-from pauca.label.embed import resolve_choice, write_features
-from pauca.label.items import write_items
+from pauca.label.embed import FEATURES, resolve_choice, write_features
+from pauca.label.items import ITEMS, write_items
 from pauca.label.labels import GIVEN
 from pauca.label.model import make_for
 from pauca.label.pool import Pool, PoolOptions
@@ -100,6 +100,7 @@ def make_project(
             seed=whole.seed,
             progress=progress,
         )
+        keep_sums(folder, (ITEMS, FEATURES))
         _begin(folder, pool, names, whole.overlap)
         if guidelines is not None:
             (folder / GUIDELINES).write_text(guidelines, encoding="utf-8")
@@ -142,6 +143,7 @@ def _source(
     source: Path, pool: Pool, options: PoolOptions, size: int | None, vocabulary: int
 ) -> dict[str, Any]:
     columns = {key: value for key, value in pool.columns.items() if value is not None}
+    levels = None if pool.survey is None else pool.survey.levels
     return {
         "path": str(source),
         "format": pool.format,
@@ -151,6 +153,8 @@ def _source(
         "missing": options.missing,
         "vocabulary": vocabulary,
         **({} if size is None else {"size": size}),
+        **({} if levels is None else {"levels": levels}),
+        **({} if not options.more else {"read": dict(options.more)}),
         **columns,
     }
 

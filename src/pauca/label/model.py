@@ -1,6 +1,6 @@
 """What was learned from the labels, with probabilities that mean what they say."""
 
-import pickle
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +13,12 @@ from torch import Tensor
 
 from pauca.data.augment import Pipeline
 from pauca.data.dataset import Task
-from pauca.errors import DataError, UsageError
+from pauca.errors import DataError, PaucaError, UsageError
 from pauca.features.base import device_of
+from pauca.files import read_bytes, read_tensors
 from pauca.label.atomic import new_file
 from pauca.label.classes import Classes
-from pauca.learners import AbstractLearner, make_learner
+from pauca.learners import AbstractLearner, learners
 
 __all__ = [
     "MODEL",
@@ -34,6 +35,10 @@ MODEL = "model.pt"
 """The file of a project's model."""
 
 _LEAST, _MOST = 0.02, 50.0
+_KEPT = frozenset(
+    {"learner", "state", "classes", "names", "d", "temperature", "number"}
+    | {"checked", "margins", "guesses"}
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +103,7 @@ def make_for(
     none = Pipeline()
     task = Task("labels", "embedding", (d,), tuple(names), none, none)
     settings = {key: value for key, value in choice.items() if key != "name"}
-    return make_learner(choice["name"], task=task, device=device, **settings)
+    return learners.make(choice["name"], settings, task=task, device=device)
 
 
 def tempered(probs: Tensor, temperature: float) -> Tensor:
@@ -157,35 +162,75 @@ def save_model(folder: Path, model: Model, choice: Mapping[str, Any]) -> None:
         torch.save(kept, draft)
 
 
-def load_model(folder: Path, device: str = "cpu") -> Model | None:
+def load_model(folder: Path, device: str, features: Tensor, classes: Classes) -> Model | None:
     """The model of a project, or None before the first training.
 
+    The file holds a sum of each of its parts, which is checked.
+
+    Args:
+        folder: The project's.
+        device: Where to compute.
+        features: The project's, [n, d].
+        classes: The project's, as they stand.
+
     Raises:
-        DataError: the file is damaged.
+        DataError: the file is damaged, or the model of another project.
     """
     path = folder / MODEL
-    if not path.is_file():
+    if not path.exists():
         return None
+    what, todo = "the model cannot be read", f"train again: `pauca label train {folder}`"
+    if not path.is_file():
+        todo = f"remove what is there, then {todo}"
+    kept = read_tensors(read_bytes(path, what, todo), path, what, todo)
     try:
-        kept: Any = torch.load(path, map_location="cpu", weights_only=True)
-        learner = make_for(kept["learner"], kept["d"], kept["names"], device)
-        learner.load_state(kept["state"])
-    except (OSError, pickle.UnpicklingError, RuntimeError, EOFError, KeyError, TypeError) as error:
-        raise DataError(
-            "the model cannot be read",
-            got=" ".join(str(error).split())[:200] or type(error).__name__,
-            where=str(path),
-            todo="remove the file and train again: the labels are kept elsewhere",
-        ) from None
-    return Model(
-        learner,
-        tuple(kept["classes"]),
-        kept["temperature"],
-        kept["number"],
-        kept["checked"],
-        kept["margins"],
-        kept["guesses"],
+        return _model_of(kept, device, features, classes)
+    except PaucaError as error:
+        got = f"{error.what}: {error.got}"
+    except Exception as error:  # a learner may raise anything when its state is of another form
+        got = f"{type(error).__name__}: {error}"
+    raise DataError(
+        what,
+        expected="a model that this version of pauca trained for this project",
+        got=" ".join(got.split())[:300],
+        where=path,
+        todo=todo,
     )
+
+
+def _model_of(kept: Any, device: str, features: Tensor, classes: Classes) -> Model:
+    """The model from what was kept, each part of it checked.
+
+    Raises:
+        PaucaError: what the learner refuses.
+        ValueError: a part is missing, or not as it should be.
+    """
+    if not isinstance(kept, dict) or not kept.keys() >= _KEPT:
+        missing = _KEPT - (kept.keys() if isinstance(kept, dict) else set())
+        raise ValueError(f"no {', '.join(sorted(missing))}")
+    n, d = features.shape
+    ids, names = kept["classes"], kept["names"]
+    columns = [kept["checked"], kept["margins"], kept["guesses"]]
+    right = {
+        "d": type(kept["d"]) is int and kept["d"] == d,
+        "classes": all(type(cls) is int and cls in classes.roots for cls in ids),
+        "names": len(ids) == len(names) and all(isinstance(name, str) for name in names),
+        "temperature": type(kept["temperature"]) is float
+        and math.isfinite(kept["temperature"])
+        and kept["temperature"] > 0,
+        "number": type(kept["number"]) is int and kept["number"] > 0,
+        "checked": all(
+            isinstance(x, Tensor) and x.dim() == 1 and x.dtype == dtype and len(x) <= n
+            for x, dtype in zip(columns, (torch.int64, torch.float64, torch.int64), strict=True)
+        )
+        and len({len(x) for x in columns}) == 1,
+    }
+    wrong = [name for name, fine in right.items() if not fine]
+    if wrong:
+        raise ValueError(f"{', '.join(wrong)} of another form or of another project")
+    learner = make_for(kept["learner"], d, names, device)
+    learner.load_state(kept["state"])
+    return Model(learner, tuple(ids), kept["temperature"], kept["number"], *columns)
 
 
 def columns_of(classes: Classes, ids: NDArray[np.int64]) -> Tensor:

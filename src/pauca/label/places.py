@@ -5,8 +5,8 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pauca.data.sources.folder import IMAGE_SUFFIXES
 from pauca.errors import UsageError
+from pauca.formats.folder import IMAGE_SUFFIXES
 
 if TYPE_CHECKING:
     from pauca.label.project import Project

@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pauca.checks import check_count, check_positive
+from pauca.errors import DataError
 from pauca.label.book import Book, Training
 from pauca.label.checking import check_given, check_person
 from pauca.label.classes import Classes
 from pauca.label.discovering import Accepted, Discovered, accept, discover
 from pauca.label.embed import open_features
-from pauca.label.engine import Engine, Predictions
-from pauca.label.items import Items
+from pauca.label.engine import Engine, Predictions, check_files
+from pauca.label.items import ANEW, Items
 from pauca.label.labels import Agreement, Disagreement, Labels, agreement_of
 from pauca.label.making import DATABASE, GUIDELINES, SETTINGS, make_project
 from pauca.label.model import Model
@@ -52,7 +53,16 @@ class Project:
         source = self.settings.source
         files = source.format == "folder"
         self.items = Items(self.folder, source.kind, Path(source.path), files)
+        if self.items.n != source.items:
+            raise DataError(
+                "the list of items is that of another project",
+                expected=f"{source.items} items, as project.toml says",
+                got=self.items.n,
+                where=self.folder,
+                todo=ANEW,
+            )
         self.features: Tensor = open_features(self.folder, self.items.n)
+        check_files(self.folder, self.settings.duplicates)
         self.notes: tuple[str, ...] = ()  # what was done to the data, if made just now
         self._pictures = Pictures(self.items, source)
         self._book = Book(self.folder / DATABASE, overlap=self.settings.overlap, clock=clock)

@@ -1,18 +1,26 @@
-"""Data of a person's own as a pool to label: a folder of images, or one file."""
+"""Data of a person's own as a pool to label: read by the formats that data sets are read by."""
 
 import hashlib
-import os
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from pauca.data.images import blocks_of
-from pauca.data.load import format_of
-from pauca.data.rows import ParquetRows
-from pauca.data.sources.folder import IMAGE_SUFFIXES
-from pauca.data.sources.parquet import image_column
+import numpy as np
+
+from pauca.data.columns import Roles, find_roles, joined_texts, read_labels
+from pauca.data.features import make_features, standardised
+from pauca.data.images import survey
+from pauca.data.load import DataOptions, own_options
 from pauca.errors import DataError
-from pauca.label.items import inside
+from pauca.formats import AbstractFormat, Items, Part, find_format
+from pauca.formats.folder import listed_images
 from pauca.label.pool import Images, Pool, PoolOptions
-from pauca.label.tables import npz_pool, parquet_pool, refuse, table_pool
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["fingerprint", "read_pool"]
 
@@ -20,7 +28,7 @@ _SHOWN = 5
 
 
 def read_pool(path: Path, options: PoolOptions) -> Pool:
-    """The items of a folder of images, or of a csv, jsonl, parquet or npz file.
+    """The items of a folder of images, or of a file of any format that holds items.
 
     Raises:
         DataError: the data are not there, or broken; a label that is no class; an id twice.
@@ -28,35 +36,30 @@ def read_pool(path: Path, options: PoolOptions) -> Pool:
     """
     if not path.exists():
         raise DataError("there is no such file or folder", got=str(path), todo="check the path")
-    form = format_of(path)
-    if path.is_dir() and form != "folder":
+    form = find_format(path, name=options.format)
+    if path.is_dir() and form.name != "folder":
         raise DataError(
             "a folder of tables is not labelled as a whole",
             expected="a folder of images, or one file",
-            got=f"{form} files",
+            got=f"{form.name} files",
             where=str(path),
             todo="name one of its files",
         )
-    if form == "folder":
-        refuse(options, ("text", "label", "id", "image", "features"), "a folder of images")
-        return _folder(path, options)
-    if form == "npz":
-        refuse(options, ("text", "label", "id", "image", "features"), "an npz file")
-        return npz_pool(path, options)
-    if form == "parquet":
-        rows = ParquetRows([path])
-        column = options.image or image_column(rows)
-        if column is not None:
-            return parquet_pool(path, rows, column, options)
-    refuse(options, ("image",), f"{form} without images")
-    return table_pool(path, form, options)
+    data = own_options(form, options.given)
+    part = _whole(form.read_items(path, data.reading))
+    roles = find_roles(Items(part), data.columns)
+    pool = _pool(form, part, roles, data)
+    labels, classes, said = _labels(part, roles, data, options, form)
+    notes = (*part.notes, *(roles.notes if roles.label or not part.label else ()), *pool.notes)
+    whole = replace(pool, labels=labels, classes=classes, notes=(*notes, *said))
+    return _without(whole, data, part)
 
 
 def fingerprint(path: Path) -> str:
     """sha256 of a file; of the paths and sizes of the images of a folder."""
     digest = hashlib.sha256()
     if path.is_dir():
-        for name in _images_below(path)[0]:
+        for name in listed_images(path)[0]:
             digest.update(f"{name}\0{(path / name).stat().st_size}\n".encode())
         return digest.hexdigest()
     with path.open("rb") as file:
@@ -65,76 +68,187 @@ def fingerprint(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _folder(path: Path, options: PoolOptions) -> Pool:
-    names, notes = _images_below(path)
-    if not names:
-        raise DataError(
-            "the folder holds no images",
-            expected=f"files ending in {', '.join(sorted(IMAGE_SUFFIXES))}",
-            got=", ".join(sorted(child.name for child in path.iterdir())[:_SHOWN]) or "nothing",
-            where=str(path),
-        )
-    above = [name.split("/")[0] if "/" in name else None for name in names]
-    folders = sorted({name for name in above if name is not None})
-    taken = [name for name in folders if not options.classes or name in options.classes]
-    if not options.known:
-        taken = []
-    others = [name for name in folders if name not in taken]
-    if others and options.known:
-        said = ", ".join(others[:_SHOWN])
-        notes = (*notes, f"images in folders that are no classes have no label yet: {said}")
-    labels = [name if name in set(taken) else None for name in above]
-    files = [path / name for name in names]
-    images = Images(lambda: blocks_of(files), names.__getitem__)
-    return Pool(
-        "folder",
-        "image",
-        names,
-        None,
-        labels,
-        tuple(taken),
-        images=images,
-        notes=tuple(notes),
+def _whole(items: Items) -> Part:
+    """Both parts as one, since a pool has no test part."""
+    import pandas as pd
+
+    if items.test is None:
+        return items.train
+    frame = pd.concat([part.frame for part in items.parts], ignore_index=True)
+    pictures = [part.images for part in items.parts if part.images is not None]
+    images = Images(
+        lambda: (block for each in pictures for block in each.blocks()),
+        lambda i: f"image {i}",
+    )
+    stored = [each.stored for each in pictures if each.stored is not None]
+    if stored:
+        images = replace(images, stored=np.concatenate(stored))
+    arrays = [part.array for part in items.parts if part.array is not None]
+    return replace(
+        items.train,
+        frame=frame,
+        images=images if pictures else None,
+        array=np.concatenate(arrays) if arrays else None,
+        notes=(*items.train.notes, "the training and the test part are one pool"),
     )
 
 
-def _images_below(path: Path) -> tuple[list[str], tuple[str, ...]]:
-    """Paths of the images relative to the folder, sorted, and what has to be said."""
-    found, others, links = [], 0, []
-    for above, folders, files in os.walk(path, onerror=_unreadable):
-        links += [name for name in folders if os.path.islink(os.path.join(above, name))]
-        folders[:] = [name for name in folders if not name.startswith((".", "__MACOSX"))]
-        for name in files:
-            if name.startswith("."):
-                continue
-            if os.path.splitext(name)[1].lower() not in IMAGE_SUFFIXES:
-                others += 1
-                continue
-            whole = os.path.join(above, name)
-            relative = os.path.relpath(whole, path).replace(os.sep, "/")
-            if os.path.islink(whole):
-                inside(path, relative)
-            _check_name(relative, path)
-            found.append(relative)
-    notes = [f"{others} files that are no images were passed over"] if others else []
-    if links:
-        notes.append(f"{len(links)} linked folders were not followed: {links[0]}")
-    return sorted(found), tuple(notes)
+def _pool(form: AbstractFormat, part: Part, roles: Roles, data: DataOptions) -> Pool:
+    """The items with their ids, without labels yet."""
+    frame = part.frame
+    keys = _keys(None if roles.id is None else frame[roles.id].tolist(), part)
+    columns: dict[str, Any] = {"id": roles.id, "label": roles.label, "image": data.reading.image}
+    none: list[str | None] = [None] * part.n
+    if part.images is not None:
+        found = None
+        if part.images.stored is None:
+            raws = (raw for block in part.images.blocks() for raw in block)
+            how = {"scale": data.scale, "skip_broken": data.skip_broken}
+            found = survey(raws, part.images.name, upright=True, **how)
+        return Pool(
+            form.name, "image", keys, None, none, columns=columns, images=part.images, survey=found
+        )
+    if part.array is not None:
+        rows, _, notes = standardised(_flat(part))
+        return Pool(
+            form.name, "embedding", keys, None, none, columns=columns, rows=rows, notes=notes
+        )
+    if roles.text:
+        columns["text"] = roles.text
+        texts = joined_texts(frame, roles.text, part.where)
+        return Pool(form.name, "text", keys, texts, none, columns=columns)
+    made = make_features(frame, None, roles, data.columns.missing, part.where)
+    rest = frame.drop(columns=[name for name in (roles.id, roles.label) if name is not None])
+    sources = None if made.kind == "embedding" else _rows_as_json(rest)
+    columns["features"] = roles.features if data.columns.features else None
+    return Pool(
+        form.name,
+        made.kind,
+        keys,
+        sources,
+        none,
+        columns=columns,
+        rows=made.train,
+        notes=made.notes,
+    )
 
 
-def _unreadable(error: OSError) -> None:
-    raise DataError(
-        "a folder cannot be read",
-        got=error.strerror,
-        where=error.filename,
-        todo="give yourself the right to read it, or move it elsewhere",
-    ) from None
-
-
-def _check_name(name: str, path: Path) -> None:
-    try:
-        name.encode("utf-8")
-    except UnicodeEncodeError:
+def _flat(part: Part) -> Any:
+    """Rows [n, d] of an array; every axis but the first is joined."""
+    array = part.array
+    assert array is not None
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        row = int(np.argwhere(~np.isfinite(array))[0][0])
         raise DataError(
-            "the name of a file is not UTF-8", got=ascii(name), where=str(path), todo="rename it"
-        ) from None
+            "a number is NaN or infinite",
+            where=f"{part.where}, row {row}",
+            todo="fill it in, or leave the row out",
+        )
+    return array.reshape(len(array), -1)
+
+
+def _labels(
+    part: Part, roles: Roles, data: DataOptions, options: PoolOptions, form: AbstractFormat
+) -> tuple[list[str | None], tuple[str, ...], tuple[str, ...]]:
+    """Name of the class of each item or None, classes that the data name, what is said."""
+    if roles.label is None or not options.known:
+        return [None] * part.n, (), ()
+    cells = part.frame[roles.label].tolist()
+    notes: tuple[str, ...] = ()
+    if form.name == "folder":
+        cells, notes = _of_classes(cells, options.classes)
+    names = part.class_names.get(roles.label)
+    where = f"{part.where}, column {roles.label!r}"
+    chosen = replace(data.columns, classes=options.classes or None)
+    found = read_labels([cells], where, chosen, names, column=roles.label)
+    own = names or (found.classes if form.name == "folder" else ())
+    return found.values[0], tuple(own), (*notes, *found.notes)
+
+
+def _of_classes(
+    cells: Sequence[str | None], classes: Sequence[str]
+) -> tuple[list[str | None], tuple[str, ...]]:
+    """Folders that are classes; in others nothing has a label yet."""
+    others = sorted(
+        {cell for cell in cells if cell is not None and classes and cell not in classes}
+    )
+    if not others:
+        return list(cells), ()
+    said = ", ".join(others[:_SHOWN])
+    kept = [cell if cell in classes else None for cell in cells]
+    return kept, (f"images in folders that are no classes have no label yet: {said}",)
+
+
+def _keys(values: Sequence[Any] | None, part: Part) -> list[str]:
+    """Ids as texts; row numbers without any."""
+    if values is None:
+        return [str(i) for i in range(part.n)]
+    keys = [_text(value) for value in values]
+    for row, key in enumerate(keys):
+        if key is None:
+            raise DataError(
+                "an id is missing",
+                got=repr(values[row]),
+                where=f"{part.where}, row {row}",
+                todo="fill it in, or name another column with id",
+            )
+    return [key for key in keys if key is not None]
+
+
+def _without(pool: Pool, data: DataOptions, part: Part) -> Pool:
+    """The pool without broken images, where these are passed over, and without empty texts."""
+    lost = set[int]() if pool.survey is None else set(pool.survey.skipped)
+    notes = tuple[str, ...]()
+    if pool.kind == "text" and data.columns.empty_texts != "keep":
+        assert pool.sources is not None
+        lost = {row for row, text in enumerate(pool.sources) if not text.strip()}
+        if lost and data.columns.empty_texts == "refuse":
+            raise DataError(
+                f"{len(lost)} texts are empty",
+                where=f"{part.where}, row {min(lost)}",
+                todo="fill them in, or leave them out with empty_texts = 'leave-out'",
+            )
+        notes = (f"{len(lost)} of {pool.n} texts are empty and are left out",) if lost else ()
+    return pool.without(lost, notes) if lost else pool
+
+
+def _text(value: Any) -> str | None:
+    """A cell as a text without blanks at its ends; None where it is empty."""
+    if _empty(value):
+        return None
+    if isinstance(value, bytes):
+        value = value.decode("utf-8", "replace")
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return str(value).strip() or None
+
+
+def _rows_as_json(frame: "pd.DataFrame") -> list[str]:
+    """Each row as a JSON object; what is no number in the sense of JSON becomes null."""
+    columns = list(frame.columns)
+    return [
+        json.dumps(
+            {column: _cell(value) for column, value in zip(columns, row, strict=True)},
+            ensure_ascii=False,
+            default=str,
+            allow_nan=False,
+        )
+        for row in frame.itertuples(index=False, name=None)
+    ]
+
+
+def _cell(value: Any) -> Any:
+    if _empty(value):
+        return None
+    if isinstance(value, list | tuple):
+        return [_cell(each) for each in value]
+    if isinstance(value, dict):
+        return {str(key): _cell(each) for key, each in value.items()}
+    plain = value.item() if isinstance(value, np.generic) else value
+    return str(plain) if isinstance(plain, float) and math.isinf(plain) else plain
+
+
+def _empty(value: Any) -> bool:
+    """None, NaN, or what pandas has for them."""
+    missing = type(value).__name__ in ("NAType", "NaTType")
+    return value is None or missing or (isinstance(value, float) and math.isnan(value))

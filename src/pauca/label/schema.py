@@ -2,10 +2,13 @@
 
 from pauca.store.connect import Format
 
-__all__ = ["ANSWERS", "PROJECT"]
+__all__ = ["ACCOUNT", "ANSWERS", "PROJECT"]
 
 ANSWERS = ("label", "relabel", "unsure")
 """Actions that count as an answer to an item; after ``overlap`` of them it is not given again."""
+
+ACCOUNT = ("events", "asked", "class_changes", "trainings")
+"""Tables that only grow; ``digests`` tells whether their rows are as they were written."""
 
 _TABLES = """
 CREATE TABLE events (
@@ -59,6 +62,12 @@ CREATE TABLE trainings (
     labels INTEGER NOT NULL,
     record TEXT NOT NULL
 );
+CREATE TABLE digests (
+    account TEXT NOT NULL,
+    last INTEGER NOT NULL,
+    digest TEXT NOT NULL,
+    PRIMARY KEY (account, last)
+) WITHOUT ROWID;
 CREATE TABLE standing (
     item INTEGER NOT NULL,
     person TEXT NOT NULL,
@@ -102,6 +111,7 @@ _TRIGGERS = (
     + _grows("asked", "seq = NEW.seq OR item = NEW.item")
     + _grows("class_changes", "seq = NEW.seq")
     + _grows("trainings", "seq = NEW.seq")
+    + _grows("digests", "account = NEW.account AND last = NEW.last")
 )
 
 PROJECT = Format(

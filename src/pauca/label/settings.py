@@ -5,17 +5,25 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from pauca.data.features import Missing
+from pauca.data.columns import Missing
 from pauca.errors import UsageError
 from pauca.study.toml import to_toml
 
 __all__ = ["ProjectSettings", "Source", "read_settings", "write_settings"]
 
-Count = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=1, lt=2**31)]
 Share = Annotated[float, Field(ge=0, le=1)]
-Chosen = dict[str, Any]
+
+
+def _named(choice: dict[str, Any]) -> dict[str, Any]:
+    if not isinstance(choice.get("name"), str):
+        raise ValueError("a name is missing")
+    return choice
+
+
+Chosen = Annotated[dict[str, Any], AfterValidator(_named)]
 
 
 class _Frozen(BaseModel):
@@ -29,11 +37,11 @@ class Source(_Frozen):
 
     Args:
         path: Folder or file.
-        format: folder, csv, jsonl, parquet or npz.
+        format: Name of one of ``pauca.formats``.
         kind: image, text, table or embedding.
         items: How many there are.
         fingerprint: sha256 of the file, or of the names and sizes of a folder's images.
-        text: Column of the texts.
+        text: Column of the texts, or several that are joined.
         label: Column of the labels that are known.
         id: Column of the ids.
         image: Column of the images.
@@ -41,14 +49,16 @@ class Source(_Frozen):
         missing: What an empty cell of a number column does.
         size: Side of the square that images are read at for their features.
         vocabulary: At most this many words for tf-idf.
+        read: Further options of ``pauca.load_dataset`` that the file was read with.
+        levels: The values of images of more than 8 bits a pixel that become 0 and 255.
     """
 
     path: str
-    format: Literal["folder", "csv", "jsonl", "parquet", "npz"]
+    format: str
     kind: Literal["image", "text", "table", "embedding"]
     items: Count
     fingerprint: str
-    text: str | None = None
+    text: str | tuple[str, ...] | None = None
     label: str | None = None
     id: str | None = None
     image: str | None = None
@@ -56,6 +66,8 @@ class Source(_Frozen):
     missing: Missing = "refuse"
     size: Count | None = None
     vocabulary: Count = 4096
+    read: Chosen | None = None
+    levels: tuple[float, float] | None = None
 
 
 class ProjectSettings(_Frozen):
@@ -90,9 +102,9 @@ class ProjectSettings(_Frozen):
     batch: Count = 20
     random_share: Share = 0.1
     overlap: Count = 1
-    seed: int = 0
-    folds: Annotated[int, Field(ge=2)] = 5
-    candidates: Annotated[int, Field(ge=100)] = 50_000
+    seed: Annotated[int, Field(ge=-(2**63), lt=2**63)] = 0
+    folds: Annotated[int, Field(ge=2, lt=2**31)] = 5
+    candidates: Annotated[int, Field(ge=100, lt=2**31)] = 50_000
     cold_labels: Count = 3
     duplicates: Annotated[float, Field(gt=0, le=1)] = 0.95
     device: str = "cpu"
@@ -108,6 +120,8 @@ def read_settings(path: Path) -> ProjectSettings:
         UsageError: no such file; not TOML; an unknown key, or a value that does not fit.
     """
     try:
+        if path.exists() and not path.is_file():
+            raise OSError(None, "something else than a file")
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UsageError(
@@ -117,8 +131,13 @@ def read_settings(path: Path) -> ProjectSettings:
             where=path.parent,
             todo="`pauca label init DATA --classes a,b --out PROJECT` makes one",
         ) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError("the file is not TOML", got=str(error), where=path) from None
+    except (ValueError, RecursionError) as error:  # not TOML, not UTF-8, a number without end
+        raise UsageError(
+            "the file is not TOML",
+            got=str(error)[:200],
+            where=path,
+            todo="mend the line, or put back a copy",
+        ) from None
     return settings_from(raw, str(path))
 
 

@@ -5,6 +5,7 @@ from torch import Tensor
 
 from pauca.data.augment import ToFloat
 from pauca.data.dataset import Task
+from pauca.data.sparse import as_dense
 from pauca.forward import AbstractLabelCode, Recipe
 
 __all__ = ["Encoding"]
@@ -44,8 +45,8 @@ class Encoding:
 
     def _levels(self, x: Tensor) -> Tensor:
         """Before anything is taken off, float [b, d]."""
-        x = x.to(self._device)
-        if self._pixels != "task" and x.dtype == torch.uint8:
+        x = as_dense(x).to(self._device)
+        if self._pixels != "task" and x.ndim == 4:
             return ToFloat().apply(x, None).flatten(1)
         return self._task.evaluate(x, None).flatten(1)
 

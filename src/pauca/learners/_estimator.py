@@ -3,8 +3,10 @@
 The name begins with an underscore so that looking for learners does not import scikit-learn.
 """
 
+import warnings
 from collections.abc import Mapping
-from typing import Any, Self
+from copy import deepcopy
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import torch
@@ -24,18 +26,34 @@ from pauca.learners.base import AbstractLearner, make_learner
 __all__ = ["ArrayError", "ForwardForwardClassifier"]
 
 _LEAST_STD = 1e-6
+_PRECISE = (np.float64, np.float32)
+"""Rows stay as precise as they come until they are standardised; all but these become the first."""
 
 
 class ArrayError(InputError, ValueError):
     """An error in what the user gives, known to scikit-learn as a ValueError."""
 
 
+class _Form(NamedTuple):
+    """How a learner was made, whatever the parameters have become since."""
+
+    learner: str
+    device: str
+    settings: Mapping[str, Any]
+
+    def made(self, task: Task) -> AbstractLearner:
+        """A learner of this form for the task."""
+        return make_learner(self.learner, task=task, device=self.device, **deepcopy(self.settings))
+
+
 class ForwardForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """Layers that learn from their own goodness, with fit, predict and predict_proba.
 
-    Items are rows of numbers, float [n, d], standardised by the training items; or images, uint8
-    [n, h, w], [n, h, w, c] or [n, c, h, w] with 1 or 3 channels, normalised by channel. Labels may
-    be of any type that scikit-learn takes. The same ``random_state`` gives the same weights.
+    Items are rows of numbers, [n, d], standardised by the training items in double precision before
+    they become float32; or images, uint8 [n, h, w], [n, h, w, c] or [n, c, h, w] with 1 or 3
+    channels, normalised by channel. Labels may be of any type that scikit-learn takes. The same
+    ``random_state`` gives the same weights. What is fitted stays as it was fitted, copied and saved
+    too, when parameters are set anew; these count at the next ``fit``.
 
     Attributes:
         classes_: Labels, sorted.
@@ -124,29 +142,33 @@ class ForwardForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[
         """Learn from n labelled items.
 
         Args:
-            X: float [n, d], or uint8 images.
+            X: Numbers [n, d], or uint8 images.
             y: n labels.
 
         Raises:
-            ValueError: fewer than two classes, sizes that differ, NaN, targets of a regression.
+            ValueError: fewer than two classes, sizes that differ, NaN, numbers that are too large
+                to be standardised, targets of a regression.
             InputError: items that cannot carry their label, numbers out of range.
             UsageError: choices that make no sense together.
         """
         items, labels = self._labelled(X, y)
         check_classification_targets(labels)
-        self.classes_, codes = np.unique(labels, return_inverse=True)
-        if len(self.classes_) < 2:
+        names, codes = np.unique(labels, return_inverse=True)
+        if len(names) < 2:
             raise ArrayError(
                 "Classifier can't train when only one class is present",
                 expected="at least two classes",
-                got=len(self.classes_),
+                got=len(names),
+                todo="add labelled items of another class",
             )
-        self.shape_, x = tuple(items.shape[1:]), torch.from_numpy(items)
-        self.learner_ = self._made(x, len(self.classes_))
+        x, form = _tensor(items), self._form()
+        learner = form.made(_task(x, len(names)))
         seed = check_random_state(self.random_state).randint(2**31 - 1)
-        report = self.learner_.fit(
+        report = learner.fit(
             x, torch.from_numpy(codes.astype(np.int64)), generator=rng.generator_from(int(seed))
         )
+        self.classes_, self.shape_ = names, tuple(items.shape[1:])
+        self.learner_, self._fitted_form = learner, form
         self.history_ = [dict(record) for record in report.history]
         return self
 
@@ -157,16 +179,21 @@ class ForwardForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[
         return chosen
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Probability of each label in the order of ``classes_``, float [n, c]."""
+        """Probability of each label in the order of ``classes_``, float [n, c].
+
+        Raises:
+            ValueError: another number of features, NaN, rows so far from the training items that
+                they cannot be standardised.
+        """
         check_is_fitted(self, "learner_")
-        x = torch.from_numpy(self._items(X, reset=False))
+        x = _tensor(self._items(X, reset=False))
         probs = self.learner_.outputs(x, torch.arange(len(x))).mean_probs
         found = probs.double().cpu().numpy()
         shares: NDArray[np.float64] = found / found.sum(1, keepdims=True)
         return shares
 
     def __getstate__(self) -> dict[str, Any]:
-        """Everything; of the learner its task and its state."""
+        """Everything; of the learner its form, its task and its state."""
         kept = dict(super().__getstate__())
         if "learner_" in kept:
             learner = kept.pop("learner_")
@@ -174,12 +201,14 @@ class ForwardForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[
         return kept
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:
-        """Put back what ``__getstate__`` gave."""
+        """Put back what ``__getstate__`` gave: as it was fitted, with the parameters of now."""
         known = dict(state)
         task, found = known.pop("_kept", (None, None))
         super().__setstate__(known)
         if task is not None:
-            self.learner_ = self._learner(task)
+            # what was saved before forms were kept is read by the parameters
+            form: _Form = getattr(self, "_fitted_form", None) or self._form()
+            self.learner_ = form._replace(device=_device_here(form.device)).made(task)
             self.learner_.load_state(found)
 
     def _labelled(self, X: ArrayLike, y: ArrayLike) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -190,11 +219,11 @@ class ForwardForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[
                     "labels do not fit", expected=f"[{len(np.asarray(X))}]", got=labels.shape
                 )
             return self._items(X, reset=True), labels
-        rows, labels = validate_data(self, X, y, dtype=np.float32)
+        rows, labels = validate_data(self, X, y, dtype=_PRECISE)
         return rows, labels
 
     def _items(self, X: ArrayLike, *, reset: bool) -> NDArray[Any]:
-        """Stored items: float32 [n, d] or uint8 [n, c, h, w]."""
+        """Stored items: float64 or float32 [n, d], or uint8 [n, c, h, w]."""
         if not _is_image(X):
             if not reset and len(self.shape_) == 3:
                 raise ArrayError(
@@ -202,7 +231,9 @@ class ForwardForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[
                     expected=f"uint8 images {list(self.shape_)}",
                     got=list(np.shape(X)),
                 )
-            rows: NDArray[Any] = validate_data(self, X, reset=reset, dtype=np.float32)
+            rows: NDArray[Any] = validate_data(self, X, reset=reset, dtype=_PRECISE)
+            if not reset:
+                _check_near(rows, self.learner_.task)
             return rows
         images = _channels_first(np.asarray(X))
         if reset:
@@ -213,24 +244,70 @@ class ForwardForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[
             )
         return images
 
-    def _made(self, x: Tensor, classes: int) -> AbstractLearner:
-        image = x.ndim == 4
-        transform = _normalised(x) if image else Pipeline((Standardise.of(x),))
-        names = tuple(map(str, range(classes)))
-        shape = tuple(x.shape[1:])
-        task = Task("array", "image" if image else "table", shape, names, transform, transform)
-        return self._learner(task)
-
-    def _learner(self, task: Task) -> AbstractLearner:
-        """With what was chosen; what was left out is the recipe's."""
+    def _form(self) -> _Form:
+        """With what is chosen now; what is left out is the recipe's."""
         own = ("learner", "device", "random_state")
         given = self.get_params(deep=False).items()
         chosen = {name: value for name, value in given if name not in own and value is not None}
-        return make_learner(self.learner, task=task, device=self.device, **chosen)
+        return _Form(self.learner, self.device, deepcopy(chosen))
+
+
+def _task(x: Tensor, classes: int) -> Task:
+    image = x.ndim == 4
+    transform = _normalised(x) if image else _standardised(x)
+    names = tuple(map(str, range(classes)))
+    return Task(
+        "array", "image" if image else "table", tuple(x.shape[1:]), names, transform, transform
+    )
+
+
+def _standardised(x: Tensor) -> Pipeline:
+    """By mean and deviation of each column over the training rows, in double precision."""
+    try:
+        return Pipeline((Standardise.of(x),))
+    except InputError:
+        raise ArrayError(
+            "rows hold numbers that are too large to be standardised",
+            expected="columns whose standard deviation is finite in double precision",
+            got=f"magnitudes up to {float(x.abs().max()):.3g}",
+            todo="scale the columns, or take their logarithm",
+        ) from None
+
+
+def _check_near(rows: NDArray[Any], task: Task) -> None:
+    """Refuse rows that are infinite in float32 once they are standardised, as training rows are."""
+    ends = torch.from_numpy(np.stack([rows.min(0), rows.max(0)]))
+    far = ~torch.isfinite(task.evaluate(ends, None)).all(0)
+    if bool(far.any()):
+        raise ArrayError(
+            "rows are too far from the training rows to be standardised, or too large for float32",
+            expected="numbers on the scale of the training rows",
+            got=f"magnitudes up to {float(np.abs(rows).max()):.3g}",
+            where=f"column {int(far.nonzero()[0])}",
+            todo="give these rows the units that the training rows have",
+        )
+
+
+def _device_here(name: str) -> str:
+    """The device that a classifier was fitted on, or the CPU where there is none such."""
+    try:
+        torch.empty(0, device=name)
+    except (RuntimeError, AssertionError):  # how torch says that it was built without, or has none
+        warnings.warn(
+            f"this classifier was fitted on {name!r}, which is not here; it answers on the CPU",
+            stacklevel=3,
+        )
+        return "cpu"
+    return name
 
 
 def _is_image(x: ArrayLike) -> bool:
     return getattr(x, "dtype", None) == np.uint8 and np.ndim(x) in (3, 4)
+
+
+def _tensor(items: NDArray[Any]) -> Tensor:
+    """Shared where torch can: it takes neither negative strides nor what may only be read."""
+    return torch.from_numpy(np.require(items, requirements=("C", "W")))
 
 
 def _channels_first(x: NDArray[Any]) -> NDArray[Any]:

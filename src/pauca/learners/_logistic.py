@@ -8,6 +8,7 @@ from torch import Generator, Tensor, nn
 
 from pauca.checks import check_size
 from pauca.data.dataset import Task
+from pauca.data.sparse import SparseRows, as_dense
 from pauca.errors import InputError
 from pauca.learners._softmax import softmax_regression
 from pauca.learners.attack import Attack
@@ -114,9 +115,11 @@ class Logistic(AbstractLearner):
         self.check_items(x)
         check_size(ids, len(x), "ids")
         rows = x.to(self.device)
-        logits = self.net(rows)
+        sparse = isinstance(rows, SparseRows) and rows.device.type == "cpu"
+        logits = self._product(cast(SparseRows, rows)) if sparse else self.net(rows)
         with torch.inference_mode(mode=False):  # plain tensors, that any later step may use
-            extras = self.attack.distances(self.net, [rows], needs - {_DEEPFOOL})
+            parts = map(as_dense, (rows,))  # dense if anybody asks
+            extras = self.attack.distances(self.net, parts, needs - {_DEEPFOOL})
             if _DEEPFOOL in needs:
                 extras[_DEEPFOOL] = _distances(
                     logits.clone(), self.net.get_parameter("head.weight").detach()
@@ -127,14 +130,20 @@ class Logistic(AbstractLearner):
                 extras=extras,
                 ids=ids.to(self.device),
                 probs=logits[None].log_softmax(-1).exp(),  # [n, c] -> [1, n, c]
-                features=rows if "features" in needs else None,
+                features=as_dense(rows) if "features" in needs else None,
             )
+
+    def _product(self, rows: SparseRows) -> Tensor:
+        """Logits of rows that are mostly zeros, float [n, c]: the net's, but for rounding."""
+        weight, bias = (self.net.get_parameter(f"head.{name}") for name in ("weight", "bias"))
+        found = rows.scipy() @ weight.detach().T.numpy()
+        return torch.from_numpy(found).add_(bias.detach())
 
     def activations(self, x: Tensor, *, label: LabelInput = "neutral") -> dict[str, Tensor]:
         """The rows themselves, float [n, d]."""
         self.check_fitted()
         self.check_items(x)
-        return {"rows": x.to(self.device).clone()}
+        return {"rows": as_dense(x).to(self.device, copy=True)}
 
     def state(self) -> dict[str, Any]:
         """Weights in float64."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pauca.errors import InputError
+from pauca.errors import InputError, PaucaError
 from pauca.forward import Trained, Training
 from pauca.learners.base import Checkpoint, Progress, Told
 
@@ -51,11 +51,18 @@ def _go_on(
 ) -> None:
     if state is None:
         return
-    if state.get("settings") != settings:
-        raise InputError(
-            "this checkpoint belongs to another training",
-            expected=f"settings {dict(settings)}",
-            got=state.get("settings"),
-            todo="remove it, or train with the settings it was made with",
-        )
-    training.load_state(state)
+    try:
+        if state.get("settings") == settings:
+            training.load_state(state)
+            return
+        got = f"settings {state.get('settings')}"
+    except PaucaError:
+        raise
+    except Exception as error:  # whatever a state of another form leads to
+        got = f"another state: {type(error).__name__}: {error}"
+    raise InputError(
+        "this checkpoint belongs to another training",
+        expected=f"settings {dict(settings)}",
+        got=got[:500],
+        todo="remove it, or train with the settings it was made with",
+    )

@@ -6,9 +6,11 @@ Sizes: m labelled items, d numbers of a row, c classes, r = min(m, d + 1) or d +
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from pauca.data.sparse import SparseRows
 from pauca.errors import RunError
 
 __all__ = ["Solution", "softmax_regression"]
@@ -92,7 +94,7 @@ def softmax_regression(x: Tensor, y: Tensor, classes: int, l2: float) -> Solutio
 
 def _solved(x: Tensor, y: Tensor, classes: int, l2: float) -> tuple[Tensor, float, float, int]:
     """Weights [c, d + 1], loss, gap and steps."""
-    rows = _coordinates(torch.cat([x.cpu().double(), torch.ones(len(x), 1)], dim=1))
+    rows = _coordinates(x.cpu())
     w = torch.zeros(classes, rows.r, dtype=torch.float64)
     loss, p = _look(rows, y, w, l2)
     slope = _slope(rows, y, w, p, l2)
@@ -119,10 +121,12 @@ def _solved(x: Tensor, y: Tensor, classes: int, l2: float) -> tuple[Tensor, floa
 
 
 def _coordinates(x: Tensor) -> _Rows:
-    """The cheapest exact way to multiply with these rows, float64 [m, d + 1]."""
-    m, d = x.shape
-    if x.numel() >= _SMALL and int(x.count_nonzero()) < _SPARSE * x.numel():
+    """The cheapest exact way to multiply with these rows, float [m, d], and a constant 1."""
+    m, d = len(x), x.shape[1] + 1
+    filled = m + (len(x.entries) if isinstance(x, SparseRows) else int(x.count_nonzero()))
+    if m * d >= _SMALL and filled < _SPARSE * m * d:
         return _sparse(x)
+    x = torch.cat([x.double(), torch.ones(m, 1)], dim=1)
     if m < d:
         basis, corner = torch.linalg.qr(x.T)  # [d + 1, m], [m, m]
         across = corner.T.contiguous()
@@ -132,16 +136,18 @@ def _coordinates(x: Tensor) -> _Rows:
 
 
 def _sparse(x: Tensor) -> _Rows:
-    from scipy.sparse import csr_array  # costs a fifth of a second to import
+    from scipy.sparse import csr_array, hstack  # costs a fifth of a second to import
 
-    rows = csr_array(x.numpy())
+    entries = x.scipy() if isinstance(x, SparseRows) else csr_array(x.numpy())
+    constant = csr_array(np.ones((len(x), 1)))
+    rows = hstack([entries.astype(np.float64), constant], format="csr")
     columns = rows.T.tocsr()
 
     def times(matrix: csr_array) -> _Map:
         # [c, .] -> [., c] -> [c, .]
         return lambda w: torch.from_numpy(matrix @ w.T.contiguous().numpy()).T.contiguous()
 
-    return _Rows(times(rows), times(columns), lambda w: w, x.shape[1])
+    return _Rows(times(rows), times(columns), lambda w: w, x.shape[1] + 1)
 
 
 def _look(rows: _Rows, y: Tensor, w: Tensor, l2: float) -> tuple[float, Tensor]:

@@ -13,6 +13,7 @@ from torch import Generator, Tensor, nn
 
 from pauca.checks import check_size
 from pauca.data.dataset import Task
+from pauca.data.sparse import as_dense
 from pauca.errors import InputError
 from pauca.learners.attack import Attack
 from pauca.learners.base import LOGITS, FitReport, LabelInput, Progress, learners, weights_of
@@ -251,7 +252,7 @@ class Backprop(AbstractGradientLearner):
         whole: nn.Module = net
         loss: Objective = worst_case(self.adversarial)
         if objective is not None:
-            example = self.task.evaluate(x[:1], None)
+            example = self.task.evaluate(as_dense(x[:1]), None)
             training = Training(net, example, steps, partial(self._input, noise=other), game)
             whole, loss = join(objective, training)
         seen_x, seen_y = self.with_more(x[kept], y[kept], *more)
@@ -356,13 +357,14 @@ class Backprop(AbstractGradientLearner):
         return self._input(x[where], noise), y[where]
 
     def _input(self, x: Tensor, noise: Generator) -> Tensor:
-        x = x.to(self.device)
+        x = as_dense(x).to(self.device)
         return self.task.train(x, noise) if self.augment else self.task.evaluate(x, None)
 
     def _parts(self, x: Tensor) -> Iterator[Tensor]:
         """Net inputs of at most ``eval_batch`` items; one empty one where there are none."""
         for start in range(0, max(1, len(x)), self.eval_batch):
-            yield self.task.evaluate(x[start : start + self.eval_batch].to(self.device), None)
+            part = as_dense(x[start : start + self.eval_batch])
+            yield self.task.evaluate(part.to(self.device), None)
 
     def _members(
         self, wanted: bool, generator: Generator | None

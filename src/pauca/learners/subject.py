@@ -11,6 +11,7 @@ from torch import Tensor
 from pauca.analysis.edits import Edit
 from pauca.analysis.subject import AbstractSubject, Shown
 from pauca.analysis.taps import intervene
+from pauca.checks import check_finite
 from pauca.errors import CapabilityError
 from pauca.forward import AbstractGoodnessReadout, edited, goodness_under
 from pauca.learners.base import AbstractLearner
@@ -89,7 +90,8 @@ class ForwardSubject(AbstractSubject):
         for start in range(0, len(x), size):
             block = learner.encoding(x[start : start + size])
             for row, goodness in zip(found, goodness_under(net, block, number, edits), strict=True):
-                row[start : start + size] = readout.probs(goodness).argmax(-1)
+                probs = check_finite(readout.probs(goodness), "probabilities under an edit")
+                row[start : start + size] = probs.argmax(-1)
         return found
 
 

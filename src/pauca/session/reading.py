@@ -5,10 +5,13 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Generator, Tensor
 
+from pauca.data.sparse import DENSE_BYTES
+from pauca.errors import CapabilityError
 from pauca.learners.base import AbstractLearner
 from pauca.outputs import Outputs
+from pauca.strategies.base import AbstractScore, AbstractStrategy
 
-__all__ = ["Reader"]
+__all__ = ["Reader", "check_room", "too_wide"]
 
 _LIMIT = 2**30
 
@@ -66,6 +69,34 @@ class Reader:
         held = sum(map(_bytes, self._kept.values()))
         if new.s == 1 and held + _bytes(new) <= self._limit:
             self._kept[key] = new
+
+
+def check_room(blocks: Iterator[Outputs], n: int, strategy: AbstractStrategy) -> Iterator[Outputs]:
+    """The same blocks, unless what the strategy holds of all n items would not fit.
+
+    Raises:
+        CapabilityError: their features, block after block, would take more than 2 GiB.
+    """
+    first = next(blocks, None)
+    if first is None:
+        return
+    held = strategy.reduced(first.take(torch.arange(min(1, first.n)))).features
+    need = 0 if held is None or isinstance(strategy, AbstractScore) else n * held.nbytes
+    if need > DENSE_BYTES:
+        raise too_wide(strategy.name, n, need)
+    yield first
+    yield from blocks
+
+
+def too_wide(name: str, n: int, need: int) -> CapabilityError:
+    """What is said of a strategy that would hold too much."""
+    return CapabilityError(
+        f"strategy {name!r} compares the features of all {n:,} items, and they do not fit",
+        expected=f"at most {DENSE_BYTES / 1e9:.1f} GB",
+        got=f"{need / 1e9:.1f} GB",
+        todo="use a strategy that reads probabilities (margin, entropy), fewer numbers an item (a "
+        "smaller vocabulary, frozen features such as pca), or a smaller pool",
+    )
 
 
 def _bytes(outputs: Outputs) -> int:

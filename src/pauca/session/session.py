@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from pauca.checks import check_count
+from pauca.data.sparse import DENSE_BYTES, SparseRows, as_dense
 from pauca.errors import InputError
 from pauca.learners.base import AbstractLearner, FitReport, Progress
 from pauca.oracle import UNKNOWN
@@ -16,7 +17,7 @@ from pauca.outputs import Outputs
 from pauca.rng import Streams
 from pauca.session.events import Asked, Rejected, Skipped, Told, Undone, from_json, to_json
 from pauca.session.ledger import Ledger
-from pauca.session.reading import Reader
+from pauca.session.reading import Reader, check_room, too_wide
 from pauca.session.state import State, last_change
 from pauca.strategies.base import AbstractStrategy, make_strategy
 
@@ -325,9 +326,13 @@ class Session:
 
     def _bare(self, ids: Tensor) -> Tensor:
         """The items as a learner would read them, float32 [n, d]."""
+        need = 4 * len(ids) * self.x[:1].numel()
+        if isinstance(self.x, SparseRows) and need > DENSE_BYTES:
+            raise too_wide(self.initial_strategy.name, len(ids), need)
         parts = torch.split(ids, 4096)
         evaluate = self.learner.task.evaluate
-        return torch.cat([evaluate(self.x[part], None).flatten(1).float() for part in parts])
+        items = (as_dense(self.x[part]) for part in parts)
+        return torch.cat([evaluate(part, None).flatten(1).float() for part in items])
 
     def _blank(self, ids: Tensor) -> Outputs:
         """What is known of items without asking a learner: nothing."""
@@ -340,7 +345,10 @@ class Session:
         if not strategy.needs:
             return strategy.select(self._blank(pool), None, k, generator)
         labelled = self._labelled_outputs(strategy) if strategy.reads_labelled else None
-        return strategy.select_from_blocks(self._blocks(pool, strategy), labelled, k, generator)
+        blocks = self._blocks(pool, strategy)
+        if isinstance(self.x, SparseRows):
+            blocks = check_room(blocks, len(pool), strategy)
+        return strategy.select_from_blocks(blocks, labelled, k, generator)
 
     def _labelled_outputs(self, strategy: AbstractStrategy) -> Outputs:
         outputs = Outputs.concat(self._blocks(self.labelled_ids, strategy))

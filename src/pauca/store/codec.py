@@ -6,7 +6,7 @@ from typing import Any
 
 from pauca.errors import InputError, StoreError
 
-__all__ = ["canonical", "decode", "digest", "encode"]
+__all__ = ["canonical", "damaged", "decode", "digest", "encode", "fingerprint"]
 
 
 def encode(value: Any, where: str) -> str:
@@ -28,7 +28,21 @@ def digest(value: Any) -> str:
     return hashlib.sha256(canonical(value).encode()).hexdigest()[:20]
 
 
-def decode(text: str, where: str) -> Any:
+def fingerprint(*parts: object) -> str:
+    """What tells whether a stored row is as it was written: 32 hexadecimal digits of a SHA-256.
+
+    Args:
+        parts: Everything in the row, and what it belongs to; bytes, or what has a text.
+    """
+    found = hashlib.sha256()
+    for part in parts:
+        raw = part if isinstance(part, bytes) else str(part).encode()
+        found.update(b"%d:" % len(raw))  # two rows differ wherever their parts do
+        found.update(raw)
+    return found.hexdigest()[:32]
+
+
+def decode(text: str | bytes, where: str) -> Any:
     """The value of a stored text.
 
     Raises:
@@ -36,15 +50,20 @@ def decode(text: str, where: str) -> Any:
     """
     try:
         return json.loads(text)
-    except (TypeError, ValueError) as error:
-        raise StoreError(
-            "a stored value is damaged",
-            expected="JSON text",
-            got=str(error),
-            where=where,
-            todo="put back a copy of the file, or keep what can be read: "
-            "`pauca merge DIR --salvage --out NEW`",
-        ) from None
+    except (TypeError, ValueError, RecursionError) as error:
+        raise damaged(where, expected="JSON text", got=str(error)) from None
+
+
+def damaged(where: object, *, expected: object = None, got: object = None) -> StoreError:
+    """The error that says so, and what to do."""
+    return StoreError(
+        "a stored value is damaged",
+        expected=expected,
+        got=got,
+        where=where,
+        todo="put back a copy of the file, or keep what can be read: "
+        "`pauca merge DIR --salvage --out NEW`",
+    )
 
 
 def _dump(value: Any, where: str, *, allow_nan: bool) -> str:

@@ -1,8 +1,10 @@
 """Opening a database of ours: made if it is new, refused if it is another program's."""
 
+import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,9 @@ from pauca.errors import StoreError
 from pauca.store.schema import APPLICATION, SCHEMA, VERSION
 
 __all__ = ["STUDY", "Format", "connect", "one", "roll_back"]
+
+
+_MADE = re.compile(r"CREATE (?:UNIQUE )?[A-Z]+ (\w+)")
 
 
 @dataclass(frozen=True)
@@ -74,7 +79,7 @@ def connect(
         db.execute("PRAGMA journal_mode = WAL").fetchone()
         db.execute("PRAGMA synchronous = FULL")
         db.execute("PRAGMA foreign_keys = ON")
-        if not known:
+        if not known or _missing(db, form):
             _make_tables(db, path, form)
     except BaseException:
         db.close()
@@ -122,15 +127,22 @@ def _reader(path: Path, timeout: float) -> sqlite3.Connection:
 def _make_tables(db: sqlite3.Connection, path: Path, form: Format) -> None:
     db.execute("BEGIN IMMEDIATE")
     try:
-        if not _known(db, path, form):  # another process may have been faster
-            for statement in _statements(form.schema):
-                db.execute(statement)
+        known = _known(db, path, form)
+        for statement in _missing(db, form):  # none where another process was faster
+            db.execute(statement)
+        if not known:
             db.execute(f"PRAGMA application_id = {form.mark}")
             db.execute(f"PRAGMA user_version = {form.version}")
         db.execute("COMMIT")
     except BaseException:
         roll_back(db)
         raise
+
+
+def _missing(db: sqlite3.Connection, form: Format) -> list[str]:
+    """Statements for what the database lacks: all of a new one, what came since of an old one."""
+    there = {name for (name,) in db.execute("SELECT name FROM sqlite_master")}
+    return [line for name, line in _statements(form.schema).items() if name not in there]
 
 
 def _known(db: sqlite3.Connection, path: Path, form: Format) -> bool:
@@ -157,11 +169,15 @@ def _known(db: sqlite3.Connection, path: Path, form: Format) -> bool:
     return False
 
 
-def _statements(script: str) -> Iterator[str]:
-    """The statements of a script, for ``executescript`` would commit between them."""
-    part = ""
+@cache
+def _statements(script: str) -> Mapping[str, str]:
+    """The statements of a script by what each makes; ``executescript`` commits between them."""
+    found, part = {}, ""
     for line in script.splitlines(keepends=True):
         part += line
         if sqlite3.complete_statement(part):
-            yield part
+            made = _MADE.match(part.strip())
+            assert made is not None, part
+            found[made[1]] = part
             part = ""
+    return found

@@ -66,12 +66,14 @@ def told(path: Path, advice: Advice = _ADVICE) -> Iterator[None]:
         advice: What is said; of a study if left out.
 
     Raises:
-        StoreError: in place of any sqlite3.Error.
+        StoreError: in place of any sqlite3.Error, and of a UnicodeDecodeError, which Python raises
+            where a text of the file, or a message that quotes one, is no UTF-8.
     """
     try:
         yield
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:
         code = getattr(error, "sqlite_errorcode", None)
-        primary = None if code is None else code & 0xFF
-        what, todo = advice.get(-1 if primary is None else primary, advice[-1])
+        if code is None and "UTF-8" in str(error).upper():
+            code = sqlite3.SQLITE_CORRUPT
+        what, todo = advice.get(-1 if code is None else code & 0xFF, advice[-1])
         raise StoreError(what, got=str(error), where=path, todo=todo) from error

@@ -15,7 +15,11 @@ def check_owned(run_id: str, status: str, holder: str | None, owner: str) -> Non
         StoreError: the run is not running, or another owner has it.
     """
     if status == "done":
-        raise StoreError(f"run {run_id} is done and never changes again", where=f"owner {owner}")
+        raise StoreError(
+            f"run {run_id} is done and never changes again",
+            where=f"owner {owner}",
+            todo="nothing: what it found is kept",
+        )
     if status != "running" or holder != owner:
         raise StoreError(
             f"run {run_id} is not held by this owner",
@@ -32,8 +36,12 @@ def refuse_missing(run_id: str, name: str | None = None) -> NoReturn:
         StoreError: always.
     """
     if name is None:
-        raise StoreError(f"there is no run {run_id!r} in this store")
-    raise StoreError(f"run {run_id} keeps nothing under the name {name!r}")
+        raise StoreError(
+            f"there is no run {run_id!r} in this store", todo="name one of those that it lists"
+        )
+    raise StoreError(
+        f"run {run_id} keeps nothing under the name {name!r}", todo="name one of those it lists"
+    )
 
 
 def refuse_blob(run_id: str, names: Iterable[str]) -> NoReturn:
@@ -43,7 +51,9 @@ def refuse_blob(run_id: str, names: Iterable[str]) -> NoReturn:
         StoreError: always.
     """
     taken = ", ".join(map(repr, sorted(names)))
-    raise StoreError(f"run {run_id} keeps something under {taken} already")
+    raise StoreError(
+        f"run {run_id} keeps something under {taken} already", todo="choose another name"
+    )
 
 
 def refuse_meta(key: str, known: str, value: str) -> NoReturn:

@@ -1,16 +1,18 @@
 """What can still be read of a store of which a part is damaged."""
 
 import sqlite3
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from pauca.errors import StoreError
-from pauca.store.codec import decode
-from pauca.store.faults import told
-from pauca.store.records import Run, RunSpec
-from pauca.store.sqlite import SqliteStore
+from pauca.store.connect import one
+from pauca.store.records import Run
+from pauca.store.sqlite import SqliteStore, sealed_blobs
 
 __all__ = ["salvaged"]
+
+T = TypeVar("T")
 
 
 def salvaged(store: SqliteStore) -> tuple[tuple[Run, ...], tuple[str, ...]]:
@@ -23,56 +25,68 @@ def salvaged(store: SqliteStore) -> tuple[tuple[Run, ...], tuple[str, ...]]:
         StoreError: not even the list of runs can be read.
     """
     with store._read() as db:
-        ids = [name for (name,) in db.execute("SELECT id FROM runs ORDER BY seq").fetchall()]
+        ids = [
+            run_id.decode("utf-8", "backslashreplace")
+            for (run_id,) in db.execute("SELECT CAST(id AS BLOB) FROM runs ORDER BY seq").fetchall()
+        ]
     runs, lost = [], []
-    for run_id in ids:
+    for run_id in dict.fromkeys(ids):
         run, what = _run(store, run_id)
         runs += [] if run is None else [run]
         lost += [] if what is None else [f"cell {run_id}: {what}"]
+    try:
+        with store._read() as db:
+            store._ids(db)
+    except StoreError as error:
+        lost.append(str(error.where))
     return tuple(runs), tuple(lost)
 
 
 def _run(store: SqliteStore, run_id: str) -> tuple[Run | None, str | None]:
-    try:
-        row = _rows(
-            store, "SELECT kind, settings, status, error, started, ended", "runs WHERE id", run_id
-        )[0]
-        spec = RunSpec(run_id, row[0], decode(row[1], f"run {run_id}"))
-    except (StoreError, IndexError):
+    seals = _tried(store, lambda db: store._seals(db, run_id)) or {}
+    head = _tried(store, lambda db: store._head(db, run_id, seals))
+    if head is None:
         return None, "what it is cannot be read"
-    run = Run(spec, row[2], error=row[3], started=row[4], ended=row[5])
-    try:
-        total = int(_rows(store, "SELECT count(*)", "rounds WHERE run", run_id)[0][0])
-    except StoreError:
-        total = -1  # not known
-    rounds = _rounds(store, run_id, total)
-    kept = replace(run, rounds=tuple(rounds))
-    if len(rounds) == total:
+    rounds = _rounds(store, run_id, seals)
+    kept = replace(head, rounds=tuple(rounds))
+    count = "SELECT count(*) FROM rounds WHERE run = ?"
+    there = _tried(store, lambda db: int(one(db, count, run_id)))
+    total = max(there or 0, sum(name.startswith("round ") for name in seals))
+    whole = _tried(store, lambda db: store._run(db, run_id))
+    if whole is not None and len(rounds) == total:
         return kept, None
     asked = replace(kept, status="pending", error=None, ended=None)
-    return asked, f"{len(rounds)} of {'its' if total < 0 else total} rounds can be read"
+    if len(rounds) == total and there is not None:
+        return asked, "how it ended cannot be read"
+    return asked, f"{len(rounds)} of {'its' if there is None else total} rounds can be read"
 
 
-def _rounds(store: SqliteStore, run_id: str, total: int) -> list[Any]:
-    """Records up to the first that is damaged, or whose arrays are."""
-    rounds: list[Any] = []
-    while total < 0 or len(rounds) < total:
-        number = len(rounds)
-        try:
-            found = _rows(store, "SELECT record", "rounds WHERE number = ? AND run", run_id, number)
-            if not found:
-                break
-            record = decode(found[0][0], f"run {run_id}")
-            _rows(store, "SELECT data", "blobs WHERE round = ? AND run", run_id, number)
-        except StoreError:
-            break
-        rounds.append(record)
+def _rounds(store: SqliteStore, run_id: str, seals: Mapping[str, str]) -> list[Mapping[str, Any]]:
+    """Records up to the first that is damaged, or an array of which is damaged or gone."""
+    rounds: list[Mapping[str, Any]] = []
+
+    def read(db: sqlite3.Connection) -> None:
+        for record in store._records(db, run_id, seals):
+            rounds.append(record)  # what was read in front of the damage stays
+
+    _tried(store, read)
+    there = _tried(store, lambda db: store._places(db, run_id))
+    if there is None:
+        return []
+    for name, number in (sealed_blobs(seals) | there).items():
+        if number < len(rounds) and _tried(store, _reader(store, run_id, name)) is None:
+            del rounds[number:]
     return rounds
 
 
-def _rows(store: SqliteStore, what: str, where: str, run_id: str, *values: object) -> list[Any]:
-    with told(store.path), store._read() as db:
-        try:
-            return db.execute(f"{what} FROM {where} = ?", (*values, run_id)).fetchall()
-        except (UnicodeDecodeError, OverflowError) as error:
-            raise sqlite3.DatabaseError(str(error)) from None
+def _reader(store: SqliteStore, run_id: str, name: str) -> Callable[[sqlite3.Connection], bytes]:
+    return lambda db: store._blob(db, run_id, name)
+
+
+def _tried(store: SqliteStore, read: Callable[[sqlite3.Connection], T]) -> T | None:
+    """What is read; None if it is damaged."""
+    try:
+        with store._read() as db:
+            return read(db)
+    except StoreError:
+        return None

@@ -40,6 +40,12 @@ CREATE TABLE blobs (
     PRIMARY KEY (run, name),
     FOREIGN KEY (run, round) REFERENCES rounds (run, number)
 );
+CREATE TABLE digests (
+    run TEXT NOT NULL,
+    name TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    PRIMARY KEY (run, name)
+) WITHOUT ROWID;
 """
 
 
@@ -75,6 +81,7 @@ _TRIGGERS = (
     _never("meta", "a value of the study")
     + _never("rounds", "a finished round")
     + _never("blobs", "what a round keeps")
+    + _never("digests", "a digest")
     + _trigger("runs_done", "UPDATE ON runs", "OLD.status = 'done'", "a done run never changes")
     + _trigger("runs_same", "UPDATE ON runs", _SAME, "what a run is never changes")
     + _trigger(
@@ -101,4 +108,4 @@ _TRIGGERS = (
 )
 
 SCHEMA = _TABLES + _TRIGGERS
-"""Everything of an empty database."""
+"""Everything of an empty database. What an older one lacks is added when it is opened to write."""

@@ -2,7 +2,6 @@
 
 import io
 import os
-import pickle
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -12,12 +11,15 @@ from typing import Any
 import torch
 
 import pauca
-from pauca.errors import StoreError
+from pauca.errors import DataError, StoreError
+from pauca.files import read_bytes, read_tensors
 
 __all__ = ["EVERY", "FileCheckpoint"]
 
 EVERY = 60.0
 """Seconds between two savings."""
+
+_DAMAGED = "what was kept of a training is damaged"
 
 
 class FileCheckpoint:
@@ -47,18 +49,22 @@ class FileCheckpoint:
         self._began = self._last = time.monotonic()
         if self._path is None or not self._path.exists():
             return None
+        what, todo = _DAMAGED, "remove the file; the training then begins anew"
         try:
-            found = torch.load(self._path, weights_only=True, map_location="cpu")
-            self.before = 0.0 if found["versions"] != _versions() else found["seconds"]
-            state: Mapping[str, Any] = found["state"]
-        except (OSError, RuntimeError, KeyError, TypeError, EOFError, pickle.PickleError) as error:
-            raise StoreError(
-                "what was kept of a training is damaged",
-                got=str(error).splitlines()[0] if str(error) else type(error).__name__,
-                where=self._path,
-                todo="remove the file; the training then begins anew",
-            ) from None
-        return None if found["versions"] != _versions() else state
+            found = read_tensors(read_bytes(self._path, what, todo), self._path, what, todo)
+        except DataError as error:
+            raise StoreError(what, got=error.got, where=self._path, todo=todo) from None
+        versions, seconds, state = (
+            found.get(key) if isinstance(found, dict) else None
+            for key in ("versions", "seconds", "state")
+        )
+        if not isinstance(state, dict) or not isinstance(seconds, float) or versions is None:
+            raise StoreError(what, got="a file of another form", where=self._path, todo=todo)
+        if versions != _versions():
+            self.before = 0.0
+            return None
+        self.before = seconds
+        return state
 
     def due(self) -> bool:
         """Whether the last saving is long enough ago."""

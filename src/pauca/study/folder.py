@@ -92,7 +92,7 @@ class StudyFolder:
 
     def busy(self) -> bool:
         """Whether a process is running this study now."""
-        if not self.lock.exists():
+        if not self.lock.is_file():
             return False
         try:
             file = self.lock.open("r")

@@ -13,6 +13,7 @@ from typing import Any
 
 import pauca
 from pauca.data import Dataset
+from pauca.data.sparse import SparseRows
 
 __all__ = ["cores", "data_facts", "data_sets", "provenance"]
 
@@ -82,7 +83,8 @@ def _fingerprint(dataset: Dataset) -> str:
         for column in () if split is None else (split.x, split.y, split.groups):
             if column is not None:
                 found.update(f"{column.dtype} {list(column.shape)}".encode())
-                found.update(column.contiguous().numpy().data)
+                for part in column.parts if isinstance(column, SparseRows) else (column,):
+                    found.update(part.contiguous().numpy().data)
     return found.hexdigest()[:20]
 
 

@@ -91,12 +91,20 @@ def opened(folder: Path | str, *, salvage: bool) -> Iterator[Source]:
 def _unchanged(place: StudyFolder) -> Iterator[Path]:
     """The database, or a copy where a kill left a log that opening would fold in."""
     logs = [place.database.with_name(f"study.db{end}") for end in ("-wal", "-shm")]
-    if not logs[0].exists():
+    if not logs[0].is_file() or not place.database.is_file():
         yield place.database
         return
     with tempfile.TemporaryDirectory() as spare:
-        for file in (place.database, logs[0]):
-            shutil.copyfile(file, Path(spare) / file.name)
+        try:
+            for file in (place.database, logs[0]):
+                shutil.copyfile(file, Path(spare) / file.name)
+        except OSError as error:
+            raise StoreError(
+                "the study's database cannot be copied to be read",
+                got=error.strerror,
+                where=place.database,
+                todo="check that you may read it, and that the disk of temporary files has room",
+            ) from None
         yield Path(spare) / place.database.name
 
 
@@ -121,9 +129,28 @@ def _source(place: StudyFolder, store: SqliteStore, salvage: bool) -> Source:
         sessions=tuple(meta[key] for key in keys),
         runs={run.spec.id: run for run in runs},
         gaps="part" in meta or bool(lost),
-        text=place.study.read_text(encoding="utf-8") if place.study.exists() else None,
+        text=_text_of(place),
         notes=tuple(f"{place.path}: {what}" for what in lost),
     )
+
+
+def _text_of(place: StudyFolder) -> str | None:
+    """The study file as it was run, if it is there.
+
+    Raises:
+        StoreError: it cannot be read.
+    """
+    if not place.study.is_file():
+        return None
+    try:
+        return place.study.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise StoreError(
+            "the study file beside the results cannot be read",
+            got=str(error)[:200],
+            where=place.study,
+            todo="remove it: what was run stands in the database too",
+        ) from None
 
 
 def _whole(store: SqliteStore) -> tuple[Run, ...]:

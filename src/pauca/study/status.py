@@ -109,15 +109,15 @@ def study_status(folder: Path | str) -> StudyStatus:
     working = place.busy()
     with place.store(readonly=True) as store:
         runs, meta = store.runs(), store.meta()
-    workers = max(1, sum(run.status == "running" for run in runs))
-    return StudyStatus(
-        name=meta.get("study", {}).get("name", "not begun"),
-        folder=str(place.path),
-        working=working,
-        runs=tuple(_status(run, working) for run in runs),
-        left=time_left([_work(run) for run in runs], workers),
-        part=meta.get("part"),
-    )
+        workers = max(1, sum(run.status == "running" for run in runs))
+        return StudyStatus(
+            name=meta.get("study", {}).get("name", "not begun"),
+            folder=str(place.path),
+            working=working,
+            runs=tuple(_status(run, working) for run in runs),
+            left=time_left([_work(run) for run in runs], workers),
+            part=meta.get("part"),
+        )
 
 
 def _status(run: Run, working: bool) -> RunStatus:

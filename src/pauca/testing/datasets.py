@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from pauca.data.dataset import Dataset, Split, Transform
+from pauca.data.sparse import SparseRows
 from pauca.rng import generator_from
 
 __all__ = ["check_dataset"]
@@ -17,10 +18,10 @@ _BATCH = 16
 def check_dataset(dataset: Dataset, *, device: str = "cpu") -> None:
     """Check that a data set keeps every promise that learners, strategies and reports rely on.
 
-    Frozen; images stored as uint8, rows as finite floats; class names distinct; labels and groups
-    in range; the evaluation transform deterministic, blind to the generator and to the rest of the
-    batch; the training transform decided by its generator alone; both give finite floats on the
-    batch's device, keep the input as it was, and can be pickled.
+    Frozen; images stored as uint8 or floats in [0, 1], rows as finite floats; class names distinct;
+    labels and groups in range; the evaluation transform deterministic, blind to the generator and
+    to the rest of the batch; the training transform decided by its generator alone; both give
+    finite floats on the batch's device, keep the input as it was, and can be pickled.
 
     Args:
         dataset: A loaded data set.
@@ -81,11 +82,15 @@ def _check_split(dataset: Dataset, split: Split, where: str) -> None:
         tuple(x.shape[1:]) == dataset.task.shape, f"{where}: items are not of the task's shape"
     )
     if dataset.kind == "image":
-        _require(x.dtype == torch.uint8 and x.ndim == 4, f"{where}: images are not uint8 [n,c,h,w]")
-        _require(x.shape[1] in (1, 3), f"{where}: images have neither 1 nor 3 channels")
+        stored = x.dtype in (torch.uint8, torch.float32) and x.ndim == 4
+        _require(stored, f"{where}: images are neither uint8 nor float32 [n,c,h,w]")
+        inside = x.dtype == torch.uint8 or bool(((x >= 0) & (x <= 1)).all())
+        _require(inside, f"{where}: images of floats are not in [0, 1]")
+        _require(x.shape[1] in (1, 3, 4), f"{where}: images have neither 1 nor 3 nor 4 channels")
     else:
         _require(x.dtype == torch.float32 and x.ndim == 2, f"{where}: rows are not float32 [n, d]")
-        _require(bool(torch.isfinite(x).all()), f"{where}: rows hold NaN or infinity")
+        kept = x.entries if isinstance(x, SparseRows) else x
+        _require(bool(torch.isfinite(kept).all()), f"{where}: rows hold NaN or infinity")
     if split.y is not None:
         _check_numbers(split.y, len(split), dataset.task.c, f"{where}: labels")
     if split.groups is not None:

@@ -1,19 +1,21 @@
 """Named image data sets that the Hub keeps as parquet: one column of images, one of labels."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 
 import torch
 from torch import Tensor
 
 from pauca.data.augment import AbstractStep, Normalise, Pipeline, ToFloat
+from pauca.data.cache import cached_images
 from pauca.data.catalog._entry import Entry, Normalisation
 from pauca.data.dataset import Dataset, Split, Task
-from pauca.data.images import ImageForm, Progress, Raw, decode_all
-from pauca.data.rows import AbstractRows, data_folder, open_rows
+from pauca.data.images import ImageForm, Progress, decode_all
+from pauca.data.rows import data_folder, open_rows, row_name
 from pauca.errors import DataError
+from pauca.formats.parquet import AbstractRows, pictures_of
 
-__all__ = ["HubImages", "evaluation", "image_dataset", "read_split", "training"]
+__all__ = ["HubImages", "evaluation", "image_dataset", "training"]
 
 
 @dataclass(frozen=True)
@@ -86,54 +88,55 @@ def image_dataset(
     """
     rows = open_rows(source.folder, source.repo, source.config, (*source.train, source.test))
     classes = _classes(entry, rows[0], source.label)
-    total = max(1, sum(one.n for one in rows))
-    done, parts = 0, []
-    for one in rows:
-        told = None if progress is None else _part(progress, done / total, one.n / total)
-        parts.append(read_split(one, source, form, classes, told))
-        done += one.n
+    labels = [_read_labels(one, source, classes) for one in rows]
+    x, said = _read_images(rows, source.image, form, progress)
+    cut = len(x) - rows[-1].n
     make = finish or (lambda part: Split(part.x, part.y))
     if entry.evaluate is None or entry.train is None:
         raise DataError("the entry has no transforms", where=entry.name)
     task = Task(entry.name, "image", form.shape, classes, entry.evaluate, entry.train)
     return Dataset(
         task=task,
-        train=make(_join(parts[:-1])),
-        test=make(parts[-1]),
+        train=make(_joined(x[:cut], labels[:-1])),
+        test=make(_joined(x[cut:], labels[-1:])),
         group_names=group_names,
         licence=entry.licence,
         source=_source(source),
-        notes=(*entry.notes, *notes),
+        notes=(*entry.notes, *notes, *said),
     )
 
 
-def read_split(
-    rows: AbstractRows,
-    source: HubImages,
-    form: ImageForm,
-    classes: tuple[str, ...],
-    progress: Progress | None = None,
-) -> ReadSplit:
-    """Read every image and label of one split.
-
-    Raises:
-        DataError: a column is missing, an image cannot be read or has another size, a label is none
-            of the classes.
-    """
+def _read_labels(
+    rows: AbstractRows, source: HubImages, classes: tuple[str, ...]
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """Labels and extra columns of one split, int64 [n] each."""
     rows.check_columns((source.image, source.label, *source.extras))
     named = rows.class_names(source.label)
     y = _labels(rows.column(source.label), named, classes, rows.where)
-    extras = {name: torch.tensor(rows.column(name)).long() for name in source.extras}
-    blocks = raw_images(rows, source.image)
-    x = decode_all(blocks, rows.n, form, lambda i: f"row {i} of {rows.where}", progress)
-    return ReadSplit(x, y, extras)
+    return y, {name: torch.tensor(rows.column(name)).long() for name in source.extras}
 
 
-def raw_images(rows: AbstractRows, column: str) -> Iterator[Sequence[Raw]]:
-    """The bytes of the images, a block at a time; an empty cell counts as an empty file."""
-    for table in rows.blocks([column]):
-        cells = table.column(0).to_pylist()
-        yield [(cell.get("bytes") if isinstance(cell, dict) else cell) or b"" for cell in cells]
+def _read_images(
+    rows: Sequence[AbstractRows], column: str, form: ImageForm, progress: Progress | None
+) -> tuple[Tensor, tuple[str, ...]]:
+    """The images of all splits in one tensor, and where they are kept."""
+    n = sum(one.n for one in rows)
+
+    def decode() -> Tensor:
+        blocks = (block for one in rows for block in pictures_of(one, column))
+        return decode_all(blocks, n, form, lambda i: row_name(rows, i), progress)
+
+    files = tuple(file for one in rows for file in one.files)
+    options = {"image": column, "rows": [one.n for one in rows], **asdict(form)}
+    found = cached_images(files if all(one.files for one in rows) else (), options, decode, n=n)
+    if progress is not None:
+        progress(1.0)
+    return found
+
+
+def _joined(x: Tensor, labels: Sequence[tuple[Tensor, Mapping[str, Tensor]]]) -> ReadSplit:
+    extras = {name: torch.cat([more[name] for _, more in labels]) for name in labels[0][1]}
+    return ReadSplit(x, torch.cat([y for y, _ in labels]), extras)
 
 
 def _classes(entry: Entry, rows: AbstractRows, label: str) -> tuple[str, ...]:
@@ -178,19 +181,6 @@ def _labels(
         # the same names in another order: go by the names
         y = torch.tensor([classes.index(name) for name in named])[y]
     return y
-
-
-def _join(parts: Sequence[ReadSplit]) -> ReadSplit:
-    if len(parts) == 1:
-        return parts[0]
-    extras = {name: torch.cat([part.extras[name] for part in parts]) for name in parts[0].extras}
-    return ReadSplit(
-        torch.cat([part.x for part in parts]), torch.cat([part.y for part in parts]), extras
-    )
-
-
-def _part(progress: Progress, start: float, share: float) -> Progress:
-    return lambda done: progress(start + share * done)
 
 
 def _source(source: HubImages) -> str:

@@ -1,56 +1,23 @@
 """Banking77: questions to a bank in 77 intents (Casanueva et al., NLP4ConvAI, 2020)."""
 
-from typing import TYPE_CHECKING
-
 from pauca.data.catalog._entry import Entry, datasets
+from pauca.data.catalog._hub_texts import HubTexts, text_dataset
 from pauca.data.dataset import Dataset
-from pauca.data.features import TableOptions
-from pauca.data.frames import read_csv
 from pauca.data.images import Progress
-from pauca.data.rows import AbstractRows, data_folder, open_rows, parquet_files
-from pauca.data.tables import table_dataset
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 # the Hub's columns: text, label, label_text; the original csv files: text, category
-_REPO = "mteb/banking77"
+_SOURCE = HubTexts("mteb/banking77", (10_003, 3_080), label="category", hub_label="label_text")
 
 
 def _read(*, vocabulary: int = 4096, progress: Progress | None = None) -> Dataset:
-    folder = data_folder(ENTRY.name)
-    if folder is not None and not parquet_files(folder, "train"):
-        train, test = (read_csv(folder / f"{split}.csv") for split in ("train", "test"))
-        label, source = "category", f"local copy PAUCA_DATA/{ENTRY.name}, csv"
-    else:
-        train, test = map(_frame, open_rows(ENTRY.name, _REPO, None, ("train", "test")))
-        label, source = "label_text", f"Hub: {_REPO}"
-    if progress is not None:
-        progress(0.5)
-    options = TableOptions(label=label, text="text", vocabulary=vocabulary)
-    return table_dataset(
-        ENTRY.name,
-        train,
-        test,
-        options,
-        where=ENTRY.name,
-        licence=ENTRY.licence,
-        source=source,
-        notes=ENTRY.notes,
-    )
-
-
-def _frame(rows: AbstractRows) -> "pd.DataFrame":
-    import pandas as pd
-
-    return pd.DataFrame({name: rows.column(name) for name in ("text", "label_text")})
+    return text_dataset(ENTRY, _SOURCE, vocabulary=vocabulary, progress=progress)
 
 
 ENTRY = Entry(
     name="banking77",
     kind="text",
     summary="questions of a bank's customers in 77 intents, 10,003 / 3,080",
-    source=f"Hub: {_REPO}",
+    source=f"Hub: {_SOURCE.repo}",
     licence="CC BY 4.0 (PolyAI)",
     class_count=77,
     read=_read,

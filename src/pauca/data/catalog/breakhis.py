@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Literal
 
@@ -10,15 +11,15 @@ from torch import Tensor
 
 from pauca.checks import check_fraction
 from pauca.data.augment import RandomFlip
+from pauca.data.cache import cached_images
 from pauca.data.catalog._entry import Entry, Normalisation, datasets
 from pauca.data.catalog._hub_images import evaluation, training
-from pauca.data.dataset import Dataset, Task
-from pauca.data.images import ImageForm, Progress, Size, blocks_of, both_sides, decode_all
-from pauca.data.labels import places_of
-from pauca.data.own import cut
+from pauca.data.dataset import Dataset, Split, Task
+from pauca.data.images import ImageForm, Progress, Size, both_sides, decode_all
+from pauca.data.labels import group_split
 from pauca.data.rows import data_folder
 from pauca.errors import DataError
-from pauca.rng import generator_from
+from pauca.formats.folder import blocks_of
 
 Magnification = Literal["all", "40X", "100X", "200X", "400X"]
 
@@ -48,9 +49,15 @@ def _read(
     form = ImageForm(*side, mode="RGB", fit="crop")
     held = patient_split(patients, y, test_fraction, seed)
     kept, out = (~held).nonzero().squeeze(1), held.nonzero().squeeze(1)
-    order, places = torch.cat([kept, out]), places_of(kept, out)
-    x = decode_all(blocks_of(files), len(files), form, names.__getitem__, progress, places)
-    train, test = cut(x, y[order], [names[i] for i in order.tolist()], len(kept))
+    x, said = cached_images(
+        files,
+        asdict(form),
+        lambda: decode_all(blocks_of(files), len(files), form, names.__getitem__, progress),
+        n=len(files),
+    )
+    if progress is not None:
+        progress(1.0)
+    whole = Split(x, y, sources=tuple(names))
     note = (
         f"{magnification}: {len(set(patients))} patients, none in both parts (seed {seed}); images "
         f"of 700 x 460 pixels were cut to the middle and brought to {side[0]} x {side[1]}"
@@ -64,11 +71,11 @@ def _read(
             evaluation(_PIXELS),
             training(_PIXELS, RandomFlip("horizontal"), RandomFlip("vertical")),
         ),
-        train=train,
-        test=test,
+        train=whole.take(kept),
+        test=whole.take(out) if len(out) else None,
         licence=ENTRY.licence,
         source="local copy PAUCA_DATA/breakhis, as its authors give it",
-        notes=(*ENTRY.notes, note),
+        notes=(*ENTRY.notes, note, *said),
     )
 
 
@@ -93,24 +100,11 @@ def patient_of(file: Path) -> str:
 def patient_split(patients: Sequence[str], y: Tensor, test_fraction: float, seed: int) -> Tensor:
     """Which images are held out, bool [n]: whole patients, about that share of each class.
 
-    Patients are taken in random order, as long as the test part of their class stays within its
-    share; each class keeps a patient in both parts where it has two.
+    A patient is never cut, and each class has one in both parts where it has two.
     """
-    order = sorted(set(patients))
-    shuffle = torch.randperm(len(order), generator=generator_from(seed)).tolist()
-    held = torch.zeros(len(y), dtype=torch.bool)
-    rows = {patient: torch.tensor([p == patient for p in patients]) for patient in order}
-    for label in sorted(set(y.tolist())):
-        # a patient with slides of both classes belongs to the class of the first
-        mine = [order[i] for i in shuffle if int(y[rows[order[i]]][0]) == label]
-        room = test_fraction * int((y == label).sum())
-        for patient in mine[:-1]:  # one stays for training
-            mask = rows[patient]
-            if int((held & (y == label)).sum()) + int(mask.sum()) <= room:
-                held |= mask
-        if test_fraction > 0 and len(mine) > 1 and not bool((held & (y == label)).any()):
-            held |= min((rows[p] for p in mine), key=lambda mask: int(mask.sum()))
-    return held
+    number = {patient: i for i, patient in enumerate(sorted(set(patients)))}
+    groups = torch.tensor([number[patient] for patient in patients])
+    return group_split(groups, y, test_fraction, seed)
 
 
 def _root() -> Path:

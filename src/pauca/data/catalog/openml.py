@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 from pauca.checks import check_count
 from pauca.data.catalog._entry import Entry, datasets
+from pauca.data.columns import LABEL_NAMES, ColumnOptions, Missing, Unusable, items_of
 from pauca.data.dataset import Dataset
-from pauca.data.features import Missing, TableOptions
-from pauca.data.frames import read_csv, read_parquet_frame
 from pauca.data.images import Progress
+from pauca.data.labels import Copies
 from pauca.data.rows import data_folder
-from pauca.data.tables import LABEL_NAMES, table_dataset
+from pauca.data.tables import table_dataset
 from pauca.errors import DataError
+from pauca.formats import read_items
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,24 +26,40 @@ def _read(
     test_fraction: float = 0.2,
     seed: int = 0,
     missing: Missing = "refuse",
+    unusable: Unusable = "refuse",
+    features: tuple[str, ...] | None = None,
+    classes: tuple[str, ...] | None = None,
+    join_labels: bool = False,
+    copies: Copies = "note",
     progress: Progress | None = None,
 ) -> Dataset:
     check_count(id, "id", least=1)
     file = _local(id)
     if file is not None:
-        frame = read_csv(file) if file.suffix == ".csv" else read_parquet_frame(file)
+        frame = read_items(file).train.frame
         target, source = label or _target(frame), f"local copy PAUCA_DATA/openml/{file.name}"
     else:
         frame, named = fetch(id)
         target, source = label or named, f"OpenML: {id}"
     if progress is not None:
         progress(0.5)
+    options = ColumnOptions(
+        label=target,
+        test_fraction=test_fraction,
+        seed=seed,
+        missing=missing,
+        unusable=unusable,
+        features=features,
+        # the columns of a published table are its features
+        keep=tuple(str(column) for column in frame.columns),
+        classes=classes,
+        join_labels=join_labels,
+        copies=copies,
+    )
     return table_dataset(
         f"openml:{id}",
-        frame,
-        None,
-        TableOptions(label=target, test_fraction=test_fraction, seed=seed, missing=missing),
-        where=f"openml:{id}",
+        items_of(frame, None, f"openml:{id}"),
+        options,
         licence=f"see openml.org/d/{id}",
         source=source,
         notes=(f"the label is column {target!r}",),

@@ -12,7 +12,9 @@ import numpy as np
 import torch
 
 from pauca.data import Dataset
+from pauca.data.own import as_pixels
 from pauca.errors import DataError
+from pauca.files import read_tensors
 from pauca.learners import AbstractLearner
 from pauca.oracle import UNKNOWN, VaultOracle
 from pauca.rng import Streams
@@ -93,7 +95,9 @@ class _Game:
         strategy = strategy_of(settings["strategy"])
         learner = accompanied(settings["learner"], strategy, self.world.task, settings["device"])
         if kept and learner.carries_state:
-            learner.load_state(_unpacked(self.desk.blob(_state_name(len(kept) - 1))))
+            name = _state_name(len(kept) - 1)
+            where = f"run {self.desk.run.spec.id}, array {name!r}"
+            learner.load_state(_unpacked(self.desk.blob(name), where))
         return Session(
             self.world.pool.x,
             learner,
@@ -243,7 +247,7 @@ class _Game:
         if source.kind != "image":
             return {}
         pool = made_pool(source.train, source.task.c, settings["pool"], self.streams)
-        items = pool.x[torch.tensor(ids)].numpy()
+        items = as_pixels(pool.x[torch.tensor(ids)])
         known = self.world.known
         named = [y if known is None or y == UNKNOWN else known[y] for y in answers]
         return {"picks.npz": npz({"items": items, "answers": np.array(named)})}
@@ -283,8 +287,14 @@ def _state_name(t: int) -> str:
     return f"state-{t}.pt"
 
 
-def _unpacked(data: bytes) -> Mapping[str, Any]:
-    state: Mapping[str, Any] = torch.load(io.BytesIO(data), weights_only=True)
+def _unpacked(data: bytes, where: str) -> Mapping[str, Any]:
+    """The state of a learner.
+
+    Raises:
+        DataError: it is damaged.
+    """
+    todo = "keep what can be read: `pauca merge DIR --salvage --out NEW`"
+    state: Mapping[str, Any] = read_tensors(data, where, "the state of a learner is damaged", todo)
     return state
 
 
