@@ -199,8 +199,8 @@ def test_a_project_made_there_is_matched_by_its_texts(numbered: Project) -> None
     content[0]["data"] = {"body": f"  {TEXTS[3]}\n"}
     take(numbered, "e.json", content)
     assert {key for key, *_ in told(numbered)} == {"3", "1"}
+    other = {**task(2, [choice("ham")]), "data": {"text": "else"}}
     with pytest.raises(DataError, match=r"task 2 .id 103.: no item is like this: text 'else'"):
-        other = {**task(2, [choice("ham")]), "data": {"text": "else"}}
         take(numbered, "e.json", [task(0, [choice("spam")], key=False), other])
     found = take(
         numbered, "e.json",
@@ -296,6 +296,18 @@ def test_verdicts_mean_what_they_mean(pool: Project) -> None:
     assert (found.new, found.blank) == (4, 3)
     assert found.notes == ("1 rejected: an item that is not of one class has no label by that",)
     assert pool.answers()[0].at == 1600000000
+
+
+def test_an_id_of_prodigy_is_a_hint_and_the_text_decides(pool: Project, numbered: Project) -> None:
+    content = [
+        {"id": 3, "text": TEXTS[3], "label": "ham", "answer": "accept"},
+        {"id": 0, "text": TEXTS[1], "label": "spam", "answer": "accept"},
+    ]
+    for project in (pool, numbered):
+        assert take(project, "p.jsonl", content).new == 2
+        assert [key.strip("m") for key, *_ in told(project)] == ["3", "1"]
+    with pytest.raises(DataError, match="id 'm2' has in the project text 'birds fly high', in"):
+        take(pool, "p.jsonl", [{**content[0], "pauca_id": "m2"}])
 
 
 @pytest.mark.parametrize(

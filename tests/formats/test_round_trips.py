@@ -19,8 +19,8 @@ from tests.label.helpers import images, table
 N = 5
 ODD = (
     "NA", "nan", "null", "None", "007", "1.0", "-1", "true", "=1+1", "+a", "@b", "a,b", "a;b",
-    'q"q', "it's", "[x]", "{y}", "#", "🎈", "שלום", "日本", "e\u0301", "skip", "label", "accept", "a|b",
-    "0",
+    'q"q', "it's", "[x]", "{y}", "#", "🎈", "שלום", "日本", "e\u0301", "skip", "label", "accept",
+    "a|b", "0",
 )  # fmt: skip
 NAMES = st.one_of(st.sampled_from(ODD), st.text(min_size=1, max_size=8)).filter(
     lambda name: name.strip() == name and name.isprintable()

@@ -376,7 +376,6 @@ def ms_of_seconds(value: Any) -> int | None:
         return None
     if not 0 <= value < math.inf:
         return None
-    found = round(1000 * value)
-    if found > 2**53:
+    if value > 2**43:
         raise DataError("ms is above 2^53", got=repr(value)[:200])
-    return found
+    return round(1000 * value)

@@ -166,7 +166,8 @@ class AnswerRow:
         ms: How long it took, in milliseconds, or None.
         shown: What the file says of the item beside its id: text, image, columns.
         given: Whether the label came with the data, as our own exports say.
-        more: Further columns of our own account (seq, suggestion, undoes, ...).
+        more: Further columns of our own account (seq, suggestion, undoes, ...); ``task``, the
+            number that the tool gave; ``hint``, an id that counts only where the rest agrees.
     """
 
     where: str

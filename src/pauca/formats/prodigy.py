@@ -152,7 +152,7 @@ def _answer(where: str, record: Row) -> AnswerRow:
     ms = plain_of(record.get("pauca_ms"))
     return AnswerRow(
         where=where,
-        key=key_of(record.get(_ID, record.get("id")), needed=action is not None),
+        key=key_of(record.get(_ID), needed=action is not None),
         action=action,
         label=label,
         person=str(who) if isinstance(who, str | int) else None,
@@ -160,6 +160,7 @@ def _answer(where: str, record: Row) -> AnswerRow:
         ms=ms if isinstance(ms, int) and 0 <= ms <= 2**53 else None,
         shown=_shown(record),
         given=record.get("given") is True,
+        more={} if record.get("id") is None else {"hint": str(record["id"])[:200]},
     )
 
 

@@ -218,11 +218,17 @@ class _Reader:
         if not key and self._tasks:
             key = row.more.get("task")
         if not key:
-            return self._by_content(row)
+            hint = self._items.number(row.more["hint"]) if self._is_hint(row) else None
+            return self._by_content(row) if hint is None else hint
         # ids of tables were taken without blanks at their ends
         key = key if self._items.has(key) else key.strip()
         if self._skip and not self._items.has(key):
             return None
+        if not self._items.has(key):
+            self.todo = (
+                "check that it is the same data; --match content finds items by what the file says "
+                "of them, --unmatched skip passes over those that are not there"
+            )
         item = self._items.number(key)
         told = self._index.differs(item, row.shown)
         if told is not None:
@@ -232,6 +238,14 @@ class _Reader:
             )
             raise DataError(f"id {key!r} has in the project {told[0]}, in the file {told[1]}")
         return item
+
+    def _is_hint(self, row: AnswerRow) -> bool:
+        """Whether the row has an id that may be the project's, and what it shows agrees."""
+        hint = row.more.get("hint")
+        if not isinstance(hint, str) or not self._items.has(hint):
+            return False
+        item = self._items.number(hint)
+        return self._index.tells(row.shown) and self._index.differs(item, row.shown) is None
 
     def _by_content(self, row: AnswerRow) -> int | None:
         if not self._index.tells(row.shown):

@@ -217,7 +217,10 @@ def test_exports(tmp_path: Path) -> None:
         assert all(row["label"] == ("ant", "bee", "cat")[int(row["id"]) % 3] for row in rows)
         assert len(asked.get("/api/export/jsonl").text.splitlines()) == 6
         assert len(json.loads(asked.get("/api/export/label-studio").text)) == 6
-        assert asked.get("/api/export/xlsx").status_code == 404
+        told = [each["name"] for each in asked.get("/api/project").json()["exports"]]
+        assert {"csv", "label-studio", "parquet", "prodigy"} <= set(told)
+        assert all(asked.get(f"/api/export/{name}").status_code == 200 for name in told)
+        assert asked.get("/api/export/imagefolder").status_code == 404
 
 
 BROKEN: list[tuple[str, Any]] = [
