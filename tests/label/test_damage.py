@@ -7,11 +7,11 @@ import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
 
 from pauca.cli.main import main
 from pauca.errors import DataError, PaucaError, StoreError
@@ -44,7 +44,7 @@ def home(made: Path, tmp_path: Path) -> Path:
     return tmp_path / "home" / "project"
 
 
-def opened(folder: Path) -> dict[str, NDArray[np.float64] | list[object]]:
+def opened(folder: Path) -> dict[str, Any]:
     """All that a project says."""
     with Project.open(folder) as project:
         parts = list(project.predict(range(project.n)))

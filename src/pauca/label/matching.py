@@ -29,8 +29,10 @@ class ItemIndex:
 
     def __init__(self, project: "Project") -> None:
         self._items, self._kind = project.items, project.settings.source.kind
-        named = project.settings.source.text
-        self._texts = tuple(dict.fromkeys(("text", *([named] if named else []))))
+        named = project.settings.source.text or ()
+        named = (named,) if isinstance(named, str) else named
+        # texts that are joined from several columns are compared by none of these alone
+        self._texts = tuple(dict.fromkeys(("text", *(named if len(named) == 1 else ()))))
 
     def tells(self, shown: Mapping[str, Any]) -> bool:
         """Whether what a file shows of an item may tell which one it is."""
