@@ -5,13 +5,17 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
-from pauca.errors import DataError, nearest
+from pauca.errors import DataError, UsageError, nearest
+from pauca.formats._hub import write_hub_parquet, write_parquet_rows
+from pauca.formats.answers import answers_of_rows
 from pauca.formats.base import (
     AbstractFormat,
+    Answers,
     Images,
     Items,
+    LabelSheet,
     Part,
     Raw,
     TextOptions,
@@ -46,7 +50,7 @@ class ParquetFormat(AbstractFormat):
     name = "parquet"
     title = "parquet"
     suffixes = (".parquet", ".pq")
-    abilities = frozenset({"items"})
+    abilities = frozenset({"items", "answers", "labels", "batch"})
     holds = frozenset({"rows", "images"})
     options = ("image",)
 
@@ -64,6 +68,28 @@ class ParquetFormat(AbstractFormat):
         train, test = _files(path)
         pool = _part(ParquetRows(train), options.image)
         return Items(pool, _part(ParquetRows(test), options.image) if test else None)
+
+    def read_answers(self, path: Path, options: TextOptions) -> Answers:
+        """The rows; numbers of classes by the names that the file gives them."""
+        part = _part(ParquetRows([path]), options.image)
+        for name, known in part.class_names.items():
+            if name in part.frame:
+                part.frame[name] = [_class_of(cell, known) for cell in part.frame[name]]
+        rows = part.frame.astype(object).where(part.frame.notna(), None).to_dict("records")
+        told = [(f"row {number}", row) for number, row in enumerate(rows, start=1)]
+        return answers_of_rows(told, id_column=options.id_column, label_column=options.label_column)
+
+    def write_rows(
+        self, out: Path | TextIO, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]
+    ) -> int:
+        """Every column has the type that all of its cells have, else texts."""
+        if not isinstance(out, Path):
+            raise UsageError("parquet is written to a file alone", todo="name a file")
+        return write_parquet_rows(out, columns, rows)
+
+    def write_labels(self, out: Path, sheet: LabelSheet) -> int:
+        """With the description of the columns that the Hub's ``datasets`` reads."""
+        return write_hub_parquet(out, sheet)
 
 
 class AbstractRows(ABC):
@@ -233,6 +259,13 @@ def parquet_files(folder: Path, split: str, config: str | None = None) -> tuple[
             if found:
                 return tuple(found)
     return ()
+
+
+def _class_of(cell: Any, names: Sequence[str]) -> Any:
+    """The name that a number stands for; None where it stands for none."""
+    if isinstance(cell, bool) or not isinstance(cell, int):
+        return cell
+    return names[cell] if 0 <= cell < len(names) else None
 
 
 def _bytes(cell: Any) -> bytes:
