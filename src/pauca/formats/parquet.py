@@ -76,7 +76,10 @@ class ParquetFormat(AbstractFormat):
             if name in part.frame:
                 part.frame[name] = [_class_of(cell, known) for cell in part.frame[name]]
         rows = part.frame.astype(object).where(part.frame.notna(), None).to_dict("records")
-        told = [(f"row {number}", row) for number, row in enumerate(rows, start=1)]
+        told = [
+            (f"row {number}", {str(key): value for key, value in row.items()})
+            for number, row in enumerate(rows, start=1)
+        ]
         return answers_of_rows(told, id_column=options.id_column, label_column=options.label_column)
 
     def write_rows(
