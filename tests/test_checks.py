@@ -233,10 +233,13 @@ def annotated(
 
 def test_arguments_of_the_kinds_that_annotations_name_are_taken() -> None:
     x = torch.ones(2)
+    whole: Any = np.int64(3)
+    part: Any = np.float32(0.25)
+    names: Any = np.array(["a", "b"]).astype(object)
     assert annotated(x) == "1 0.5 up 0"
-    assert annotated(x, np.int64(3), np.float32(0.25), ["a"], "down", None, 5) == "3 0.25 down 1"
+    assert annotated(x, whole, part, ["a"], "down", None, 5) == "3 0.25 down 1"
     assert annotated(x, share=2, sure=True, anything={1}) == "1 2 up 0"
-    assert annotated(x, names=np.array(["a", "b"]).astype(object)) == "1 0.5 up 0"
+    assert annotated(x, names=names) == "1 0.5 up 0"
 
 
 @pytest.mark.parametrize(
