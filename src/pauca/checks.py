@@ -501,7 +501,7 @@ def _fits(value: Any, hint: Any) -> bool:
         plain = value.tolist() if isinstance(value, Tensor | np.ndarray) else value
         return all(_fits(each, parts[0]) for each in plain)
     if origin is tuple and parts[1:] == (...,):
-        return isinstance(value, tuple) and all(_fits(each, parts[0]) for each in value)
+        return isinstance(value, tuple | list) and all(_fits(each, parts[0]) for each in value)
     if origin is Callable:
         return callable(value)
     kind = origin or hint

@@ -183,6 +183,7 @@ def functions(module: Any, table: Mapping[str, Mapping[str, Any]]) -> Iterator[D
     names = {name for name in module.__all__ if inspect.isfunction(getattr(module, name))}
     assert names == set(table), names ^ set(table)
     for name in sorted(names):
+        assert inspect.unwrap(getattr(module, name)) is not getattr(module, name), "not `typed`"
         yield Door(
             f"{module.__name__}.{name}", getattr(module, name), partial(table.__getitem__, name)
         )

@@ -3,12 +3,12 @@
 import inspect
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 from pauca.data.assemble import DataOptions, assemble
-from pauca.data.catalog import datasets
+from pauca.data.catalog import datasets, entry
 from pauca.data.columns import EmptyTexts, Missing, Unusable
 from pauca.data.dataset import Dataset, Kind
 from pauca.data.images import Fit, Mode, Progress, Scale, Size
@@ -163,13 +163,20 @@ def resolve_options(name_or_path: str | Path, options: Mapping[str, Any]) -> dic
     """
     kind, key, given = _find(name_or_path, options)
     if kind == "name":
-        return datasets.resolve(key, given)
-    form = formats.make(key, {})
-    whole = check_settings(f"format {key!r}", options_of(form), given)
+        return _without_later(datasets.resolve(key, given), entry(key).later, entry(key).read)
+    whole = check_settings(f"format {key!r}", options_of(formats.make(key, {})), given)
+    return _without_later(whole, _LATER, _every)
+
+
+def _without_later(
+    options: dict[str, Any], later: frozenset[str], function: Callable[..., Any]
+) -> dict[str, Any]:
+    """The options without those of ``later`` that have the defaults of this function."""
+    known = inspect.signature(function).parameters
     return {
         name: value
-        for name, value in whole.items()
-        if name not in _LATER or value != _OPTIONS[name].default
+        for name, value in options.items()
+        if name not in later or value != known[name].default
     }
 
 
