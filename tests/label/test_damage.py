@@ -86,7 +86,7 @@ def test_a_flipped_bit_of_the_model_is_noticed_when_it_is_read(home: Path) -> No
             assert same(opened(home), before), at
         except DataError as error:
             refused.append((str(error.where), error.todo))
-    todo = f"train again: `pauca label train {home}`"
+    todo = f"train again: `pauca label train {home}`; where there is no answer yet, remove it"
     assert set(refused) == {(str(home / "model.pt"), todo)}
     assert len(refused) > 100
 
