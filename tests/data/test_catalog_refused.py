@@ -113,7 +113,7 @@ def test_truncated_parquet(root: Path) -> None:
     small.hub_copy(root, "mnist", shape=(28, 28), classes=10)
     file = next((root / "mnist").glob("train*"))
     file.write_bytes(file.read_bytes()[:-100])
-    with pytest.raises(DataError, match="parquet file cannot be read") as caught:
+    with pytest.raises(DataError, match=r"cannot be read.*whole parquet file") as caught:
         load_dataset("mnist")
     assert str(file) in str(caught.value)
 

@@ -20,6 +20,7 @@ from pauca.data.columns import (
     items_of,
     joined_texts,
     numbers_of,
+    pool_notes,
     read_labels,
 )
 from pauca.data.tables import table_dataset
@@ -63,9 +64,10 @@ def test_what_the_format_says_comes_before_the_name() -> None:
 
 
 def test_a_name_that_is_nearly_a_label_is_mentioned() -> None:
-    found = roles(frame().rename(columns={"label": "labels"}))
+    whole = frame().rename(columns={"label": "labels"})
+    found = roles(whole)
     assert found.label is None
-    assert "perhaps 'labels'" in found.notes[0]
+    assert "perhaps 'labels'" in pool_notes(items_of(whole, None, "t"), found)[0]
 
 
 def test_several_labels_are_refused() -> None:

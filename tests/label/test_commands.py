@@ -158,7 +158,7 @@ def test_errors_are_told_and_end_with_two(cli: Run, tmp_path: Path) -> None:
         (("--features", "pca:dimensions"), "a setting has no value"),
         (("--missing", "guess"), "missing"),
         (("--guidelines", tmp_path / "none.md"), "cannot be read"),
-        (("--text", "body"), "has no option text"),
+        (("--text", "body"), "unknown setting of format 'npz' 'text'"),
     ):
         code, out, err = cli("label", "init", data, "--out", place, *words)
         assert (code, out, said in " ".join(err.split())) == (2, "", True), err

@@ -28,7 +28,7 @@ def test_a_folder_with_and_without_class_folders(tmp_path: Path) -> None:
     assert pool.keys == ["b.png", "cat/deep/a.png", "cat/z.png", "dog/q.jpg"]
     assert pool.labels == [None, "cat", "cat", "dog"]
     assert pool.classes == ("cat", "dog")
-    assert pool.notes == ("1 files that are no images were passed over",)
+    assert pool.notes == ("1 files that are no images were passed over: notes.txt",)
     assert read(folder, classes=("dog", "cow")).labels == [None, None, None, "dog"]
     assert "no classes have no label yet: cat" in read(folder, classes=("dog",)).notes[-1]
     assert read(folder, known=False).labels == [None] * 4
@@ -43,8 +43,9 @@ def test_links_do_not_leave_the_folder(tmp_path: Path) -> None:
     assert pool.keys == ["a.png", "b.png"]
     assert pool.notes == ("1 linked folders were not followed: up",)
     os.symlink(tmp_path / "outside.png", folder / "c.png")
-    with pytest.raises(DataError, match=r"leads out of the data folder.*c\.png"):
-        read(folder)
+    pool = read(folder)
+    assert pool.keys == ["a.png", "b.png"]
+    assert any("links out of the folder" in note and "c.png" in note for note in pool.notes)
 
 
 def test_texts_of_a_csv(tmp_path: Path) -> None:
@@ -55,7 +56,7 @@ def test_texts_of_a_csv(tmp_path: Path) -> None:
     path = table(tmp_path / "mails.csv", rows)
     pool = read(path, text="body", id="nr", label="kind")
     assert (pool.kind, pool.keys, pool.sources) == (
-        "text", ["m1", "m2"], ("good morning", "buy, now"),
+        "text", ["m1", "m2"], ["good morning", "buy, now"],
     )  # fmt: skip
     assert pool.labels == ["ham", None]
     assert read(path, text="body").keys == ["0", "1"]
@@ -90,9 +91,9 @@ def test_embeddings(tmp_path: Path) -> None:
     assert read(path, classes=("no", "yes")).labels == ["yes", None, "no", None]
     with pytest.raises(DataError, match=r"not in the class list.*'1'.*row 0"):
         read(path, classes=("5", "6"))
-    with pytest.raises(DataError, match="ids do not fit"):
+    with pytest.raises(DataError, match="ids does not fit"):
         read(npz(tmp_path / "g.npz", x=x, ids=np.arange(3)))
-    with pytest.raises(UsageError, match="an npz file has no option text"):
+    with pytest.raises(UsageError, match="unknown setting of format 'npz' 'text'"):
         read(path, text="body")
 
 
@@ -110,7 +111,7 @@ def test_images_of_parquet(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("rows", "options", "match"),
     [
-        ([{"text": ""}], {}, "a text is missing"),
+        ([{"text": "", "a": "1"}], {"text": "text"}, "every text is empty"),
         ([{"a": "1"}, {"a": ""}], {}, "NaN, empty or infinite"),
         ([{"text": "x", "class": "c", "label": "l"}], {}, "more than one column may be the label"),
         ([{"text": "x", "label": "cot"}], {"classes": ("cat", "dog")}, "did you mean 'cat'"),
@@ -126,11 +127,11 @@ def test_tables_that_are_refused(
 
 def test_paths_that_are_refused(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    (tmp_path / "x.txt").write_text("x")
+    (tmp_path / "x.doc").write_text("x")
     for name, match in (
         ("nosuch", "no such file or folder"),
         ("empty", "holds no images"),
-        ("x.txt", "the format is not known"),
+        ("x.doc", "the format is not known"),
     ):
         with pytest.raises(DataError, match=match):
             read(tmp_path / name)
@@ -184,7 +185,7 @@ def test_unknown_names_are_told(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("shape", [(0, 3), (3, 0)])
 def test_embeddings_without_numbers(tmp_path: Path, shape: tuple[int, int]) -> None:
-    with pytest.raises(DataError, match="holds no numbers"):
+    with pytest.raises(DataError, match="wrong form"):
         read_pool(npz(tmp_path / "e.npz", x=np.zeros(shape)), PoolOptions())
 
 

@@ -282,8 +282,10 @@ def _label_column(items: Items, options: ColumnOptions) -> str | None:
 def pool_notes(items: Items, roles: Roles) -> tuple[str, ...]:
     """What is said of a data set without labels."""
     names = [str(name) for name in items.train.frame.columns if name != roles.id]
-    if roles.label is not None or not names:
+    if roles.label is not None:
         return ()
+    if not names:
+        return ("there are no labels: read as a pool (classes lists those that it will have)",)
     like = [name for name in names if name.lower() in _LABELLIKE]
     said = f"; perhaps {' or '.join(map(repr, like))}" if like else ""
     return (

@@ -297,8 +297,6 @@ def _part(root: Path, names: Sequence[str], depth: int, notes: tuple[str, ...]) 
     labels = [parts[depth] if len(parts) > depth + 1 else None for parts in split]
     known = any(label is not None for label in labels)
     cells = {"file": names, "label": labels} if known else {"file": names}
-    if not known and depth == 0:
-        notes = (*notes, "no class folders: a pool without labels")
     frame = pd.DataFrame(cells, dtype=object)
     files = tuple(root / name for name in names)
     images = Images(lambda: blocks_of(files), names.__getitem__, files=files)

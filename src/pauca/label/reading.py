@@ -215,6 +215,12 @@ def _without(pool: Pool, data: DataOptions, part: Part) -> Pool:
                 todo="fill them in, or leave them out with empty_texts = 'leave-out'",
             )
         notes = (f"{len(lost)} of {pool.n} texts are empty and are left out",) if lost else ()
+    if len(lost) == pool.n:
+        raise DataError(
+            "every text is empty" if pool.kind == "text" else "no image can be read",
+            where=part.where,
+            todo="name the column of the texts with text" if pool.kind == "text" else "see notes",
+        )
     return pool.without(lost, notes) if lost else pool
 
 
