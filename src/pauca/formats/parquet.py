@@ -5,13 +5,17 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
-from pauca.errors import DataError, nearest
+from pauca.errors import DataError, UsageError, nearest
+from pauca.formats._hub import write_hub_parquet, write_parquet_rows
+from pauca.formats.answers import answers_of_items
 from pauca.formats.base import (
     AbstractFormat,
+    Answers,
     Images,
     Items,
+    LabelSheet,
     Part,
     Raw,
     TextOptions,
@@ -28,6 +32,7 @@ __all__ = [
     "ParquetFormat",
     "ParquetRows",
     "check_has_columns",
+    "image_column",
     "parquet_files",
     "pictures_of",
 ]
@@ -46,7 +51,7 @@ class ParquetFormat(AbstractFormat):
     name = "parquet"
     title = "parquet"
     suffixes = (".parquet", ".pq")
-    abilities = frozenset({"items"})
+    abilities = frozenset({"items", "answers", "labels", "batch"})
     holds = frozenset({"rows", "images"})
     options = ("image",)
 
@@ -64,6 +69,26 @@ class ParquetFormat(AbstractFormat):
         train, test = _files(path)
         pool = _part(ParquetRows(train), options.image)
         return Items(pool, _part(ParquetRows(test), options.image) if test else None)
+
+    def read_answers(self, path: Path, options: TextOptions) -> Answers:
+        """The answers that the rows hold; see ``answers_of_rows``."""
+        return answers_of_items(self.read_items(path, options), options)
+
+    def write_rows(
+        self, out: Path | TextIO, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]
+    ) -> int:
+        """Every column has the type that all of its cells have, else texts.
+
+        Raises:
+            UsageError: not to a file.
+        """
+        if not isinstance(out, Path):
+            raise UsageError("parquet is written to a file alone", todo="name a file")
+        return write_parquet_rows(out, columns, rows)
+
+    def write_labels(self, out: Path, sheet: LabelSheet) -> int:
+        """With the description of the columns that the Hub's ``datasets`` reads."""
+        return write_hub_parquet(out, sheet)
 
 
 class AbstractRows(ABC):
@@ -190,7 +215,9 @@ class ParquetRows(AbstractRows):
         if not tables:
             return pd.DataFrame(index=pd.RangeIndex(self.n))
         with reading(self.files[0], _EXPECTED):
-            frame: pd.DataFrame = pa.concat_tables(tables).to_pandas(
+            whole = pa.concat_tables(tables)
+            whole.validate(full=True)  # texts that are no UTF-8 are noticed here, not at a cell
+            frame: pd.DataFrame = whole.to_pandas(
                 integer_object_nulls=True, ignore_metadata=True, date_as_object=False
             )
         categories = frame.select_dtypes("category").columns
@@ -261,7 +288,7 @@ def _part(rows: ParquetRows, image: str | None) -> Part:
         raise DataError("the file has no rows", where=rows.where, todo="write it again with rows")
     if image is not None:
         rows.check_columns([image])
-    column = image or _image_column(rows.schema)
+    column = image or image_column(rows.schema)
     index = [name for name in rows.columns if name.startswith("__index_level_")]
     names = [name for name in rows.columns if name not in (column, *index)]
     notes = [f"the index of a DataFrame is left out: {', '.join(index)}"] if index else []
@@ -281,7 +308,7 @@ def _part(rows: ParquetRows, image: str | None) -> Part:
     )
 
 
-def _image_column(schema: "pa.Schema") -> str | None:
+def image_column(schema: "pa.Schema") -> str | None:
     """The first column of bytes, or of a struct that holds bytes."""
     import pyarrow as pa
 

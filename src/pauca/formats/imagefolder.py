@@ -8,22 +8,36 @@ from pathlib import Path
 from urllib.parse import quote
 
 from pauca.errors import InputError, UsageError
-from pauca.formats.base import ItemRecord, LabelSheet
+from pauca.formats.base import AbstractFormat, ItemRecord, LabelSheet, formats
 
-__all__ = ["write_image_tree"]
+__all__ = ["ImageFolderFormat"]
 
 _LONGEST = 200
 _HARMLESS = " -_.+,()[]{}@#&'!=^"
 
 
-def write_image_tree(place: Path, sheet: LabelSheet) -> int:
-    """Copies of the pictures, or hard links, below a folder that is there; how many.
+@formats.register("imagefolder")
+class ImageFolderFormat(AbstractFormat):
+    """Labelled pictures in one folder a class; ``folder`` reads it."""
 
-    Raises:
-        InputError: the items are no pictures, or, for links, no files; two classes would share a
-            folder.
-        UsageError: no hard link can be made there.
-    """
+    name = "imagefolder"
+    title = "one folder a class"
+    suffixes = ()
+    abilities = frozenset({"labels"})
+    folder = True
+
+    def write_labels(self, out: Path, sheet: LabelSheet) -> int:
+        """Copies of the pictures, or hard links, below a folder that is there; how many.
+
+        Raises:
+            InputError: the items are no pictures, or, for links, no files; two classes would share
+                a folder.
+            UsageError: no hard link can be made there.
+        """
+        return _written(out, sheet)
+
+
+def _written(place: Path, sheet: LabelSheet) -> int:
     if sheet.kind != "image" or sheet.original is None:
         raise InputError(
             "only images make a tree of images",
@@ -86,8 +100,8 @@ def _file_name(item: ItemRecord, sheet: LabelSheet, taken: set[str]) -> str:
         stem, suffix = _safe(whole.stem), whole.suffix.lower()
     else:
         assert sheet.original is not None
-        stem = _safe(item.key.replace("/", "_"))
-        suffix = sheet.original(item.number)[1]
+        whole = Path(sheet.original(item.number)[1].replace("/", "_"))
+        stem, suffix = _safe(whole.stem), whole.suffix
     name, number = f"{stem}{suffix}", item.number
     while name.casefold() in taken:
         name, number = f"{stem}-{number}{suffix}", number + 10**6
