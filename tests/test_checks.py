@@ -1,12 +1,16 @@
-from collections.abc import Callable
-from typing import Any
+import re
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
 
 import numpy as np
+import pandas
 import pytest
 import torch
 from torch import Tensor
 
 from pauca import checks
+from pauca.checks import check_ordered, typed
 from pauca.errors import InputError
 from tests.select.watch import largest_tensor
 
@@ -165,3 +169,100 @@ def test_shapes_that_do_not_fit_are_refused(
     pair = None if two is None else torch.zeros(two)
     with pytest.raises(InputError, match=message):
         product(torch.zeros(a), torch.zeros(b), pair, wrong)
+
+
+ORDERED: list[Any] = [
+    [1],
+    (1,),
+    range(2),
+    np.ones(2),
+    torch.ones(2),
+    pandas.Series([1]),
+    deque([1]),
+]
+UNORDERED: list[Any] = [
+    {1},
+    frozenset({1}),
+    {1: 2},
+    {1: 2}.keys(),
+    {1: 2}.values(),
+    {1: 2}.items(),
+    (x for x in [1]),
+    iter([1]),
+    "ab",
+    b"ab",
+    None,
+    3,
+    np.float64(1),
+    np.array(1),
+    torch.tensor(1),
+    torch.eye(2).to_sparse(),
+]
+
+
+@pytest.mark.parametrize("values", ORDERED)
+def test_what_has_an_order_is_taken_as_it_is(values: Any) -> None:
+    assert check_ordered(values, "x") is values
+
+
+@pytest.mark.parametrize("values", UNORDERED)
+def test_what_has_none_is_refused(values: Any) -> None:
+    with pytest.raises(InputError, match=r"order of x is not known|x is no sequence"):
+        check_ordered(values, "x")
+
+
+def test_what_can_be_read_once_is_taken_where_that_is_meant() -> None:
+    assert list(check_ordered(iter([1, 2]), "x", once=True)) == [1, 2]
+    with pytest.raises(InputError, match="not known"):
+        check_ordered({1, 2}, "x", once=True)
+
+
+@typed
+def annotated(
+    x: Tensor,
+    k: int = 1,
+    share: float = 0.5,
+    names: Sequence[str] = (),
+    way: Literal["up", "down"] = "up",
+    sure: bool | None = None,
+    *more: int,
+    anything: Any = None,
+) -> str:
+    return f"{k} {share} {way} {len(more)}"
+
+
+def test_arguments_of_the_kinds_that_annotations_name_are_taken() -> None:
+    x = torch.ones(2)
+    whole: Any = np.int64(3)
+    part: Any = np.float32(0.25)
+    names: Any = np.array(["a", "b"]).astype(object)
+    assert annotated(x) == "1 0.5 up 0"
+    assert annotated(x, whole, part, ["a"], "down", None, 5) == "3 0.25 down 1"
+    assert annotated(x, share=2, sure=True, anything={1}) == "1 2 up 0"
+    assert annotated(x, names=names) == "1 0.5 up 0"
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"x": [1.0]}, "x is of the wrong kind; expected: a dense torch.Tensor"),
+        ({"x": torch.ones(2, dtype=torch.complex64)}, "x is of the wrong kind"),
+        ({"k": 1.0}, "k is of the wrong kind; expected: a whole number; got: float 1.0"),
+        ({"k": True}, "k is of the wrong kind"),
+        ({"k": 2**64}, "k is of the wrong kind"),
+        ({"share": "half"}, "share is of the wrong kind; expected: a number"),
+        ({"names": {"a"}}, "names is of the wrong kind; expected: a list, a tuple or an array of"),
+        ({"names": "ab"}, "names is of the wrong kind"),
+        ({"names": [1]}, "names is of the wrong kind"),
+        ({"way": "left"}, "way is of the wrong kind; expected: 'up' or 'down'"),
+        ({"sure": 1}, "sure is of the wrong kind; expected: true or false or None"),
+    ],
+)
+def test_arguments_of_another_kind_are_refused(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=re.escape(message)):
+        annotated(**{"x": torch.ones(2), **given})
+
+
+def test_a_call_that_is_wrong_in_itself_stays_pythons() -> None:
+    with pytest.raises(TypeError, match="missing a required argument"):
+        annotated()  # type: ignore[call-arg]

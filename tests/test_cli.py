@@ -266,6 +266,23 @@ def test_a_bug_is_said_to_be_one(cli: Run, monkeypatch: pytest.MonkeyPatch) -> N
     assert "Traceback" in cli("list", "learners")[2]
 
 
+def test_a_bug_is_told_in_one_line_and_a_lack_of_memory_is_none(
+    cli: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pauca.cli import listing
+
+    def broken() -> list[dict[str, object]]:
+        raise error
+
+    monkeypatch.setitem(listing.LISTINGS, "learners", listing.Listing(broken, ("name",)))
+    error: Exception = ValueError("a\x1b[2J\n" * 5_000)
+    code, _, err = cli("list", "learners")
+    assert (code, len(err) < 1_000, err.count("\n"), "\x1b" in err) == (1, True, 2, False)
+    error = MemoryError()
+    code, _, err = cli("list", "learners")
+    assert (code, "not enough memory" in err, "what to do" in err) == (2, True, True)
+
+
 def test_whoever_reads_may_leave() -> None:
     read, write_end = os.pipe()
     os.close(read)

@@ -1,4 +1,7 @@
+import ast
 import pickle
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -25,7 +28,9 @@ def test_every_error_has_one_root_and_an_exit_code(kind: type[PaucaError]) -> No
 
 def test_every_public_error_is_tested_here() -> None:
     public = {getattr(errors, name) for name in errors.__all__}
-    assert public - {PaucaError, UnknownNameError, nearest} == set(LEAVES)
+    assert public - {PaucaError, UnknownNameError, nearest, errors.bounded, errors.shown} == set(
+        LEAVES
+    )
 
 
 def test_a_message_says_everything_it_was_given_in_order() -> None:
@@ -70,3 +75,61 @@ def test_a_known_name_is_nearest_to_itself(known: set[str]) -> None:
 def test_nothing_is_near_to_what_is_far() -> None:
     assert nearest("abc", ["xyz"]) is None
     assert nearest("abc", []) is None
+
+
+def test_every_part_of_a_message_is_bounded() -> None:
+    parts = {word: "x" * 10_000 for word in ("expected", "got", "where", "todo")}
+    error = errors.DataError("y" * 10_000, **parts)
+    assert len(str(error)) < 3_000
+    assert "characters left out) ..." in str(error)
+    assert str(pickle.loads(pickle.dumps(error))) == str(error)
+    for _ in range(50):
+        error = error.at("a place" * 20)
+    assert len(str(error)) < 3_000
+    names = [f"name-{i}" for i in range(10_000)]
+    assert len(str(UnknownNameError("thing", "zz" * 9_000, names))) < 3_000
+
+
+def test_what_steers_a_terminal_is_written_by_its_code() -> None:
+    error = errors.DataError("a\x1b[31mb", got="c\u202ed\ud800\x00", where="e\nf\u2028g")
+    assert str(error) == r"a\x1b[31mb; got: c\u202ed\ud800\x00; where: e f\u2028g"
+    assert "👩\u200d🔬" in str(errors.DataError("👩\u200d🔬"))
+
+
+class Unsayable:
+    def __repr__(self) -> str:
+        raise RecursionError
+
+
+def test_what_has_no_text_is_told_by_its_kind() -> None:
+    assert errors.shown(10**5000) == "int of 16610 bits"
+    assert errors.shown(Unsayable()) == "Unsayable"
+    assert "got: Unsayable" in str(errors.InputError("wrong", got=Unsayable()))
+    assert "unknown thing int of 16610 bits" in str(UnknownNameError("thing", 10**5000, ["a"]))
+
+
+SOURCE = Path(errors.__file__).parent
+LATER = {"data", "formats", "label", "analysis", "store"}
+"""Packages whose refusals are not read here yet."""
+
+
+def refusals(tree: ast.AST) -> Iterator[ast.Call]:
+    """Every place where an error that a user can cause is made."""
+    kinds = {kind.__name__ for kind in [PaucaError, *LEAVES]}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in kinds:
+            yield node
+
+
+def test_every_refusal_has_something_to_do() -> None:
+    lacking, met = [], 0
+    for path in sorted(SOURCE.rglob("*.py")):
+        if path.relative_to(SOURCE).parts[0] in LATER:
+            continue
+        for call in refusals(ast.parse(path.read_text(encoding="utf-8"))):
+            met += 1
+            given = {word.arg: ast.unparse(word.value) for word in call.keywords}
+            if given.get("todo", "None") in ("None", "''") and None not in given:
+                lacking.append(f"{path.relative_to(SOURCE)}:{call.lineno}")
+    assert met > 200
+    assert not lacking

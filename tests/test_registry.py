@@ -1,3 +1,4 @@
+import subprocess
 import sys
 from collections.abc import Iterator
 from importlib import metadata
@@ -157,3 +158,53 @@ def test_two_things_may_not_claim_one_name(makers: Registry[Maker]) -> None:
     makers.register("maker")(Maker)
     with pytest.raises(InputError, match="two things claim the maker name 'maker'"):
         makers.register("maker")(dict)
+
+
+@pytest.mark.parametrize(
+    ("module", "registry", "name"),
+    [
+        ("pauca.learners", "learners", "probe"),
+        ("pauca.strategies", "strategies", "margin"),
+        ("pauca.data", "datasets", "digits"),
+    ],
+)
+def test_many_threads_may_ask_first(module: str, registry: str, name: str) -> None:
+    command = [sys.executable, "-m", "tests.first_use", module, registry, name]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    threads, *answers = done.stdout.split("\n")[:-1]
+    assert threads == "16"
+    assert len(answers) == 1, answers
+    assert not answers[0].startswith("unknown")
+
+
+def test_a_package_from_outside_that_is_broken_is_named(
+    package: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    things = registry_of(package)
+    point = metadata.EntryPoint("theirs", "not_there_at_all.things", "pauca.things")
+    monkeypatch.setattr("pauca.registry.entry_points", lambda *, group: [point])
+    for _ in range(2):  # the second time it is not taken for complete
+        with pytest.raises(UsageError, match=r"cannot be imported; got: ModuleNotFoundError.*thei"):
+            things.names()
+
+
+def test_a_name_that_is_no_text_is_unknown() -> None:
+    for name in ([1], None, 3, float("nan"), {"margin"}):
+        with pytest.raises(UnknownNameError, match="unknown strategy"):
+            strategies.get(name)  # type: ignore[arg-type]  # from a file it may be anything
+
+
+@pytest.mark.parametrize(
+    "value", [{1, 2}, frozenset({1}), {1: 2}.keys(), {1: 2}.values(), iter([1])]
+)
+def test_a_setting_that_has_no_order_is_refused(value: Any) -> None:
+    layers: Registry[Any] = Registry("layer", "tests.study", "none")
+
+    @layers.register("some")
+    class Some:
+        def __init__(self, widths: tuple[int, ...] = ()) -> None:
+            self.widths = widths
+
+    assert layers.make("some", {"widths": [1, 2]}).widths == (1, 2)
+    with pytest.raises(UsageError, match=r"no order of its own.*setting 'widths'"):
+        layers.make("some", {"widths": value})

@@ -2,12 +2,12 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import torch
 from torch import Tensor
 
-from pauca.checks import check_ids, check_labels
+from pauca.checks import as_integers, check_ids, check_labels
 from pauca.errors import InputError
 
 __all__ = ["UNKNOWN", "AbstractOracle", "VaultOracle"]
@@ -50,6 +50,7 @@ class VaultOracle(AbstractOracle):
 
     Args:
         labels: int64 [n], label of item i at row i; copied, so that later changes have no effect.
+            A tensor, an array or a list.
         known: In an open pool, the labels that are classes of the task, in the order of their
             numbers there: an item with ``known[k]`` is answered with k, any other with ``UNKNOWN``,
             which costs as much. None where every label is a class.
@@ -64,7 +65,8 @@ class VaultOracle(AbstractOracle):
     _open: Callable[[Tensor], Tensor]
     _known: dict[int, None]
 
-    def __init__(self, labels: Tensor, known: Sequence[int] | None = None) -> None:
+    def __init__(self, labels: Any, known: Sequence[int] | None = None) -> None:
+        labels = as_integers(labels, "the oracle's labels")
         check_labels(labels, _classes(labels), "the oracle's labels")
         hidden = labels.detach().cpu().clone()
         if known is not None:
@@ -75,7 +77,7 @@ class VaultOracle(AbstractOracle):
 
     def answer(self, ids: Tensor) -> Tensor:
         """The labels of these items; those asked for the first time are paid for."""
-        check_ids(ids)
+        ids = check_ids(as_integers(ids, "ids"))
         asked = ids.tolist()
         unknown = [i for i in asked if i >= self._n]
         if unknown:
@@ -83,6 +85,7 @@ class VaultOracle(AbstractOracle):
                 "the oracle does not know this item",
                 expected=f"ids from 0 to {self._n - 1}",
                 got=unknown[0],
+                todo="ask for items of the pool that its labels belong to",
             )
         self._known.update(dict.fromkeys(asked))
         return self._open(ids.cpu()).to(ids.device)
@@ -111,9 +114,14 @@ class VaultOracle(AbstractOracle):
 
 def _renumbered(labels: Tensor, known: Sequence[int]) -> Tensor:
     """Each label's place among the known ones, or ``UNKNOWN``."""
-    classes = check_ids(torch.tensor(list(known), dtype=torch.int64), "the known classes")
+    classes = check_ids(as_integers(known, "the known classes"), "the known classes")
     if not len(classes):
-        raise InputError("no class is known", expected="at least one", got="none")
+        raise InputError(
+            "no class is known",
+            expected="at least one",
+            got="none",
+            todo="name at least one class, or leave `known` out",
+        )
     most = max(int(labels.max()) if len(labels) else 0, int(classes.max()))
     places = torch.full((most + 1,), UNKNOWN, dtype=torch.int64)
     places[classes] = torch.arange(len(classes))

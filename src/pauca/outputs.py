@@ -1,25 +1,27 @@
 """The seam between learners and strategies: what a learner says about items of the pool."""
 
-import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from pauca.checks import (
+    as_tensor,
+    as_whole,
     check_finite,
     check_ids,
     check_labels,
+    check_ordered,
     check_probabilities,
     check_size,
+    check_tensor,
 )
-from pauca.errors import InputError
+from pauca.errors import InputError, shown
 
-__all__ = ["Outputs", "widened"]
+__all__ = ["Outputs", "check_outputs", "widened"]
 
 _RESERVED = frozenset({"ids", "probs", "features", "goodness", "labels", "layers", "members"})
 
@@ -50,16 +52,19 @@ class Outputs:
 
     def __post_init__(self) -> None:
         """Check everything once, here, so that no strategy has to."""
-        object.__setattr__(self, "extras", MappingProxyType(dict(self.extras)))
+        object.__setattr__(self, "extras", MappingProxyType(_named(self.extras)))
         for name, column in self._columns():
-            _check_tensor(column, f"Outputs.{name}")
+            check_tensor(column, f"Outputs.{name}", todo="use Outputs.from_arrays for arrays")
         self._forget_gradients()
         check_ids(self.ids, "Outputs.ids")
         _check_axes(self.probs, 3, "Outputs.probs", "[s, n, c]")
         check_size(self.probs, self.n, "Outputs.probs", axis=1)
         if self.s < 1 or self.c < 1:
             raise InputError(
-                "Outputs.probs has an empty axis", expected="s, c >= 1", got=list(self.probs.shape)
+                "Outputs.probs has an empty axis",
+                expected="s, c >= 1",
+                got=list(self.probs.shape),
+                todo="give at least one member and one class",
             )
         check_probabilities(self.probs, "Outputs.probs")
         if self.features is not None:
@@ -79,6 +84,7 @@ class Outputs:
                     f"an extra column cannot be called {name!r}",
                     expected="a name of its own",
                     got=f"one of {', '.join(sorted(_RESERVED))}",
+                    todo="rename it",
                 )
             _check_column(column, self.n, f"Outputs.extras[{name!r}]", finite=False)
 
@@ -87,6 +93,10 @@ class Outputs:
         named = [(f.name, getattr(self, f.name)) for f in fields(self) if f.name != "extras"]
         whole = [*named, *((f"extras[{name!r}]", one) for name, one in self.extras.items())]
         return [(name, one) for name, one in whole if one is not None or name in ("ids", "probs")]
+
+    def _form(self) -> str:
+        """Every column with its shape."""
+        return ", ".join(f"{name} {list(column.shape)}" for name, column in self._columns())
 
     def _forget_gradients(self) -> None:
         """Values are read here, never derivatives; the numbers stay where they lie."""
@@ -135,6 +145,7 @@ class Outputs:
 
     def take(self, index: Tensor) -> "Outputs":
         """The items at these positions (int64 [k], or bool [n]), in that order."""
+        index = _positions(index, self.n)
         return Outputs(
             ids=self.ids[index],
             probs=self.probs[:, index],
@@ -152,6 +163,15 @@ class Outputs:
 
     def to(self, device: torch.device | str) -> "Outputs":
         """The same on another device."""
+        try:
+            torch.empty(0, device=device)
+        except (RuntimeError, TypeError, ValueError, AssertionError) as error:
+            raise InputError(
+                "the device is not there",
+                expected="cpu, cuda, cuda:0, ...",
+                got=shown(device),
+                todo='use "cpu"',
+            ) from error
         return Outputs(
             ids=self.ids.to(device),
             probs=self.probs.to(device),
@@ -164,9 +184,15 @@ class Outputs:
     @staticmethod
     def concat(blocks: Iterable["Outputs"]) -> "Outputs":
         """Blocks of one learner's outputs, one after the other."""
-        parts: Sequence[Outputs] = list(blocks)
+        parts: Sequence[Outputs] = list(check_ordered(blocks, "blocks", once=True))
         if not parts:
-            raise InputError("no blocks to join", expected="at least one Outputs", got="none")
+            raise InputError(
+                "no blocks to join",
+                expected="at least one Outputs",
+                got="none",
+                todo="pass at least one",
+            )
+        _check_alike(parts)
         if len(parts) == 1:
             return parts[0]
 
@@ -201,20 +227,96 @@ class Outputs:
             InputError: not numbers, ragged rows, ids or labels that are no whole numbers, or what
                 Outputs refuse.
         """
-        p = _tensor(probs, "probs")
+        p = as_tensor(probs, "probs")
         p = p.unsqueeze(0) if p.ndim == 2 else p
         _check_axes(p, 3, "probs", "[n, c] or [s, n, c]")
         return Outputs(
-            ids=torch.arange(p.shape[1]) if ids is None else _whole(ids, "ids"),
+            ids=torch.arange(p.shape[1]) if ids is None else as_whole(ids, "ids"),
             probs=p,
-            features=None if features is None else _tensor(features, "features"),
-            goodness=None if goodness is None else _tensor(goodness, "goodness"),
-            labels=None if labels is None else _whole(labels, "labels"),
+            features=None if features is None else as_tensor(features, "features"),
+            goodness=None if goodness is None else as_tensor(goodness, "goodness"),
+            labels=None if labels is None else as_whole(labels, "labels"),
             extras={
-                name: _tensor(column, f"extras[{name!r}]")
-                for name, column in (extras or {}).items()
+                name: as_tensor(column, f"extras[{name!r}]")
+                for name, column in _named({} if extras is None else extras).items()
             },
         )
+
+
+def _positions(index: Tensor, n: int) -> Tensor:
+    """Positions among n items, int64 [k] or bool [n].
+
+    Raises:
+        InputError: another kind or shape, or outside of them.
+    """
+    check_tensor(index, "index")
+    mask = index.dtype == torch.bool and list(index.shape) == [n]
+    whole = index.dtype == torch.int64 and index.ndim == 1
+    inside = mask or (whole and (not len(index) or -n <= int(index.min()) <= int(index.max()) < n))
+    if not inside:
+        raise InputError(
+            "index names no items",
+            expected=f"int64 [k] below {n}, or bool [{n}]",
+            got=shown(index),
+            todo="pass positions, not ids",
+        )
+    return index
+
+
+def _check_alike(parts: Sequence[Outputs]) -> None:
+    """Blocks hold the same columns, members, classes and features.
+
+    Raises:
+        InputError: they do not.
+    """
+    for part in parts:
+        check_outputs(part, "a block")
+        for name, column in part._columns():
+            first = parts[0]
+            whole = dict(first._columns())
+            sizes = [list(one.shape) for one in (whole.get(name, column), column)]
+            kept = 1 if name == "probs" else 0
+            for size in sizes:
+                del size[kept]
+            if len(whole) != len(part._columns()) or name not in whole or sizes[0] != sizes[1]:
+                raise InputError(
+                    "blocks of Outputs do not fit together",
+                    expected=first._form(),
+                    got=part._form(),
+                    todo="make all of them with the same learner and the same needs",
+                )
+
+
+def check_outputs(x: object, where: str) -> Outputs:
+    """What a learner says, as ``Outputs``.
+
+    Raises:
+        InputError: something else.
+    """
+    if not isinstance(x, Outputs):
+        raise InputError(
+            f"{where} is no Outputs",
+            expected="pauca.Outputs",
+            got=type(x).__name__,
+            todo="make them with Outputs.from_arrays(probs, features=...)",
+        )
+    return x
+
+
+def _named(extras: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy of the extra columns.
+
+    Raises:
+        InputError: they are not columns by name.
+    """
+    if not isinstance(extras, Mapping) or not all(isinstance(name, str) for name in extras):
+        raise InputError(
+            "extra columns have no names",
+            expected="a mapping from names to columns",
+            got=shown(extras),
+            todo='pass extras={"name": column}',
+        )
+    return dict(extras)
 
 
 def widened(x: Tensor) -> Tensor:
@@ -222,68 +324,18 @@ def widened(x: Tensor) -> Tensor:
     return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
 
 
-def _tensor(x: Any, where: str) -> Tensor:
-    """A tensor that shares memory with the array where torch can read it as it lies."""
-    if isinstance(x, Tensor):
-        return x
-    try:
-        array = np.asarray(x)
-    except ValueError as error:
-        raise InputError(
-            f"{where} is no array", expected="rows of equal length", got=str(error)
-        ) from None
-    if array.dtype.kind not in "biufc":
-        raise InputError(
-            f"{where} has the wrong type",
-            expected="numbers",
-            got=f"{type(x).__name__} of {array.dtype}",
-            todo="convert to floats (ids and labels: to whole numbers) first",
-        )
-    if array.dtype == np.longdouble:
-        array = array.astype(np.float64)
-    array = array.astype(array.dtype.newbyteorder("="), copy=False)
-    if any(stride < 0 for stride in array.strides):
-        array = array.copy()
-    return _shared(array, isinstance(x, np.memmap))
-
-
-def _shared(array: np.ndarray[Any, Any], mapped: bool) -> Tensor:
-    """Read-only memory is copied unless it is a file's: nothing here writes to what it reads."""
-    if array.flags.writeable:
-        return torch.from_numpy(array)
-    if not mapped:
-        return torch.from_numpy(array.copy())
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
-        return torch.from_numpy(array)
-
-
-def _whole(x: Any, where: str) -> Tensor:
-    """Whole numbers as int64; floats pass where they are whole."""
-    found = _tensor(x, where)
-    if found.dtype == torch.bool or found.is_complex():
-        raise InputError(f"{where} has the wrong type", expected="whole numbers", got=found.dtype)
-    wrong = found[(found != found.trunc()) | found.isinf()] if found.is_floating_point() else None
-    if wrong is not None and len(wrong):
-        raise InputError(f"{where} are not whole", expected="whole numbers", got=wrong[0].item())
-    return found.to(torch.int64)
-
-
-def _check_tensor(x: object, where: str) -> None:
-    if not isinstance(x, Tensor):
-        raise InputError(
-            f"{where} is no tensor",
-            expected="a torch.Tensor",
-            got=type(x).__name__,
-            todo="use Outputs.from_arrays for arrays and lists",
-        )
-
-
 def _check_axes(x: Tensor, axes: int, where: str, form: str) -> None:
     if x.ndim != axes:
-        raise InputError(f"{where} has the wrong number of axes", expected=form, got=list(x.shape))
+        raise InputError(
+            f"{where} has the wrong number of axes",
+            expected=form,
+            got=list(x.shape),
+            todo="reshape it, or add an axis of size 1: x[None]",
+        )
     if not x.is_floating_point():
-        raise InputError(f"{where} has the wrong type", expected="floats", got=x.dtype)
+        raise InputError(
+            f"{where} has the wrong type", expected="floats", got=x.dtype, todo="pass x.float()"
+        )
 
 
 def _check_column(x: Tensor, n: int, where: str, *, finite: bool = True) -> None:
@@ -291,4 +343,9 @@ def _check_column(x: Tensor, n: int, where: str, *, finite: bool = True) -> None
     if finite:
         check_finite(x, where)
     elif x.is_floating_point() and bool(x.isnan().any()):
-        raise InputError(f"{where} holds NaN", expected="numbers (infinities allowed)", got="NaN")
+        raise InputError(
+            f"{where} holds NaN",
+            expected="numbers (infinities allowed)",
+            got="NaN",
+            todo="leave the item out, or write infinity where it is meant",
+        )

@@ -5,13 +5,14 @@ package's modules registers what they define. Packages from outside register thr
 """
 
 import inspect
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping, MappingView, Set
 from importlib import import_module
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from pkgutil import walk_packages
 from typing import Any, Generic, TypeVar
 
-from pauca.errors import InputError, UnknownNameError, UsageError
+from pauca.errors import InputError, PaucaError, UnknownNameError, UsageError, shown
 
 __all__ = ["Registry", "check_settings"]
 
@@ -47,6 +48,8 @@ class Registry(Generic[T]):
         self._context = context
         self._makers: dict[str, Callable[..., T]] = {}
         self._discovered = False
+        self._discovering = False
+        self._lock = threading.RLock()
 
     def register(self, name: str) -> Callable[[F], F]:
         """Decorator: ``name`` stands for this class or function from now on."""
@@ -77,7 +80,7 @@ class Registry(Generic[T]):
             UnknownNameError: nothing answers to it; names the nearest known one.
         """
         self._discover()
-        if name not in self._makers:
+        if not isinstance(name, str) or name not in self._makers:
             raise UnknownNameError(self.kind, name, self._makers)
         return self._makers[name]
 
@@ -106,15 +109,42 @@ class Registry(Generic[T]):
         }
 
     def _discover(self) -> None:
+        """Import everything once; other threads wait until all of it is there."""
         if self._discovered:
             return
-        self._discovered = True
+        with self._lock:
+            # met again by this thread, from a module that is being imported here
+            if self._discovered or self._discovering:
+                return
+            self._discovering = True
+            try:
+                self._import()
+                self._discovered = True
+            finally:
+                self._discovering = False
+
+    def _import(self) -> None:
         package = import_module(self._package)
         for module in walk_packages(package.__path__, f"{self._package}."):
             if not module.name.rpartition(".")[2].startswith("_"):
                 import_module(module.name)
         for point in entry_points(group=f"pauca.{self._plural}"):
-            point.load()
+            _load(point, self.kind)
+
+
+def _load(point: EntryPoint, kind: str) -> None:
+    """Import what another package brings: whatever goes wrong in there is told as its fault."""
+    try:
+        point.load()
+    except PaucaError:
+        raise
+    except Exception as error:
+        raise UsageError(
+            f"another package brings a {kind} that cannot be imported",
+            got=f"{type(error).__name__}: {error}",
+            where=f"entry point {point.name} = {point.value}",
+            todo="mend that package, update it or uninstall it",
+        ) from error
 
 
 def check_settings(
@@ -160,20 +190,36 @@ def _value(where: str, parameter: inspect.Parameter, params: Mapping[str, Any]) 
     except Exception:  # a model or dataclass carries a configuration of its own
         adapter = TypeAdapter(annotation)
     given = params[parameter.name]
+    if isinstance(given, Set | Iterator | MappingView):
+        raise UsageError(
+            "a value has no order of its own",
+            expected="a list in the order that is meant",
+            got=f"{type(given).__name__} {shown(given)}",
+            where=where,
+            todo="pass a list",
+        )
     try:
         value = adapter.validate_python(given)
     except ValidationError as error:
         first = error.errors()[0]
         raise UsageError(
-            first["msg"], got=repr(given), where=where, todo="correct its value"
+            first["msg"], got=shown(given), where=where, todo="correct its value"
         ) from None
+    if isinstance(value, int) and value.bit_length() > 63:
+        raise UsageError(
+            "the number is too large",
+            expected="a whole number of at most 64 bits",
+            got=shown(value),
+            where=where,
+            todo="pass a smaller one",
+        )
     # "5" is no number and true is none either, though pydantic would take them for one
     numeric = isinstance(given, str | bool) and isinstance(value, int | float)
     if numeric and type(given) is not type(value):
         raise UsageError(
             "the value has the wrong type",
             expected=type(value).__name__,
-            got=repr(given),
+            got=shown(given),
             where=where,
             todo="correct its value",
         )

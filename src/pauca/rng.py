@@ -10,18 +10,20 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Literal, get_args
 
 import torch
 from torch import Generator
 
-from pauca.errors import InputError
+from pauca.errors import InputError, shown
 
-__all__ = ["StreamName", "Streams", "generator_from", "isolated", "split"]
+__all__ = ["StreamName", "Streams", "check_generator", "generator_from", "isolated", "split"]
 
 StreamName = Literal[
     "split", "initial", "model", "strategy", "noise", "outputs", "analysis", "unknown", "watch"
 ]
+_WIDE = 2**63
 _NAMES: tuple[str, ...] = get_args(StreamName)
 
 
@@ -36,6 +38,22 @@ def generator_from(seed: int) -> Generator:
     return Generator().manual_seed(seed)
 
 
+def _whole(value: object, where: str) -> int:
+    """A number as it names a stream: NumPy's print otherwise."""
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, Integral)
+        or not -_WIDE <= int(value) < _WIDE
+    ):
+        raise InputError(
+            f"{where} names no random stream",
+            expected="a whole number of 64 bits",
+            got=shown(value),
+            todo="pass 1, say",
+        )
+    return int(value)
+
+
 @dataclass(frozen=True)
 class Streams:
     """The named random streams of one repetition of a study.
@@ -48,15 +66,42 @@ class Streams:
     study_seed: int
     repetition: int = 0
 
+    def __post_init__(self) -> None:
+        """Refuse what is no number: the streams are named by what it prints."""
+        for name in ("study_seed", "repetition"):
+            object.__setattr__(self, name, _whole(getattr(self, name), name))
+
     def generator(self, name: StreamName, *index: int) -> Generator:
         """A fresh generator at the start of stream ``name`` (at ``index``, such as the round).
 
         Raises:
             InputError: ``name`` is not one of the streams.
         """
-        if name not in _NAMES:
-            raise InputError("unknown random stream", expected=", ".join(_NAMES), got=name)
-        return generator_from(_seed(self.study_seed, self.repetition, name, *index))
+        if not isinstance(name, str) or name not in _NAMES:
+            raise InputError(
+                "unknown random stream",
+                expected=", ".join(_NAMES),
+                got=shown(name),
+                todo="choose one of these",
+            )
+        places = [_whole(place, "index") for place in index]
+        return generator_from(_seed(self.study_seed, self.repetition, name, *places))
+
+
+def check_generator(generator: object) -> Generator:
+    """A source of random numbers.
+
+    Raises:
+        InputError: something else.
+    """
+    if not isinstance(generator, Generator):
+        raise InputError(
+            "the source of randomness is of the wrong kind",
+            expected="a torch.Generator",
+            got=shown(generator),
+            todo="pass torch.Generator().manual_seed(seed)",
+        )
+    return generator
 
 
 def split(generator: Generator, *names: str) -> tuple[Generator, ...]:
@@ -65,6 +110,7 @@ def split(generator: Generator, *names: str) -> tuple[Generator, ...]:
     What is drawn from one child never changes another, so that, say, a longer training leaves the
     validation split as it was.
     """
+    check_generator(generator)
     root = int(torch.randint(2**62, (), generator=generator, device=generator.device))
     return tuple(generator_from(_seed("child", root, name)) for name in names)
 
@@ -76,6 +122,7 @@ def isolated(generator: Generator) -> Iterator[None]:
     Layer initialisation and stochastic layers of any ``torch.nn.Module`` read the global state. It
     is seeded on entry and put back on exit, so nothing leaks out in either direction.
     """
+    check_generator(generator)
     started = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
     devices = list(range(torch.cuda.device_count())) if started else []
     with torch.random.fork_rng(devices=devices):

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pauca.data import load_dataset
-from pauca.errors import DataError
+from pauca.data import load_dataset, resolve_options
+from pauca.errors import DataError, PaucaError
 from pauca.testing.datasets import check_dataset
 from tests.data import small
 
@@ -125,3 +125,11 @@ def test_wrong_number_of_named_classes(root: Path) -> None:
     )
     with pytest.raises(DataError, match="another number of classes"):
         load_dataset("tiny-imagenet")
+
+
+@pytest.mark.parametrize(
+    "name", ["openml:" + "9" * 5_000, "a" * 5_000, "a\0b", "openml:" + "9" * 18, "~nobody-here/x"]
+)
+def test_names_that_nothing_can_have_are_refused(name: str) -> None:
+    with pytest.raises(PaucaError):
+        resolve_options(name, {"nope": 1})

@@ -588,10 +588,9 @@ ODD = st.one_of(
 ]))  # fmt: skip
 def test_no_frame_ends_in_a_bug(data: st.DataObject, n: int, plain: bool, options: Any) -> None:
     """Whatever stands in the cells: a data set, or an error of pauca's with something to do."""
-    size = {"min_size": n, "max_size": n}
     one_kind = data.draw(st.sampled_from([ODD, st.integers(0, 3), st.sampled_from("xy")]))
-    cells = {name: data.draw(st.lists(ODD, **size)) for name in ("a", "b")}
-    cells["label"] = data.draw(st.lists(one_kind, **size))
+    cells = {name: data.draw(st.lists(ODD, min_size=n, max_size=n)) for name in ("a", "b")}
+    cells["label"] = data.draw(st.lists(one_kind, min_size=n, max_size=n))
     made = pd.DataFrame({name: pd.Series(values, dtype=object) for name, values in cells.items()})
     if plain:
         made = made.map(lambda cell: "" if cell is None else str(cell)).astype(str)

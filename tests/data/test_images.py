@@ -18,7 +18,6 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from pauca.data import images
 from pauca.data.images import (
     ImageForm,
     Raw,
@@ -29,7 +28,7 @@ from pauca.data.images import (
     survey,
 )
 from pauca.errors import DataError, InputError
-from pauca.formats.folder import image_suffixes, listed_images
+from pauca.formats.folder import image_suffixes, listed_images, pillow_formats
 from pauca.testing.process import OtherProcess
 from tests.data import small
 
@@ -451,12 +450,12 @@ def test_plugins_are_used_where_they_are_installed(monkeypatch: pytest.MonkeyPat
     assert ".heic" not in image_suffixes()
     fake = SimpleNamespace(register_heif_opener=register)
     monkeypatch.setitem(sys.modules, "pillow_heif", fake)
-    images._formats.cache_clear()
+    pillow_formats.cache_clear()
     try:
         assert {".heic", ".heif"} <= image_suffixes()
     finally:
         monkeypatch.undo()
-        images._formats.cache_clear()
+        pillow_formats.cache_clear()
 
 
 @pytest.mark.skipif(".avif" not in image_suffixes(), reason="this Pillow reads no AVIF")

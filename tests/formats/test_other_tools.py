@@ -419,7 +419,7 @@ def test_responses_of_version_1(pool: Project) -> None:
     feedback = {"fields": {"text": TEXTS[0]}, "metadata": {}, "responses": [
         {"user_id": "u", "status": "submitted", "values": {"label": {"value": "spam"}}},
         {"user_id": "v", "status": "discarded", "values": {}}]}  # fmt: skip
-    old = {"text": TEXTS[1], "inputs": {"text": TEXTS[1]}, "annotation": "ham"}
+    old: dict[str, Any] = {"text": TEXTS[1], "inputs": {"text": TEXTS[1]}, "annotation": "ham"}
     old |= {"annotation_agent": "w", "status": "Validated", "prediction": [["spam", 0.9]]}
     take(pool, "a.json", [feedback])
     take(pool, "b.json", [old, {**old, "text": TEXTS[2], "inputs": {"text": TEXTS[2]},

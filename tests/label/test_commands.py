@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from pauca.formats import formats
-from tests.label.helpers import clusters, images, npz, table
+from pauca.label import Project
+from tests.label.helpers import NAMES, clusters, images, npz, table
 from tests.test_cli import Run, cli
 
 __all__ = ["cli"]  # a fixture
@@ -220,3 +221,27 @@ def test_notes_of_an_import_are_told(cli: Run, tmp_path: Path) -> None:
         0, "2 answers kept, 0 known already, 2 rows without an answer",
     )  # fmt: skip
     assert err == "note: 2 rejected: an item that is not of one class has no label by that\n"
+
+
+def test_a_project_is_made_anew_while_nobody_has_answered(cli: Run, tmp_path: Path) -> None:
+    x, y = clusters(30)
+    names = [NAMES[k] if i < 6 else "" for i, k in enumerate(y)]
+    data = npz(tmp_path / "e.npz", x=x, y=np.array(names))
+    place = tmp_path / "p"
+    init = ("label", "init", data, "--out", place, "--classes", ",".join(NAMES), "--force")
+    assert cli(*init)[0] == 0
+    assert cli(*init, "--seed", 7)[0] == 0  # labels of the data are no answers of people
+    with Project.open(place) as project:
+        assert project.settings.seed == 7
+    batch = tmp_path / "b.csv"
+    cli("label", "suggest", place, "-k", 6, "--out", batch)
+    fill(batch)
+    assert cli("label", "import", place, batch)[0] == 0
+    code, _, err = cli(*init)
+    assert (code, "a project with 6 answers of people is never replaced" in err) == (2, True), err
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "letter.txt").write_text("dear")
+    code, _, err = cli("label", "init", data, "--out", other, "--force")
+    assert (code, "a folder that is no project is never replaced" in err) == (2, True), err
+    assert (other / "letter.txt").read_text() == "dear"

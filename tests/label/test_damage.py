@@ -7,11 +7,11 @@ import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
 
 from pauca.cli.main import main
 from pauca.errors import DataError, PaucaError, StoreError
@@ -44,7 +44,7 @@ def home(made: Path, tmp_path: Path) -> Path:
     return tmp_path / "home" / "project"
 
 
-def opened(folder: Path) -> dict[str, NDArray[np.float64] | list[object]]:
+def opened(folder: Path) -> dict[str, Any]:
     """All that a project says."""
     with Project.open(folder) as project:
         parts = list(project.predict(range(project.n)))
@@ -86,7 +86,7 @@ def test_a_flipped_bit_of_the_model_is_noticed_when_it_is_read(home: Path) -> No
             assert same(opened(home), before), at
         except DataError as error:
             refused.append((str(error.where), error.todo))
-    todo = f"train again: `pauca label train {home}`"
+    todo = f"train again: `pauca label train {home}`; where there is no answer yet, remove it"
     assert set(refused) == {(str(home / "model.pt"), todo)}
     assert len(refused) > 100
 

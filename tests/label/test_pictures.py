@@ -17,8 +17,8 @@ from pauca.data.images import choose_form, decode_all, survey
 from pauca.errors import DataError, InputError
 from pauca.formats.folder import blocks_of
 from pauca.label.items import Items, write_items
-from pauca.label.pictures import Pictures, levels_of
-from pauca.label.pool import Images, PoolOptions
+from pauca.label.pictures import Pictures
+from pauca.label.pool import PoolOptions
 from pauca.label.reading import fingerprint, read_pool
 from pauca.label.settings import Source
 from tests.data import small
@@ -29,13 +29,13 @@ RAMP = np.tile(np.linspace(0, 1, 64), (8, 1))
 
 def pictures(data: Path, folder: Path, **options: Any) -> Pictures:
     """Pictures of data of one's own, with the levels that a project would keep."""
-    pool = read_pool(data, PoolOptions())
+    pool = read_pool(data, PoolOptions(more=options))
     folder.mkdir(exist_ok=True)
     write_items(folder, pool.keys, pool.sources)
     items = Items(folder, "image", data, pool.format == "folder")
     assert pool.images is not None
     known = {"path": str(data), "format": pool.format, "kind": "image", "items": pool.n}
-    levels = levels_of(pool.images, **options)
+    levels = None if pool.survey is None else pool.survey.levels
     source = Source.model_validate(
         {**known, "fingerprint": fingerprint(data), "levels": levels, **pool.columns}
     )
@@ -71,21 +71,16 @@ def test_the_page_shows_the_greys_that_the_model_reads(tmp_path: Path) -> None:
 
 
 def test_levels_come_from_the_survey(tmp_path: Path) -> None:
-    pool = read_pool(deep_folder(tmp_path / "rays"), PoolOptions())
-    assert pool.images is not None
-    assert levels_of(pool.images) == (0, 4095)
-    assert levels_of(pool.images, scale=(0, 1000)) == (0, 1000)
-    low, high = levels_of(pool.images, scale=10) or (0, 0)
+    root = deep_folder(tmp_path / "rays")
+
+    def levels(**options: Any) -> Any:
+        found = read_pool(root, PoolOptions(more=options)).survey
+        return None if found is None else found.levels
+
+    assert levels() == (0, 4095)
+    assert levels(scale=(0, 1000)) == (0, 1000)
+    low, high = levels(scale=10)
     assert 0 < low < high < 4095
-    plain = [small.encoded(small.pixels(0, 8, 8))]
-    assert levels_of(Images(lambda: [plain], str)) is None
-    assert levels_of(Images(lambda: (), str, small_stored())) is None
-
-
-def small_stored() -> Any:
-    import torch
-
-    return torch.from_numpy(small.pixels(0, 2, 1, 8, 8))
 
 
 def test_without_levels_an_image_shows_its_own_range(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -449,3 +450,11 @@ def test_pictures_of_other_data_are_refused(tmp_path: Path, form: str) -> None:
             made.picture(3)
         write([0, 1, 2, 3])
         assert made.picture(3) == first
+
+
+@pytest.mark.parametrize("wrong", [{"ant", "bee"}, {"ant": 1}.keys(), "ant"])
+def test_classes_that_have_no_order_are_refused(tmp_path: Path, wrong: Any) -> None:
+    with project(tmp_path) as made, pytest.raises(InputError, match="names of classes"):
+        made.add_classes(wrong)
+    with pytest.raises(InputError, match="names of classes"):
+        Project.create(tmp_path / "data.npz", tmp_path / "p", classes=wrong)

@@ -156,7 +156,7 @@ def test_bad_input_is_refused() -> None:
         (([1.0, 2.0], [1.0]), {}, "differ in their number of rows"),
         (([1.0, 2.0],), {"draws": 0}, "draws"),
         (([1.0, 2.0],), {"level": 1}, "level"),
-        (([1.0, 2.0],), {"method": "basic"}, "unknown method"),
+        (([1.0, 2.0],), {"method": "basic"}, "method is of the wrong kind"),
     ]
     for arrays, settings_, message in wrong:
         with pytest.raises(InputError, match=message):

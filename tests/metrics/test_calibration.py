@@ -112,9 +112,9 @@ def test_what_is_wrong_is_refused() -> None:
     labels, probs = random_case(0, n=5)
     wrong: list[Any] = ["quantile", None]
     for by in wrong:
-        with pytest.raises(InputError, match="kind of bins"):
+        with pytest.raises(InputError, match="by is of the wrong kind"):
             metrics.ece(labels, probs, by=by)
-        with pytest.raises(InputError, match="kind of bins"):
+        with pytest.raises(InputError, match="by is of the wrong kind"):
             metrics.reliability_curve(labels, probs, by=by)
     for bins in (0, 2.5, True):
         with pytest.raises(InputError, match="bins"):

@@ -154,7 +154,7 @@ def test_the_t_interval_is_scipys() -> None:
         ([[1.0, 2.0]], ["a"], "names"),
         ([[1.0, 2.0]], ["a", "a"], "twice"),
         ([1.0, 2.0], ["a", "b"], "values has the wrong form"),
-        ([[1.0, 2.0], [1.0]], ["a", "b"], "do not form an array"),
+        ([[1.0, 2.0], [1.0]], ["a", "b"], "values is no array"),
     ],
 )
 def test_bad_tables_are_refused(values: Any, names: list[str], wrong: str) -> None:

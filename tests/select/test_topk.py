@@ -60,7 +60,7 @@ def test_every_float_type_orders_alike(dtype: torch.dtype) -> None:
 
 @pytest.mark.parametrize("k", [-1, 4, 1.0])
 def test_a_k_outside_its_range_is_refused(k: int) -> None:
-    with pytest.raises(InputError, match="k is out of range"):
+    with pytest.raises(InputError, match=r"k is (out of range|of the wrong kind)"):
         top_k(torch.zeros(3), k, generator_from(0))
 
 

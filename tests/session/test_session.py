@@ -187,7 +187,7 @@ def test_a_k_that_is_no_count_is_refused(k: Any) -> None:
 
 def test_arrays_and_lists_are_told_like_tensors() -> None:
     session = make()
-    session.tell(np.array([1, 2]), np.array([0, 1]))  # type: ignore[arg-type]
+    session.tell(np.array([1, 2]), np.array([0, 1]))
     session.tell(list(np.array([3])), [2])
     session.tell(torch.tensor([4], dtype=torch.int32), [2])
     assert session.labels.tolist() == [0, 1, 2, 2]

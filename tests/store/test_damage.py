@@ -225,7 +225,7 @@ def rows(path: Path) -> list[tuple[str, ...]]:
     import pandas as pd
 
     frame = pd.read_csv(path)
-    kept = [name for name in frame if not name.startswith(("seconds", "memory", "status"))]
+    kept = [name for name in frame if not str(name).startswith(("seconds", "memory", "status"))]
     return list(frame[kept].astype(str).itertuples(index=False, name=None))
 
 

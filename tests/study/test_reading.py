@@ -1,5 +1,7 @@
 """From a file to settings in which nothing is left open, and every mistake told where it is."""
 
+import os
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +9,8 @@ import pytest
 
 from pauca.errors import DataError, PaucaError, UnknownNameError, UsageError
 from pauca.study import StudySettings, read_study, settings_from
-from pauca.study.plan import load_items
+from pauca.study.checking import check_device
+from pauca.study.plan import load_items, plan
 from pauca.study.toml import to_toml
 from tests.study.plugin import study
 
@@ -196,3 +199,160 @@ def test_toml_of_odd_values() -> None:
 
 def test_model_of_settings_is_public() -> None:
     assert isinstance(settings_from(study()), StudySettings)
+
+
+@pytest.mark.parametrize(
+    ("section", "typo", "meant"),
+    [
+        ("active.pool", "noize", "noise"),
+        ("active.discovery", "exemplar", "exemplars"),
+        ("active", "upper_bond", "upper_bound"),
+        ("models", "train_sise", "train_size"),
+        ("emergence", "item", "items"),
+        ("emergence.unseen", "clases", "classes"),
+    ],
+)
+def test_an_unknown_key_at_any_depth(tmp_path: Path, section: str, typo: str, meant: str) -> None:
+    text = f'{TEXT}\n[emergence]\nlearners = ["fake"]\n'
+    head = f"[{section}]\n"
+    text = text.replace(head, f"{head}{typo} = 0.1\n") if head in text else f"{text}{head}{typo}=1"
+    place = section.replace(".", r"\.")
+    with pytest.raises(
+        UnknownNameError,
+        match=rf"unknown key '{typo}'; where: .*section \[{place}\]; .*did you mean '{meant}'\?",
+    ):
+        read_study(write(tmp_path, text))
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("seed = " + "9" * 5_000, r"not well-formed TOML; got: Exceeds the limit"),
+        ("seed = 0x" + "f" * 5_000, r"'seed' cannot be one of a study; expected: .*64 bits"),
+        ("seed = inf", r"'seed' cannot be.*finite"),
+        ("seed = 1979-05-27", r"'seed' cannot be one of a study.*got: datetime.date"),
+        ('name = "a\\u0000b"', r"'name' cannot be .*without NUL"),
+        ("seed = { a = 1 }", r"'seed' does not fit; expected: a valid integer; got: {'a': 1}"),
+        ("seed = " + "[" * 900 + "]" * 900, "too deep"),
+        ("seed = " + "[" * 40 + "]" * 40, "too deep"),
+        ("seed." + "a." * 5_000 + "b = 1", "too deep"),
+        ("models = 3\nseed = 1", r"'models' does not fit; expected: a table of settings"),
+    ],
+)
+def test_values_that_no_study_holds(tmp_path: Path, line: str, message: str) -> None:
+    text = "\n".join(row for row in TEXT.splitlines() if not row.startswith("seed"))
+    if line.startswith("models"):
+        text = text.split("[models]")[0]
+    if line.startswith("name"):
+        text = text.replace('name = "first"', "")
+    with pytest.raises(UsageError, match=message) as caught:
+        read_study(write(tmp_path, f"{line}\n{text}"))
+    assert caught.value.todo
+    assert len(str(caught.value)) < 2_500
+
+
+def test_a_mark_at_the_beginning_and_line_ends_of_windows(tmp_path: Path) -> None:
+    path = tmp_path / "windows.toml"
+    path.write_bytes(b"\xef\xbb\xbf" + TEXT.replace("\n", "\r\n").encode())
+    assert read_study(path) == read_study(write(tmp_path, TEXT))
+
+
+def test_what_is_no_file_is_never_opened(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.toml")
+    with pytest.raises(UsageError, match="neither a file nor a folder"):
+        read_study(tmp_path / "pipe.toml")
+    with pytest.raises(UsageError, match="cannot be read"):
+        read_study("a\0b.toml")
+    (tmp_path / "large.toml").write_bytes(b"#" * (2**20 + 1))
+    with pytest.raises(UsageError, match="too large"):
+        read_study(tmp_path / "large.toml")
+
+
+def test_includes_that_go_round_or_grow(tmp_path: Path) -> None:
+    for i in range(12):
+        (tmp_path / f"{i}.toml").write_text(f'include = ["{i + 1}.toml", "{i + 1}.toml"]')
+    (tmp_path / "12.toml").write_text("seed = 1")
+    with pytest.raises(UsageError, match="includes too many files"):
+        read_study(tmp_path / "0.toml")
+    (tmp_path / "12.toml").write_text('include = "3.toml"')
+    with pytest.raises(UsageError, match=r"includes itself; got: 0\.toml -> 1\.toml"):
+        read_study(tmp_path / "0.toml")
+    with pytest.raises(UsageError, match="without NUL"):
+        read_study(write(tmp_path, 'include = "a\\u0000.toml"'))
+
+
+def test_a_grid_of_millions_is_counted_and_not_made(tmp_path: Path) -> None:
+    """10 factors of 1,000 levels: 10^30 combinations in less than the file itself takes."""
+    levels = ", ".join(map(str, range(1000)))
+    grid = "\n".join(f'"active.learner.s{i}" = [{levels}]' for i in range(10))
+    path = write(tmp_path, f"{TEXT}\n[factors]\n{grid}\n")
+    tracemalloc.start()
+    with pytest.raises(
+        UsageError, match=r"1,000,000,000,.* combinations; expected: at most 10,000"
+    ):
+        read_study(path)
+    assert tracemalloc.get_traced_memory()[1] < 20 * path.stat().st_size
+    tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"active__repetitions": 10**9},
+        {"models": {"repetitions": 10**12, "learners": ["fake"]}},
+        {"emergence": {"learners": ["fake"], "unseen": {"repetitions": 10**9}}},
+    ],
+)
+def test_runs_are_counted_before_they_are_listed(change: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match=r"the study has [\d,]+ runs; expected: at most 1,000,000"):
+        settings_from(study(**change))
+    with pytest.raises(UsageError, match=r"the study has [\d,]+ runs"):
+        plan(
+            settings_from(study(emergence={"learners": ["fake"], "unseen": {}})), lambda data: 10**6
+        )
+
+
+def test_the_number_of_runs_is_that_of_the_plan() -> None:
+    plain = study(
+        active__upper_bound=True,
+        models={"repetitions": 2, "learners": ["fake", {"name": "fake", "warm": True}]},
+        emergence={"learners": ["fake"], "unseen": {"repetitions": 2}},
+    )
+    settings = settings_from(plain)
+    assert settings.runs(10) == len(plan(settings, lambda data: 10))
+
+
+@pytest.mark.parametrize("raw", [3, None, [1], {"a": object()}, {"a": {1, 2}}, {"a": "\ud800"}])
+def test_studies_from_python_that_are_none(raw: Any) -> None:
+    with pytest.raises(UsageError):
+        settings_from(raw)
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("active.query", "has no value"),
+        ("=3", "has no value"),
+        ("activ.query=3", "names no setting"),
+        ("active.query.deep=3", "leads nowhere"),
+        ("active..query=3", "unknown key ''"),
+        ("factors=3", "has no levels"),
+        ('factors."active.query"=3', "has no levels"),
+        ("active.query=" + "9" * 5_000, "does not fit"),
+        ("active.query=nan", "finite"),
+        ("active.query=" + "[" * 5_000, "does not fit"),
+        ("active.query=3\nbudget=1", "does not fit"),
+    ],
+)
+def test_overrides_that_say_nothing(tmp_path: Path, override: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        read_study(write(tmp_path, TEXT), [override])
+    for factors in ("factors = 3", "factors = [1]", "[factors]\nx = 3"):
+        with pytest.raises(UsageError):
+            read_study(write(tmp_path, f"{TEXT if '[' in factors else ''}\n{factors}"), [override])
+
+
+@pytest.mark.parametrize("name", ["", "meta", "cuda:99", "xla", "cpu:x", "\0", "mps:7"])
+def test_devices_that_are_not_there(name: str) -> None:
+    with pytest.raises(UsageError, match="device"):
+        check_device(name)

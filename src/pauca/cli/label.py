@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pauca.cli.label_words import choice, pair, read_text, words, write_text
+from pauca.cli.label_words import choice, options, pair, read_text, words, write_text
 from pauca.cli.main import guarded
 
 if TYPE_CHECKING:
@@ -66,14 +66,18 @@ def init(
     data: Annotated[
         Path,
         typer.Argument(
-            help="Folder of images, or csv, jsonl, parquet or npz file.", metavar="DATA"
+            help="Folder of images, or a file of rows, texts or embeddings: csv, jsonl, xlsx, "
+            "parquet, npz, RIS, exports of other tools.",
+            metavar="DATA",
         ),
     ],
     out: Annotated[Path, typer.Option(help="Folder to make.", metavar="PROJECT")],
     classes: Annotated[
         str | None, typer.Option(help="Names of the classes, separated by commas.", metavar="A,B")
     ] = None,
-    text: Annotated[str | None, typer.Option(help="Column of texts.")] = None,
+    text: Annotated[
+        str | None, typer.Option(help="Column of texts; several, separated by commas, are joined.")
+    ] = None,
     known: Annotated[
         str | None, typer.Option("--label", help="Column of labels that are known already.")
     ] = None,
@@ -85,6 +89,18 @@ def init(
     missing: Annotated[
         str, typer.Option(help="What an empty cell of numbers does: refuse, or mean.")
     ] = "refuse",
+    form: Annotated[
+        str | None,
+        typer.Option("--format", help="Of the data; by what they say if left out.", metavar="NAME"),
+    ] = None,
+    read: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Any other option of reading, once each: encoding=cp1252, delimiter=;, "
+            "skip_broken=true, unusable=leave-out, join_labels=true, ... (docs/datasets.md).",
+            metavar="NAME=VALUE",
+        ),
+    ] = None,
     unlabelled: Annotated[
         bool, typer.Option("--unlabelled", help="Leave labels alone that the data hold.")
     ] = False,
@@ -121,23 +137,30 @@ def init(
     ] = None,
     seed: Annotated[int, typer.Option(help="Of every random number.")] = 0,
     device: Annotated[str, typer.Option(help="Where to compute.")] = "cpu",
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="Take the place of a project that nobody has answered in."),
+    ] = False,
 ) -> None:
     """Make a project of images, texts, rows or embeddings; the data stay where they are."""
     from pauca.label import PoolOptions, Project
 
-    options = PoolOptions(
-        text=text,
+    texts = tuple(words(text))
+    how = PoolOptions(
+        text=texts[0] if len(texts) == 1 else texts or None,
         label=known,
         id=id_,
         features=tuple(words(columns)) or None,
         missing=missing,  # type: ignore[arg-type]  # checked with the other settings
         known=not unlabelled,
+        format=form,
+        more=options(read),
     )
     with Project.create(
         data,
         out,
         classes=words(classes),
-        options=options,
+        options=how,
         features=choice(features),
         size=size,
         guidelines=None if guidelines is None else read_text(guidelines),
@@ -150,6 +173,7 @@ def init(
         target=target,
         seed=seed,
         device=device,
+        force=force,
     ) as project:
         for note in project.notes:
             typer.echo(f"note: {note}", err=True)

@@ -63,7 +63,11 @@ def discover(
     names = _names(accept)
     for option, value in (("person", person), ("seen", seen), ("only", only), ("without", without)):
         if value and not names:
-            raise UsageError(f"--{option} goes with --accept", expected="--accept N=NAME too")
+            raise UsageError(
+                f"--{option} goes with --accept",
+                expected="--accept N=NAME too",
+                todo="give --accept N=NAME as well, or leave the option out",
+            )
     with Project.open(project) as opened:
         if not names:
             found = opened.discover(least=least, exemplars=exemplars)
@@ -107,6 +111,7 @@ def _names(given: list[str] | None) -> dict[int, str]:
                 "this names no proposal",
                 expected="--accept N=NAME, such as 1=horse, each number once",
                 got=repr(each),
+                todo="run the command without --accept to see the numbers",
             )
         found[int(bare)] = name.strip()
     return found

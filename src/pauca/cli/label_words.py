@@ -1,11 +1,12 @@
 """What is typed after ``pauca label``, as values."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import typer
 
-__all__ = ["choice", "pair", "read_text", "words", "write_text"]
+__all__ = ["choice", "options", "pair", "read_text", "words", "write_text"]
 
 
 def words(given: str | None) -> list[str]:
@@ -33,9 +34,30 @@ def choice(given: str | None) -> dict[str, Any] | None:
         key, sign, value = part.partition("=")
         if not sign:
             raise UsageError(
-                "a setting has no value", expected="NAME:KEY=VALUE,...", got=repr(given)
+                "a setting has no value",
+                expected="NAME:KEY=VALUE,...",
+                got=repr(given),
+                todo="write an equals sign between key and value, a comma between settings",
             )
         found[key.strip()] = _value(value.strip())
+    return found
+
+
+def options(given: Sequence[str] | None) -> dict[str, Any]:
+    """``NAME=VALUE``, each once, as a table; values as in TOML, else texts."""
+    from pauca.errors import UsageError
+
+    found: dict[str, Any] = {}
+    for part in given or ():
+        name, sign, value = part.partition("=")
+        if not sign or name.strip() in found:
+            raise UsageError(
+                "an option of reading has no value" if not sign else "an option is given twice",
+                expected="--read NAME=VALUE",
+                got=repr(part),
+                todo="write an equals sign between name and value, each name once",
+            )
+        found[name.strip()] = _value(value.strip())
     return found
 
 
@@ -44,7 +66,7 @@ def _value(text: str) -> Any:
 
     try:
         return tomllib.loads(f"x = {text}")["x"]
-    except tomllib.TOMLDecodeError:
+    except (tomllib.TOMLDecodeError, ValueError, RecursionError):  # numbers of 5,000 digits
         return text
 
 
@@ -59,7 +81,12 @@ def read_text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise DataError("the file cannot be read", got=str(error), where=str(path)) from None
+        raise DataError(
+            "the file cannot be read",
+            got=str(error),
+            where=str(path),
+            todo="check the path, and that you may read it",
+        ) from None
 
 
 def write_text(path: Path, text: str, force: bool) -> None:

@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from typing import ParamSpec, TypeVar
 
-from pauca.errors import PaucaError
+from pauca.errors import PaucaError, bounded
 
 __all__ = ["debugging", "guarded", "main", "show_error"]
 
@@ -51,6 +51,9 @@ def guarded(command: Callable[P, R]) -> Callable[P, R]:
         except PaucaError as error:
             show_error(error)
             raise typer.Exit(error.exit_code) from None
+        except MemoryError:
+            show_error(_TOO_LARGE)
+            raise typer.Exit(PaucaError.exit_code) from None
         except OSError as error:
             if not _full(error):
                 raise
@@ -60,6 +63,12 @@ def guarded(command: Callable[P, R]) -> Callable[P, R]:
             raise typer.Exit(128 + getattr(stop, "number", 2)) from None
 
     return wrapped
+
+
+_TOO_LARGE = PaucaError(
+    "there is not enough memory",
+    todo="take fewer items, smaller images or fewer words, or a machine with more memory",
+)
 
 
 def _full(error: OSError) -> bool:
@@ -101,7 +110,8 @@ def _show_bug(error: Exception) -> None:
     if debugging():
         traceback.print_exception(error)
         return
-    print(f"this is a bug in pauca: {type(error).__name__}: {error}", file=sys.stderr)
+    told = bounded(f"{type(error).__name__}: {error}")
+    print(f"this is a bug in pauca: {told}", file=sys.stderr)
     print("what to do: set PAUCA_DEBUG=1 to see where, and report it with that", file=sys.stderr)
 
 

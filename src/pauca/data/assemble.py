@@ -26,7 +26,6 @@ from pauca.data.images import (
     kept_blocks,
     survey,
 )
-from pauca.data.labels import copies_note
 from pauca.data.own import image_arrays, image_dataset_of_own
 from pauca.data.tables import Chosen, choose, row_keys, table_dataset
 from pauca.errors import DataError, InputError
@@ -150,52 +149,31 @@ def _pictures(
 def _decoded(
     items: Items, options: DataOptions, progress: Progress | None
 ) -> tuple[Tensor, Chosen, tuple[str, ...]]:
-    """Pictures uint8 [n, channels, h, w] in the order in which they are chosen.
-
-    They are decoded into their places, so that a set is in memory once; only where copies are to
-    be kept together is it decoded before anything is chosen.
-    """
+    """Pictures uint8 [n, channels, h, w] in the order in which they are chosen."""
     pictures = [(part, part.images) for part in items.parts if part.images is not None]
     where = _namer(pictures)
     found = survey(
         _raws(pictures), where, upright=True, scale=options.scale, skip_broken=options.skip_broken
     )
     form, said = choose_form(found, options.size, options.mode, options.fit)
-    notes = list(said)
     skipped = frozenset(found.skipped)
     n = sum(part.n for part in items.parts)
+    rows = [row for row in range(n) if row not in skipped]
+
+    def decode() -> Tensor:
+        blocks = (block for _, images in pictures for block in images.blocks())
+        kept = kept_blocks(blocks, skipped) if skipped else blocks
+        return decode_all(kept, len(rows), form, lambda i: where(rows[i]), progress)
 
     files = [file for _, images in pictures for file in images.files]
-
-    def decode(rows: Sequence[int], places: Sequence[int]) -> Tensor:
-        left = frozenset(range(n)).difference(rows)
-
-        def made() -> Tensor:
-            blocks = (block for _, images in pictures for block in images.blocks())
-            kept = kept_blocks(blocks, left) if left else blocks
-            return decode_all(kept, len(rows), form, lambda i: where(rows[i]), progress, places)
-
-        kept_as = {**asdict(form), "image": options.reading.image, "rows": _digest(rows, places)}
-        x, said = cached_images(files, kept_as, made, n=len(rows))
-        notes.extend(said)
-        return x
-
-    if options.columns.copies == "together":
-        rows = [row for row in range(n) if row not in skipped]
-        x = decode(rows, range(len(rows)))
-        keys = np.arange(n, dtype=np.uint64)
-        keys[rows] = _keys(x)
-        chosen = choose(items, options.columns, skipped=skipped, keys=keys)
-        place = {row: i for i, row in enumerate(rows)}
-        order = np.array([place[row] for row in _places(items, chosen).tolist()])
-        return _ordered(x, order), chosen, tuple(notes)
-    chosen = choose(items, options.columns, skipped=skipped)
-    order = _places(items, chosen)
-    ranks = np.empty(n, dtype=np.int64)
-    ranks[order] = np.arange(len(order))
-    rows = np.sort(order).tolist()
-    x = decode(rows, ranks[rows].tolist())
-    return x, chosen, (*notes, *_copies(x, len(chosen.train)))
+    depends = {**asdict(form), "image": items.train.image, "skipped": sorted(skipped)}
+    x, kept = cached_images(files, depends, decode, n=len(rows))
+    keys = np.arange(n, dtype=np.uint64)
+    keys[rows] = _keys(x)
+    chosen = choose(items, options.columns, skipped=skipped, keys=keys)
+    place = np.zeros(n, dtype=np.int64)
+    place[rows] = np.arange(len(rows))
+    return _ordered(x, place[_places(items, chosen)]), chosen, (*said, *kept)
 
 
 def _arrays(items: Items, options: DataOptions, name: str, source: str) -> Dataset:
@@ -256,7 +234,7 @@ def _names(items: Items, chosen: Chosen) -> list[str] | None:
 
 
 def _ordered(x: Tensor, order: NDArray[np.int64]) -> Tensor:
-    """The items in this order; themselves where it is theirs."""
+    """The items in this order; themselves, without a copy, where it is theirs."""
     same = len(order) == len(x) and bool((order == np.arange(len(x))).all())
     return x if same else x[torch.from_numpy(order)]
 
@@ -266,19 +244,6 @@ def _keys(x: Tensor) -> NDArray[np.uint64]:
     rows = x.reshape(len(x), -1).numpy()
     found = [hashlib.blake2b(row.tobytes(), digest_size=8).digest() for row in rows]
     return np.frombuffer(b"".join(found), dtype=np.uint64)
-
-
-def _digest(rows: Sequence[int], places: Sequence[int]) -> str:
-    """What stands for the order of pictures."""
-    plain = np.array([rows, places], dtype=np.int64)
-    return hashlib.sha256(plain.tobytes()).hexdigest()
-
-
-def _copies(x: Tensor, n_train: int) -> list[str]:
-    """What is said of pictures of the test part that training holds too."""
-    keys = _keys(x) if n_train < len(x) else np.zeros(len(x), dtype=np.uint64)
-    train, test = keys[:n_train], keys[n_train:]
-    return copies_note(train, test, (train, test))
 
 
 def _stacked(items: Items) -> tuple[Tensor, tuple[str, ...]]:

@@ -41,6 +41,7 @@ __all__ = [
     "items_of",
     "joined_texts",
     "numbers_of",
+    "pool_notes",
     "read_labels",
 ]
 
@@ -241,7 +242,7 @@ def find_roles(items: Items, options: ColumnOptions) -> Roles:
     taken = {name for name in (label, id_, group) if name is not None}
     train = items.train
     if train.images is not None or train.array is not None:
-        return Roles(label, id_, group, (), (), {}, _unlabelled(items, label, ()))
+        return Roles(label, id_, group, (), (), {}, ())
     text = _text_columns(items, options)
     for name in (*(options.features or ()), *options.keep):
         _named(items, name, "features" if name in (options.features or ()) else "keep")
@@ -249,8 +250,7 @@ def find_roles(items: Items, options: ColumnOptions) -> Roles:
     if text:
         rest = [str(c) for c in train.frame.columns if c not in {*taken, *text}]
         left = dict.fromkeys(rest, f"the features are made of {' and '.join(map(repr, text))}")
-        notes = _unlabelled(items, label, rest)
-        return Roles(label, id_, group, text, (), left, (*notes, *_left_note(left)))
+        return Roles(label, id_, group, text, (), left, _left_note(left))
     return _features(items, options, (label, id_, group))
 
 
@@ -279,10 +279,12 @@ def _label_column(items: Items, options: ColumnOptions) -> str | None:
     return _named(items, known[0], "label") if known else None
 
 
-def _unlabelled(items: Items, label: str | None, rest: Sequence[str]) -> tuple[str, ...]:
-    if label is not None:
+def pool_notes(items: Items, roles: Roles) -> tuple[str, ...]:
+    """What is said of a data set without labels."""
+    names = [str(name) for name in items.train.frame.columns if name != roles.id]
+    if roles.label is not None or not names:
         return ()
-    like = [name for name in rest if name.lower() in _LABELLIKE]
+    like = [name for name in names if name.lower() in _LABELLIKE]
     said = f"; perhaps {' or '.join(map(repr, like))}" if like else ""
     return (
         f"no column is called {', '.join(LABEL_NAMES[:-1])} or {LABEL_NAMES[-1]}: read as a pool "
@@ -370,7 +372,7 @@ def _features(
         text=text,
         features=tuple(c.name for c in good),
         left_out=left,
-        notes=(*_unlabelled(items, taken[0], names), *said, *_left_note(left), *_said(good)),
+        notes=(*said, *_left_note(left), *_said(good)),
         columns={c.name: c for c in good},
     )
 

@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Generator, Tensor
 
-from pauca.checks import check_finite, check_labels, check_size
+from pauca.checks import check_fields, check_finite, check_labels, check_size
 from pauca.errors import DataError, InputError
 
 __all__ = ["Dataset", "Kind", "Split", "Task", "Transform"]
@@ -42,6 +42,10 @@ class Task:
     evaluate: Transform
     train: Transform
 
+    def __post_init__(self) -> None:
+        """Check types."""
+        check_fields(self)
+
     @property
     def c(self) -> int:
         """Number of classes."""
@@ -67,12 +71,14 @@ class Split:
 
     def __post_init__(self) -> None:
         """Check sizes and types."""
+        check_fields(self)
         floats = self.x.is_floating_point() and self.x.ndim in (2, 3, 4)
         if not floats and not (self.x.dtype == torch.uint8 and self.x.ndim == 4):
             raise DataError(
                 "items have the wrong form",
                 expected="uint8 or float [n, channels, h, w], float [n, d] or [n, t, d]",
                 got=f"{self.x.dtype} {list(self.x.shape)}",
+                todo="bring items to one of these forms: x.flatten(1).float(), say",
             )
         if floats:
             check_finite(self.x, "items")
@@ -81,7 +87,12 @@ class Split:
             if column is not None:
                 check_size(column, len(self), name)
         if self.sources is not None and len(self.sources) != len(self):
-            raise InputError("sources do not fit", expected=len(self), got=len(self.sources))
+            raise InputError(
+                "sources do not fit",
+                expected=len(self),
+                got=len(self.sources),
+                todo="name one source an item, or leave them out",
+            )
 
     def __len__(self) -> int:
         """Number of items."""
@@ -123,6 +134,7 @@ class Dataset:
 
     def __post_init__(self) -> None:
         """Labels are classes of the task; both splits hold items of one shape."""
+        check_fields(self)
         for where, split in (("train", self.train), ("test", self.test)):
             if split is None:
                 continue
@@ -131,6 +143,7 @@ class Dataset:
                     f"items of the {where} split have the wrong shape",
                     expected=self.task.shape,
                     got=tuple(split.x.shape[1:]),
+                    todo="make the task from the items: shape=tuple(x.shape[1:])",
                 )
             if split.y is not None:
                 check_labels(split.y, self.task.c, f"labels of the {where} split")

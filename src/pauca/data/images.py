@@ -425,6 +425,7 @@ def _open(raw: Raw) -> "ImageFile":
     """
     from PIL import Image
 
+    file: io.BytesIO | Path
     if isinstance(raw, bytes):
         size, file = len(raw), io.BytesIO(raw)
     else:

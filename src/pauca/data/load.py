@@ -1,25 +1,26 @@
 """One door to every data set: by name, by path, or from memory."""
 
 import inspect
+import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 from pauca.data.assemble import DataOptions, assemble
-from pauca.data.catalog import datasets
+from pauca.data.catalog import datasets, entry
 from pauca.data.columns import EmptyTexts, Missing, Unusable
 from pauca.data.dataset import Dataset, Kind
 from pauca.data.images import Fit, Mode, Progress, Scale, Size
 from pauca.data.in_memory import items_of
 from pauca.data.labels import Copies
-from pauca.errors import DataError, UnknownNameError, UsageError
+from pauca.errors import DataError, UnknownNameError, UsageError, shown
 from pauca.formats import AbstractFormat, find_format, formats
 from pauca.registry import check_settings
 
 __all__ = ["dataset_from", "load_dataset", "options_of", "own_options", "resolve_options"]
 
-_OPENML = re.compile(r"^openml:(\d+)$")
+_OPENML = re.compile(r"^openml:(\d{1,18})$")
 
 
 def _every(
@@ -162,13 +163,20 @@ def resolve_options(name_or_path: str | Path, options: Mapping[str, Any]) -> dic
     """
     kind, key, given = _find(name_or_path, options)
     if kind == "name":
-        return datasets.resolve(key, given)
-    form = formats.make(key, {})
-    whole = check_settings(f"format {key!r}", options_of(form), given)
+        return _without_later(datasets.resolve(key, given), entry(key).later, entry(key).read)
+    whole = check_settings(f"format {key!r}", options_of(formats.make(key, {})), given)
+    return _without_later(whole, _LATER, _every)
+
+
+def _without_later(
+    options: dict[str, Any], later: frozenset[str], function: Callable[..., Any]
+) -> dict[str, Any]:
+    """The options without those of ``later`` that have the defaults of this function."""
+    known = inspect.signature(function).parameters
     return {
         name: value
-        for name, value in whole.items()
-        if name not in _LATER or value != _OPTIONS[name].default
+        for name, value in options.items()
+        if name not in later or value != known[name].default
     }
 
 
@@ -195,7 +203,7 @@ def _find(name_or_path: str | Path, options: Mapping[str, Any]) -> tuple[str, st
         raise UsageError(
             "the data set is not named",
             expected="a name of the catalogue, or a path",
-            got=repr(name_or_path),
+            got=shown(name_or_path),
             todo="see `pauca list datasets`; data in memory: pauca.dataset_from(x, y)",
         )
     if isinstance(name_or_path, str):
@@ -205,14 +213,14 @@ def _find(name_or_path: str | Path, options: Mapping[str, Any]) -> tuple[str, st
         if name_or_path in datasets.names():
             return "name", name_or_path, given
     path = _path(name_or_path)
-    if not path.exists():
+    if not os.path.exists(path):  # no error where the name is none that a file can have
         raise _unknown(name_or_path, path)
     form = given.get("format")
     return "path", find_format(path, name=form if isinstance(form, str) else None).name, given
 
 
 def _path(name_or_path: str | Path) -> Path:
-    return Path(name_or_path).expanduser()
+    return Path(os.path.expanduser(name_or_path))
 
 
 def _unknown(name_or_path: str | Path, path: Path) -> Exception:
@@ -226,6 +234,9 @@ def _unknown(name_or_path: str | Path, path: Path) -> Exception:
         )
     if written.startswith("openml"):
         return UsageError(
-            "an OpenML table is asked for by its number", expected="openml:61", got=repr(written)
+            "an OpenML table is asked for by its number",
+            expected="openml:61",
+            got=repr(written),
+            todo="find the number on the table's page",
         )
     return UnknownNameError("data set or path", written, datasets.names())

@@ -19,6 +19,7 @@ from pauca.data.columns import (
     has_text,
     joined_texts,
     numbers_of,
+    pool_notes,
     read_labels,
 )
 from pauca.data.dataset import Dataset, Split, Task
@@ -138,7 +139,7 @@ def choose(
     roles = find_roles(items, options)
     labels = _labels(items, roles, options)
     group_names, parts = _read(items, roles, labels, keys)
-    said = [*items.train.notes, *roles.notes, *labels.notes]
+    said = [*items.train.notes, *pool_notes(items, roles), *roles.notes, *labels.notes]
     parts = _with_texts(_with_labels(_without(parts, skipped), said), options, said)
     if parts[0].y is not None:
         check_several(labels.classes, f"{items.train.where}, column {roles.label!r}")
@@ -392,8 +393,8 @@ def _cut(
         copies=options.copies,
         classes=classes,
     )
-    said += notes
-    return rows.take(kept), rows.take(held)
+    said += notes if len(held) else ["there are too few items to hold out a test part"]
+    return rows.take(kept), rows.take(held) if len(held) else None
 
 
 def _strangers(train: Rows, test: Rows, classes: Sequence[str]) -> list[str]:

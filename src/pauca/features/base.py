@@ -197,7 +197,11 @@ def _with(dataset: Dataset, found: Extracted) -> Dataset:
         train=found.transform,
     )
     if (dataset.test is None) != (found.test is None):
-        raise InputError("features do not fit the parts", expected="one for each part")
+        raise InputError(
+            "features do not fit the parts",
+            expected="one for each part",
+            todo="compute them again from the same data set",
+        )
     return replace(
         dataset,
         task=task,

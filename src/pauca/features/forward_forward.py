@@ -109,6 +109,7 @@ class ForwardForwardFeatures(AbstractExtractor):
                 expected="at least two items to learn from",
                 got=len(dataset.train),
                 where=dataset.name,
+                todo="give it more training items",
             )
         net = self._trained(dataset, device)
         found = self._activity(net, dataset, dataset.train.x, device)

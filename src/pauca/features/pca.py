@@ -53,7 +53,12 @@ class PCA(AbstractExtractor):
         """
         task, x = dataset.task, dataset.train.x
         if not len(x):
-            raise DataError("the pool is empty", expected="at least two items", where=task.name)
+            raise DataError(
+                "the pool is empty",
+                expected="at least two items",
+                where=task.name,
+                todo="add items to the training part",
+            )
         mean, scatter = _moments(task, x)
         # n items vary in n - 1 directions; what else there seems to be is rounding
         axes, variances = _leading(scatter, min(self.dimensions, max(1, len(x) - 1)))
@@ -63,6 +68,7 @@ class PCA(AbstractExtractor):
                 expected="at least two items that differ",
                 got=f"{len(x)} items, all alike",
                 where=dataset.name,
+                todo="use another kind of features, or look at the data: nothing varies",
             )
         variances, total = variances / len(x), float(scatter.diagonal().sum()) / len(x)
         if self.scale == "whiten":

@@ -80,6 +80,7 @@ class Transformers(AbstractExtractor):
                 expected="the folder of a model, as save_pretrained makes it",
                 got=self.path,
                 where="features 'transformers', setting 'path'",
+                todo="download the model once and save it there with save_pretrained",
             )
         library = _library()
         model = _loaded(library.AutoModel, folder).to(device).eval().requires_grad_(False)
@@ -116,6 +117,7 @@ class Transformers(AbstractExtractor):
                     expected="pooling = 'mean'",
                     got="pooling = 'cls'",
                     where=self.path,
+                    todo="set pooling = 'mean'",
                 )
             return hidden.flatten(2).mean(2)
         if self.pooling == _FIRST:
@@ -143,6 +145,7 @@ class _Texts:
                 "the texts are not there",
                 expected="a data set whose sources are the texts",
                 got="no sources",
+                todo="load the texts with load_dataset, which keeps them as sources",
             )
         for start in range(0, len(texts), batch):
             yield self._told(texts[start : start + batch])
@@ -189,6 +192,7 @@ class _Images:
                 "images do not fit the model",
                 expected=f"{self._channels} channels",
                 got=seen.shape[1],
+                todo="choose a model for images of that many channels",
             )
         if self._size is not None and tuple(seen.shape[2:]) != self._size:
             seen = F.interpolate(seen, self._size, mode="bicubic", antialias=True).clamp(0, 1)
@@ -236,7 +240,12 @@ def _preprocessing(folder: Path) -> Mapping[str, Any]:
     try:
         found: Any = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise DataError("the preprocessing cannot be read", got=str(error), where=file) from None
+        raise DataError(
+            "the preprocessing cannot be read",
+            got=str(error),
+            where=file,
+            todo="save it again with save_pretrained",
+        ) from None
     return found if isinstance(found, Mapping) else {}
 
 

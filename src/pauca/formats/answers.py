@@ -138,8 +138,8 @@ def _cells(part: Part, column: str) -> list[Any]:
     names = part.class_names.get(column)
     if names is None:
         return cells
-    numbers: dict[Any, str | None] = {number: name for number, name in enumerate(names)}
-    return [numbers.get(cell) if isinstance(cell, int | float) else cell for cell in cells]
+    numbers = dict[Any, str](enumerate(names))
+    return [numbers.get(cell) if type(cell) in (int, float) else cell for cell in cells]
 
 
 def _blank(cell: Any) -> bool:

@@ -112,6 +112,7 @@ class Part:
         label: Column of the labels, where the format itself says so.
         id: Column of the ids, where the format itself says so.
         text: Columns of the text, where the format itself says so.
+        image: Column of the pictures, where they are cells of one.
         notes: What was detected, left out or converted.
         lines: Line of the file (row of a sheet, entry of a list) where each row begins,
             int64 [n], from 1, for messages; None where files have none, or are several.
@@ -125,6 +126,7 @@ class Part:
     label: str | None = None
     id: str | None = None
     text: tuple[str, ...] = ()
+    image: str | None = None
     notes: tuple[str, ...] = ()
     lines: NDArray[np.int64] | None = None
 

@@ -8,7 +8,17 @@ from importlib import import_module
 from pathlib import Path
 
 from pauca.errors import DataError
-from pauca.formats.base import AbstractFormat, Images, Items, Part, Raw, TextOptions, formats
+from pauca.formats._tree import write_image_tree
+from pauca.formats.base import (
+    AbstractFormat,
+    Images,
+    Items,
+    LabelSheet,
+    Part,
+    Raw,
+    TextOptions,
+    formats,
+)
 
 __all__ = [
     "FOREIGN",
@@ -99,6 +109,22 @@ class FolderFormat(AbstractFormat):
         ]
         parts = [_part(path, names, 1, notes if at == 0 else ()) for at, names in enumerate(below)]
         return Items(parts[0], parts[1] if len(parts) > 1 else None)
+
+
+@formats.register("imagefolder")
+class ImageTree(AbstractFormat):
+    """Labelled images, one folder a class; what ``folder`` reads."""
+
+    name = "imagefolder"
+    title = "a folder of images"
+    suffixes = ()
+    abilities = frozenset({"labels"})
+    holds = frozenset({"images"})
+    folder = True
+
+    def write_labels(self, out: Path, sheet: LabelSheet) -> int:
+        """Copies, or hard links."""
+        return write_image_tree(out, sheet)
 
 
 def image_suffixes() -> frozenset[str]:

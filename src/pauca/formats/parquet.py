@@ -304,6 +304,7 @@ def _part(rows: ParquetRows, image: str | None) -> Part:
         rows.frame(names),
         images=images,
         class_names=described_classes(rows.schema.metadata),
+        image=column,
         notes=tuple(notes),
     )
 

@@ -153,6 +153,7 @@ def _checked(values: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
             "nothing to calibrate on",
             expected="float [m, c], m >= 1, c >= 2",
             got=list(values.shape),
+            todo="label more items, or train without a calibration",
         )
     check_size(labels, len(values), "labels")
     check_labels(labels, values.shape[1], "labels")

@@ -112,5 +112,6 @@ def _changed(h: Tensor, edit: Edit, lead: int) -> Tensor:
             "the edit changes the shape of the activity",
             expected=list(units.shape),
             got=list(new.shape),
+            todo="return a tensor of the shape that came in",
         )
     return new.view_as(h)

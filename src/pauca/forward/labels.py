@@ -254,5 +254,10 @@ def levels(on: float, off: float) -> tuple[float, float]:
         InputError: on is not above off.
     """
     if not on > off:
-        raise InputError("a label cannot be seen", expected="on > off", got=f"on {on}, off {off}")
+        raise InputError(
+            "a label cannot be seen",
+            expected="on > off",
+            got=f"on {on}, off {off}",
+            todo="raise `on` or lower `off`",
+        )
     return on, off

@@ -160,7 +160,11 @@ class HardWrong(AbstractWrongLabels):
             InputError: no goodness.
         """
         if goodness is None:
-            raise InputError("hard negatives need the goodness of every label", got="none")
+            raise InputError(
+                "hard negatives need the goodness of every label",
+                got="none",
+                todo="choose other negatives, or a goodness that tells labels apart",
+            )
         wrong = goodness.mul(self.beta).scatter(1, y.unsqueeze(1), -torch.inf)
         passed = wrong.double().softmax(1).cumsum(1)  # [b, c]
         u = torch.rand(len(y), self.count, generator=generator, dtype=torch.float64)
@@ -234,6 +238,7 @@ def _others(x: Tensor, generator: Generator) -> Tensor:
             "a single item cannot be mixed with another",
             expected="at least two items in a batch",
             got=len(x),
+            todo="train on more items, or choose negatives that need no second one",
         )
     order = torch.randperm(len(x), generator=generator).to(x.device)
     return x[order.roll(1)[order.argsort()]]

@@ -75,7 +75,12 @@ class ForwardNet(nn.Module):
     ) -> None:
         super().__init__()
         if not widths:
-            raise InputError("a net without layers", expected="at least one width", got="none")
+            raise InputError(
+                "a net without layers",
+                expected="at least one width",
+                got="none",
+                todo="name the width of each layer, such as widths = [500, 500]",
+            )
         self.code = code
         self.goodness = goodness
         self.layers = nn.ModuleList()

@@ -48,6 +48,7 @@ class Plan:
                 "the length of the training is not clear",
                 expected="exactly one of epochs and steps",
                 got=f"epochs {self.epochs}, steps {self.steps}",
+                todo="set one of them and leave the other out",
             )
         for name in ("epochs", "steps"):
             value = getattr(self, name)
@@ -57,7 +58,10 @@ class Plan:
         check_count(self.batch, "batch", least=1)
         if self.decay not in ("constant", "linear", "cosine"):
             raise UsageError(
-                "unknown decay of the rate", expected="constant, linear or cosine", got=self.decay
+                "unknown decay of the rate",
+                expected="constant, linear or cosine",
+                got=self.decay,
+                todo="choose one of these",
             )
         check_fraction(self.warmup, "warmup", open_end=True)
         check_fraction(self.average, "average", open_end=True)
@@ -81,6 +85,7 @@ class Plan:
                 "fewer steps than layers to train one after the other",
                 expected=f"steps >= {stages}",
                 got=self.steps,
+                todo="raise `steps`, or train the layers simultaneously",
             )
         each, over = divmod(self.steps, stages)
         return [each + (stage < over) for stage in range(stages)]

@@ -70,6 +70,7 @@ class AbstractGoodnessReadout(AbstractReadout):
                 "the readout hears no layer",
                 expected=f"skip below the number of layers, {depth}",
                 got=self.skip,
+                todo="lower `skip`, or add layers",
             )
 
     def heard(self, depth: int) -> int:

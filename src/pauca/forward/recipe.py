@@ -66,6 +66,7 @@ class Recipe:
                 f"goodness {self.goodness.name!r} has units for each class and is shown no label",
                 expected="label = 'none'",
                 got=f"label = {self.label!r}",
+                todo="set label = 'none', or choose another goodness",
             )
         elif not by_class and not shown:
             raise UsageError(
@@ -73,12 +74,14 @@ class Recipe:
                 expected="a label code, goodness 'channel-wise', or negatives that mix items",
                 got=f"label = 'none', goodness = {self.goodness.name!r}, "
                 f"negatives = {self.negatives.name!r}",
+                todo="choose one of these",
             )
         if self.label in _FLAT and any(_kind(layer) in _WINDOWS for layer in self.widths):
             raise UsageError(
                 f"label code {self.label!r} stands beside the pixels, where no window reaches",
                 expected="label 'spatial', 'overlay' or 'none' for layers that read images",
                 got=f"label = {self.label!r} with a layer {_WINDOWS[0]!r} or {_WINDOWS[1]!r}",
+                todo="choose one of these labels, or layers that read flat rows",
             )
 
     def _refuse(self, wrong: bool, reason: str, axis: str) -> None:
@@ -88,6 +91,7 @@ class Recipe:
                 f"negatives {self.negatives.name!r} {reason}",
                 expected="label 'none', a goodness of the whole layer, and readout 'probe'",
                 got=f"{axis} = {got!r}",
+                todo="change one of these settings",
             )
 
     def code(

@@ -67,6 +67,7 @@ def train_seeds(
             "every net needs a generator",
             expected=f"{len(nets)} of each, at least one",
             got=f"{len(generators)} generators",
+            todo="pass a list of generators as long as that of the nets",
         )
     share = Speed(
         keep=speed.budget(len(items), nets[0].code.d, nets[0].code.patterns.dtype) // len(nets),
@@ -137,6 +138,7 @@ def _check_shapes(nets: Sequence[ForwardNet]) -> None:
             "nets of different shapes cannot be trained at once",
             expected="the same widths and the same places of the label",
             got=f"widths {[net.widths for net in nets]}",
+            todo="train them one after the other",
         )
 
 

@@ -45,7 +45,10 @@ class Speed:
             check_count(self.keep, "bytes to keep")
         if self.precision not in get_args(Precision):
             raise UsageError(
-                "unknown precision", expected=" or ".join(get_args(Precision)), got=self.precision
+                "unknown precision",
+                expected=" or ".join(get_args(Precision)),
+                got=self.precision,
+                todo="choose one of these",
             )
 
     @property

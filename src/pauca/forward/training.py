@@ -102,6 +102,7 @@ class Training:
                 "one item alone has no negatives",
                 expected="at least two items, and a batch of at least two",
                 got=f"{len(items)} items, batch {plan.batch}",
+                todo="train on more items, or raise the batch size",
             )
 
     @property

@@ -52,6 +52,7 @@ def make_project(
     vocabulary: int = 4096,
     guidelines: str | None = None,
     progress: Progress | None = None,
+    force: bool = False,
     **settings: Any,
 ) -> Made:
     """Read the data, compute the features and write the project's folder.
@@ -65,6 +66,7 @@ def make_project(
         vocabulary: Most words of tf-idf.
         guidelines: Text for those who label.
         progress: Told which fraction of the features is done.
+        force: Take the place of a project that nobody has answered in.
         **settings: Of ``ProjectSettings``.
 
     Raises:
@@ -72,6 +74,8 @@ def make_project(
     """
     source = Path(os.path.abspath(source.expanduser()))
     _check_places(source, out)
+    if force:
+        _check_replaced(source, Path(os.path.abspath(out)))
     pool = read_pool(source, options)
     choice = resolve_choice(features, pool)
     given = {key: value for key, value in settings.items() if value is not None}
@@ -88,7 +92,7 @@ def make_project(
     )
     names = _classes(pool, options)
     _check_strategy(whole)
-    with new_folder(out) as folder:
+    with new_folder(out, force=force) as folder:
         write_items(folder, pool.keys, pool.sources)
         notes = write_features(
             folder,
@@ -136,6 +140,34 @@ def _check_places(source: Path, out: Path) -> None:
             got=str(out),
             where=str(source),
             todo="name a folder elsewhere with --out",
+        )
+
+
+def _check_replaced(source: Path, out: Path) -> None:
+    """Refuse to replace anything but a project in which nobody has answered.
+
+    Raises:
+        UsageError: another folder, the folder of the data, or one with answers of people.
+        StoreError: the answers cannot be read.
+    """
+    if not out.is_dir() or not any(out.iterdir()):
+        return
+    lost = None
+    if not (out / DATABASE).is_file() or not (out / SETTINGS).is_file():
+        lost = "a folder that is no project"
+    elif Path(os.path.realpath(source)).is_relative_to(os.path.realpath(out)):
+        lost = "the folder that holds the data"
+    else:
+        book = Book(out / DATABASE)
+        try:
+            answers = sum(person != GIVEN for person in book.standing().person)
+        finally:
+            book.close()
+        if answers:
+            lost = f"a project with {answers} answers of people"
+    if lost is not None:
+        raise UsageError(
+            f"{lost} is never replaced", where=str(out), todo="name another place with --out"
         )
 
 

@@ -179,9 +179,10 @@ def load_model(folder: Path, device: str, features: Tensor, classes: Classes) ->
     path = folder / MODEL
     if not path.exists():
         return None
-    what, todo = "the model cannot be read", f"train again: `pauca label train {folder}`"
+    what = "the model cannot be read"
+    todo = f"train again: `pauca label train {folder}`; where there is no answer yet, remove it"
     if not path.is_file():
-        todo = f"remove what is there, then {todo}"
+        todo = f"remove what is there, then train again: `pauca label train {folder}`"
     kept = read_tensors(read_bytes(path, what, todo), path, what, todo)
     try:
         return _model_of(kept, device, features, classes)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pauca.checks import check_count, check_positive
+from pauca.checks import check_count, check_ordered, check_positive
 from pauca.errors import DataError
 from pauca.label.book import Book, Training
 from pauca.label.checking import check_given, check_person
@@ -81,6 +81,7 @@ class Project:
         vocabulary: int = 4096,
         guidelines: str | None = None,
         progress: Progress | None = None,
+        force: bool = False,
         **settings: Any,
     ) -> Self:
         """Make a project of one's own data and open it; it is there whole or not at all.
@@ -95,6 +96,7 @@ class Project:
             vocabulary: Most words of tf-idf.
             guidelines: Text for those who label.
             progress: Told which fraction of the features is done.
+            force: Take the place of a project that nobody has answered in.
             **settings: Of ``ProjectSettings``: learner, strategy, batch, random_share, overlap,
                 seed, target, budget, ...
 
@@ -104,12 +106,16 @@ class Project:
         made = make_project(
             Path(source),
             Path(folder),
-            replace(options or PoolOptions(), classes=tuple(classes)),
+            replace(
+                options or PoolOptions(),
+                classes=tuple(check_ordered(classes, "the names of classes")),
+            ),
             features=features,
             size=size,
             vocabulary=vocabulary,
             guidelines=guidelines,
             progress=progress,
+            force=force,
             **settings,
         )
         project = cls(made.folder)
@@ -163,6 +169,7 @@ class Project:
         Raises:
             InputError: a name that is taken, or none.
         """
+        names = list(check_ordered(names, "the names of classes"))
         self._book.add_classes(names, check_person(person))
         return self.classes
 

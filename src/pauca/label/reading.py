@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pauca.data.assemble import DataOptions
 from pauca.data.columns import Roles, find_roles, joined_texts, read_labels
 from pauca.data.features import make_features, standardised
 from pauca.data.images import survey
-from pauca.data.load import DataOptions, own_options
+from pauca.data.load import own_options
 from pauca.errors import DataError
 from pauca.formats import AbstractFormat, Items, Part, find_format
 from pauca.formats.folder import listed_images
@@ -50,7 +51,7 @@ def read_pool(path: Path, options: PoolOptions) -> Pool:
     roles = find_roles(Items(part), data.columns)
     pool = _pool(form, part, roles, data)
     labels, classes, said = _labels(part, roles, data, options, form)
-    notes = (*part.notes, *(roles.notes if roles.label or not part.label else ()), *pool.notes)
+    notes = (*part.notes, *roles.notes, *pool.notes)
     whole = replace(pool, labels=labels, classes=classes, notes=(*notes, *said))
     return _without(whole, data, part)
 
@@ -97,14 +98,19 @@ def _pool(form: AbstractFormat, part: Part, roles: Roles, data: DataOptions) -> 
     """The items with their ids, without labels yet."""
     frame = part.frame
     keys = _keys(None if roles.id is None else frame[roles.id].tolist(), part)
-    columns: dict[str, Any] = {"id": roles.id, "label": roles.label, "image": data.reading.image}
+    columns: dict[str, Any] = {"id": roles.id, "label": roles.label, "image": part.image}
     none: list[str | None] = [None] * part.n
     if part.images is not None:
         found = None
         if part.images.stored is None:
             raws = (raw for block in part.images.blocks() for raw in block)
-            how = {"scale": data.scale, "skip_broken": data.skip_broken}
-            found = survey(raws, part.images.name, upright=True, **how)
+            found = survey(
+                raws,
+                part.images.name,
+                upright=True,
+                scale=data.scale,
+                skip_broken=data.skip_broken,
+            )
         return Pool(
             form.name, "image", keys, None, none, columns=columns, images=part.images, survey=found
         )

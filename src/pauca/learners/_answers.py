@@ -40,6 +40,7 @@ class Answers:
                 "nothing to calibrate: this readout does not decide by goodness",
                 expected="readout 'sum' or 'softmax-sum', or no calibration",
                 got=f"readout = {readout.name!r}",
+                todo="change one of these settings",
             )
 
     @property

@@ -135,7 +135,10 @@ def speed_from(whole: Mapping[str, Any]) -> Speed:
     known = [field.name for field in fields(Speed)]
     if unknown := [name for name in given if name not in known]:
         raise UsageError(
-            "unknown short cut of a training", expected=", ".join(known), got=", ".join(unknown)
+            "unknown short cut of a training",
+            expected=", ".join(known),
+            got=", ".join(unknown),
+            todo="choose from these, or leave `speed` out",
         )
     return Speed(**given)
 
@@ -167,6 +170,7 @@ def start_from(whole: Mapping[str, Any], recipe: Recipe) -> AbstractStart | None
             "the weights that a training starts from know the items that a calibration leaves out",
             expected="start 'label-free' or none, or no calibration",
             got=f"start = {chosen['name']!r}, calibration = {whole['calibration']['name']!r}",
+            todo="change one of these settings",
         )
     return made
 
@@ -198,7 +202,12 @@ def check_shift(shift: int, *, image: bool) -> None:
         UsageError: a shift of a table or an embedding.
     """
     if shift and not image:
-        raise UsageError("only images can be moved", expected="shift = 0", got=f"shift = {shift}")
+        raise UsageError(
+            "only images can be moved",
+            expected="shift = 0",
+            got=f"shift = {shift}",
+            todo="set shift = 0",
+        )
 
 
 def check_same(state: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
@@ -243,7 +252,10 @@ def _named(registry: Registry[Any], choice: Choice) -> dict[str, Any]:
     name = settings.pop("name", None)
     if not isinstance(name, str):
         raise UsageError(
-            f"a {registry.kind} without a name", expected='{"name": ...}', got=repr(choice)
+            f"a {registry.kind} without a name",
+            expected='{"name": ...}',
+            got=repr(choice),
+            todo="name it by `name`, other settings beside it",
         )
     return {"name": name, **registry.resolve(name, settings)}
 

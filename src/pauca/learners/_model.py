@@ -70,7 +70,10 @@ class ForwardModel:
         rows = {"neutral": code.neutral, "absent": code.absent}
         if label not in rows:
             raise InputError(
-                "unknown label to show", expected="int64 [n], 'neutral' or 'absent'", got=label
+                "unknown label to show",
+                expected="int64 [n], 'neutral' or 'absent'",
+                got=label,
+                todo="pass one of these",
             )
         return torch.full((n,), rows[label], device=self.device)
 

@@ -1,7 +1,7 @@
 """What every learner is: it trains on labelled items and says what it thinks of others."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field
 from math import ceil
 from types import MappingProxyType
@@ -10,9 +10,9 @@ from typing import Any, ClassVar, Literal, Protocol, final
 import torch
 from torch import Generator, Tensor, nn
 
-from pauca.checks import check_finite, check_labels, check_share, check_size
+from pauca.checks import check_finite, check_labels, check_share, check_size, check_tensor
 from pauca.data.dataset import Task
-from pauca.errors import CapabilityError, InputError, UsageError
+from pauca.errors import CapabilityError, InputError, UsageError, shown
 from pauca.outputs import Outputs
 from pauca.registry import Registry
 
@@ -107,12 +107,22 @@ class AbstractLearner(ABC):
     quick: ClassVar[Mapping[str, Any]] = MappingProxyType({})
 
     def __init__(self, *, task: Task, device: str = "cpu") -> None:
+        if not isinstance(task, Task):
+            raise InputError(
+                "the task is of the wrong kind",
+                expected="a pauca.Task",
+                got=shown(task),
+                todo="pass the task of a data set: load_dataset(...).task",
+            )
         self.task = task
         try:
             self.device = torch.device(device)
-        except RuntimeError:
+        except (RuntimeError, TypeError, ValueError):
             raise UsageError(
-                "unknown device", expected="cpu, cuda, cuda:0, ...", got=repr(device)
+                "unknown device",
+                expected="cpu, cuda, cuda:0, ...",
+                got=shown(device),
+                todo='use "cpu"',
             ) from None
 
     @classmethod
@@ -279,6 +289,7 @@ class AbstractLearner(ABC):
     @final
     def predict(self, x: Tensor) -> Tensor:
         """The likeliest class of each item, int64 [n]."""
+        self.check_items(x)
         return self.outputs(x, torch.arange(len(x))).mean_probs.argmax(-1)
 
     @final
@@ -288,6 +299,13 @@ class AbstractLearner(ABC):
         Raises:
             CapabilityError: with both sides named.
         """
+        if not isinstance(needs, Set) or not all(isinstance(need, str) for need in needs):
+            raise InputError(
+                "needs are of the wrong kind",
+                expected="a set of names",
+                got=shown(needs),
+                todo=f"name some of {', '.join(sorted(self.gives))}",
+            )
         missing = needs - self.gives
         if missing:
             raise CapabilityError(
@@ -304,8 +322,13 @@ class AbstractLearner(ABC):
         Raises:
             InputError: empty, sizes that differ, items of another shape, labels outside the task.
         """
-        if len(x) == 0:
-            raise InputError("nothing to train on", expected="at least one item", got="none")
+        if check_tensor(x, "items").ndim == 0 or len(x) == 0:
+            raise InputError(
+                "nothing to train on",
+                expected="at least one item",
+                got="none",
+                todo="label an item first",
+            )
         check_size(y, len(x), "y")
         check_labels(y, self.task.c, "y")
         self.check_items(x)
@@ -340,12 +363,14 @@ class AbstractLearner(ABC):
     @final
     def check_items(self, x: Tensor) -> None:
         """Refuse items of another shape than the task's, and items that are NaN or infinite."""
-        if tuple(x.shape[1:]) != self.task.shape:
+        check_tensor(x, "items")
+        if x.ndim < 1 or tuple(x.shape[1:]) != self.task.shape:
             raise InputError(
                 "items have the wrong shape",
                 expected=f"[n, {', '.join(map(str, self.task.shape))}]",
                 got=list(x.shape),
                 where=f"task {self.task.name!r}",
+                todo="make the learner for the task of these items",
             )
         check_finite(x, "items")
 

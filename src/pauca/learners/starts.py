@@ -201,6 +201,7 @@ class LabelFree(AbstractStart):
                 expected=f"a goodness of the whole layer, and steps >= {stages}",
                 got=f"goodness {recipe.goodness.name!r}, steps = {self.steps}",
                 where="start 'label-free'",
+                todo="change goodness or steps, or leave the start out",
             )
 
     def due(self, past: Past) -> bool:
@@ -242,6 +243,7 @@ class LabelFree(AbstractStart):
                 expected="self-contrastive or hybrid-mask",
                 got=self.negatives,
                 where="start 'label-free'",
+                todo="choose one of these",
             )
         return made
 

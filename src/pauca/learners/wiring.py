@@ -49,6 +49,7 @@ def wiring(learner: AbstractLearner, x: Tensor, label: LabelInput = "neutral") -
         "the weights of this learner are not known",
         expected="backprop, forward-forward or bp-ff, or a learner registered with wiring",
         got=learner.name,
+        todo="use one of these learners, or register its wiring",
     )
 
 

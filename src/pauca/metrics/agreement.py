@@ -6,13 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from pauca.checks import check_count
+from pauca.checks import check_count, typed
 from pauca.errors import InputError
 from pauca.metrics.arrays import Floats, as_ints, as_table, check_same
 
 __all__ = ["answer_entropy", "cohen_kappa", "fleiss_kappa"]
 
 
+@typed
 def cohen_kappa(a: Any, b: Any, *, undefined: float = math.nan) -> float:
     """Agreement of two on the same n items: (p_o - p_e) / (1 - p_e), at most 1.
 
@@ -41,6 +42,7 @@ def cohen_kappa(a: Any, b: Any, *, undefined: float = math.nan) -> float:
     return undefined if math.isnan(found) else found
 
 
+@typed
 def fleiss_kappa(counts: Any) -> float:
     """Agreement of any number of people: (mean P_i - P_e) / (1 - P_e), at most 1.
 
@@ -59,11 +61,20 @@ def fleiss_kappa(counts: Any) -> float:
     """
     table = as_table(counts, "counts", "n c")
     if (table < 0).any() or (table != np.floor(table)).any():
-        raise InputError("counts are out of range", expected="whole numbers >= 0", got="others")
+        raise InputError(
+            "counts are out of range",
+            expected="whole numbers >= 0",
+            got="others",
+            todo="count the answers of each class for each item",
+        )
     table = table[table.sum(1) >= 2]
     if not len(table):
         raise InputError(
-            "no item has two answers", expected="at least one", got="none", where="counts"
+            "no item has two answers",
+            expected="at least one",
+            got="none",
+            where="counts",
+            todo="have some items answered by two people",
         )
     each = table.sum(1)
     alike = ((table * (table - 1)).sum(1) / (each * (each - 1))).mean()
@@ -71,6 +82,7 @@ def fleiss_kappa(counts: Any) -> float:
     return _beyond(float(alike), float((shares**2).sum()))
 
 
+@typed
 def answer_entropy(counts: Sequence[int] | Floats, c: int) -> float:
     """Entropy of the answers to one item over log c, in [0, 1]; 0 where all agree, or c is 1.
 
@@ -84,7 +96,12 @@ def answer_entropy(counts: Sequence[int] | Floats, c: int) -> float:
     check_count(c, "c", least=1)
     given = as_ints(counts, "counts")
     if given.sum() < 1:
-        raise InputError("there is no answer", expected="at least one", got=list(counts))
+        raise InputError(
+            "there is no answer",
+            expected="at least one",
+            got=list(counts),
+            todo="leave out items that nobody answered",
+        )
     shares = given[given > 0] / given.sum()
     return 0.0 if c == 1 else float(-(shares * np.log(shares)).sum() / np.log(c)) + 0.0
 

@@ -1,15 +1,15 @@
 """From tensors, arrays or sequences to the float64 and int64 arrays that measures work on."""
 
 from collections.abc import Callable
+from numbers import Real
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
 
-from pauca.checks import check_probabilities
-from pauca.errors import InputError
+from pauca.checks import as_tensor, check_probabilities
+from pauca.errors import InputError, shown
 
 __all__ = [
     "Floats",
@@ -28,20 +28,26 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 
-def _array(x: Any) -> npt.NDArray[Any]:
-    if isinstance(x, Tensor):
-        return x.detach().cpu().numpy()
-    try:
-        return np.asarray(x)
-    except ValueError as error:  # lists of different lengths
+def _array(x: Any, where: str) -> npt.NDArray[Any]:
+    """Real numbers of any shape; floats that NumPy does not know are widened."""
+    found = as_tensor(x, where).detach().cpu()
+    if found.is_complex():
         raise InputError(
-            "numbers do not form an array", expected="one length along each axis", got=error
-        ) from error
+            f"{where} has the wrong type",
+            expected="real numbers",
+            got=found.dtype,
+            todo="pass x.real or x.abs()",
+        )
+    return (found.float() if found.dtype == torch.bfloat16 else found).numpy()
 
 
-def as_floats(x: Any) -> Floats:
-    """float64 of any shape, NaN and infinity included."""
-    return _array(x).astype(np.float64)
+def as_floats(x: Any, where: str = "values") -> Floats:
+    """float64 of any shape, NaN and infinity included.
+
+    Raises:
+        InputError: not numbers, or what has no order.
+    """
+    return _array(x, where).astype(np.float64)
 
 
 def as_ints(x: Any, where: str, *, least: int = 1) -> Ints:
@@ -50,16 +56,22 @@ def as_ints(x: Any, where: str, *, least: int = 1) -> Ints:
     Raises:
         InputError: another shape or type, too few, negative.
     """
-    array = _array(x)
+    array = _array(x, where)
     whole = array.dtype.kind in "iu" or array.size == 0
     if array.ndim != 1 or not whole or len(array) < least:
         raise InputError(
             f"{where} has the wrong form",
             expected=f"whole numbers of shape [n], n >= {least}",
             got=f"{array.dtype} of shape {list(array.shape)}",
+            todo="pass one whole number an item",
         )
     if array.size and array.min() < 0:
-        raise InputError(f"{where} holds a negative number", expected=">= 0", got=array.min())
+        raise InputError(
+            f"{where} holds a negative number",
+            expected=">= 0",
+            got=array.min(),
+            todo="pass one whole number an item",
+        )
     return array.astype(np.int64)
 
 
@@ -78,7 +90,7 @@ def as_rows(x: Any, where: str) -> Floats:
     Raises:
         InputError: no axis, no row, not numbers, NaN or infinity.
     """
-    return _finite(_array(x), where, "[n, ...], n >= 1", lambda shape: len(shape) > 0)
+    return _finite(_array(x, where), where, "[n, ...], n >= 1", lambda shape: len(shape) > 0)
 
 
 def as_table(x: Any, where: str, axes: str, *, least: tuple[int, ...] = (1, 1)) -> Floats:
@@ -96,7 +108,7 @@ def as_table(x: Any, where: str, axes: str, *, least: tuple[int, ...] = (1, 1)) 
     names = axes.split()
     form = ", ".join(f"{name} >= {n}" for name, n in zip(names, least, strict=True))
     return _finite(
-        _array(x),
+        _array(x, where),
         where,
         f"[{', '.join(names)}], {form}",
         lambda shape: len(shape) == len(least) and all(map(int.__ge__, shape, least)),
@@ -111,6 +123,7 @@ def _finite(
             f"{where} has the wrong form",
             expected=f"numbers of shape {form}",
             got=f"{array.dtype} of shape {list(array.shape)}",
+            todo="bring the numbers to this shape",
         )
     array = array.astype(np.float64)
     if not np.isfinite(array).all():
@@ -130,12 +143,13 @@ def as_probabilities(probs: Any, labels: Ints) -> Floats:
     Raises:
         InputError: another shape, rows that do not sum to 1, a label >= c.
     """
-    array = _array(probs)
+    array = _array(probs, "probs")
     if array.ndim != 2 or len(array) != len(labels) or array.dtype.kind != "f":
         raise InputError(
             "probs has the wrong form",
             expected=f"floats of shape [{len(labels)}, c]",
             got=f"{array.dtype} of shape {list(array.shape)}",
+            todo="give one row of probabilities for each label",
         )
     array = array.astype(np.float64)
     check_probabilities(torch.from_numpy(array))
@@ -144,6 +158,7 @@ def as_probabilities(probs: Any, labels: Ints) -> Floats:
             "labels holds a class that probs does not have",
             expected=f"0 to {array.shape[1] - 1}",
             got=int(labels.max()),
+            todo="give probs a column for every class",
         )
     return array
 
@@ -154,8 +169,13 @@ def check_level(level: float) -> float:
     Raises:
         InputError: outside of it, or NaN.
     """
-    if not 0 < level < 1:
-        raise InputError("level is out of range", expected="a number in (0, 1)", got=level)
+    if isinstance(level, bool) or not isinstance(level, Real) or not 0 < level < 1:
+        raise InputError(
+            "level is out of range",
+            expected="a number in (0, 1)",
+            got=shown(level),
+            todo="pass 0.95, say",
+        )
     return level
 
 
@@ -166,4 +186,9 @@ def check_same(a: npt.NDArray[Any], b: npt.NDArray[Any], names: str) -> None:
         InputError: they do not.
     """
     if len(a) != len(b):
-        raise InputError(f"{names} differ in size", expected=len(a), got=len(b))
+        raise InputError(
+            f"{names} differ in size",
+            expected=len(a),
+            got=len(b),
+            todo="give each one entry for the same things, in the same order",
+        )

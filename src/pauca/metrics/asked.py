@@ -6,15 +6,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pauca.checks import check_count, check_finite, check_labels
+from pauca.checks import check_count, check_finite, check_labels, typed
 from pauca.errors import InputError
-from pauca.metrics.arrays import as_ints
+from pauca.metrics.arrays import as_floats, as_ints
 
 __all__ = ["class_entropy", "duplicate_rate", "jaccard"]
 
 _BLOCK = 256
 
 
+@typed
 def class_entropy(labels: Any, classes: int) -> float:
     """Entropy in nats of the classes of what was asked, in [0, log c]; log c when balanced.
 
@@ -29,6 +30,7 @@ def class_entropy(labels: Any, classes: int) -> float:
     return float(max(0.0, -(share * np.log(share)).sum()))
 
 
+@typed
 def duplicate_rate(x: Any, *, tolerance: float = 0.0) -> float:
     """Share of items that lie within ``tolerance`` of one that comes before them, in [0, 1).
 
@@ -40,7 +42,12 @@ def duplicate_rate(x: Any, *, tolerance: float = 0.0) -> float:
     """
     items = _rows(x)
     if not tolerance >= 0:
-        raise InputError("tolerance is out of range", expected=">= 0", got=tolerance)
+        raise InputError(
+            "tolerance is out of range",
+            expected=">= 0",
+            got=tolerance,
+            todo="pass 0 to count exact copies only",
+        )
     found = 0
     for start in range(0, len(items), _BLOCK):
         block = items[start : start + _BLOCK]
@@ -55,6 +62,7 @@ def duplicate_rate(x: Any, *, tolerance: float = 0.0) -> float:
     return found / len(items)
 
 
+@typed
 def jaccard(a: Any, b: Any) -> float:
     """Overlap |A and B| / |A or B| of two sets of ids, in [0, 1]; two empty sets give 1.
 
@@ -69,7 +77,12 @@ def jaccard(a: Any, b: Any) -> float:
 
 
 def _rows(x: Any) -> Tensor:
-    items = x if isinstance(x, Tensor) else torch.from_numpy(np.array(x))
+    items = torch.from_numpy(as_floats(x, "x"))
     if items.ndim < 1 or len(items) == 0:
-        raise InputError("x has no items", expected="[n, ...], n >= 1", got=list(items.shape))
-    return check_finite(items.reshape(len(items), -1).to(torch.float64), "x")
+        raise InputError(
+            "x has no items",
+            expected="[n, ...], n >= 1",
+            got=list(items.shape),
+            todo="pass the items that were asked for, one a row",
+        )
+    return check_finite(items.reshape(len(items), -1), "x")

@@ -2,14 +2,14 @@
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from torch import Generator
 
-from pauca.checks import check_count
-from pauca.errors import InputError
+from pauca.checks import check_count, typed
+from pauca.errors import InputError, shown
 from pauca.metrics.arrays import Floats, Ints, as_rows, check_level
 from pauca.metrics.intervals import Interval
 
@@ -20,6 +20,7 @@ _TIE = 1e-12  # relative: a draw that is the statistic itself up to rounding cou
 BootstrapMethod = Literal["percentile", "bca"]
 
 
+@typed
 def bootstrap_interval(
     statistic: Callable[..., float],
     *arrays: Any,
@@ -58,10 +59,6 @@ def bootstrap_interval(
     """
     check_level(level)
     check_count(draws, "draws", least=1)
-    if method not in get_args(BootstrapMethod):
-        raise InputError(
-            "unknown method", expected=" or ".join(get_args(BootstrapMethod)), got=repr(method)
-        )
     rows = _checked(arrays, paired)
     seen = _number(statistic(*rows))
     n = min(map(len, rows))
@@ -87,7 +84,12 @@ def resamples(n: int, draws: int, generator: Generator) -> Ints:
 def _checked(arrays: Sequence[Any], paired: bool) -> list[Floats]:
     rows = [as_rows(x, f"array {at}") for at, x in enumerate(arrays)]
     if not rows:
-        raise InputError("there is nothing to draw from", expected="at least one array", got="none")
+        raise InputError(
+            "there is nothing to draw from",
+            expected="at least one array",
+            got="none",
+            todo="pass the values as arrays, one argument each",
+        )
     sizes = sorted({len(x) for x in rows})
     if paired and len(sizes) > 1:
         raise InputError(
@@ -100,7 +102,15 @@ def _checked(arrays: Sequence[Any], paired: bool) -> list[Floats]:
 
 
 def _number(value: float) -> float:
-    number = float(value)
+    try:
+        number = float(value)
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            "the statistic is no number",
+            expected="a number for every draw of the rows",
+            got=shown(value),
+            todo="return one float",
+        ) from error
     if math.isnan(number):
         raise InputError(
             "the statistic is NaN",

@@ -5,8 +5,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from pauca.checks import check_count
-from pauca.errors import InputError
+from pauca.checks import check_count, typed
 from pauca.metrics.arrays import Floats, Ints, as_ints, as_probabilities
 from pauca.metrics.intervals import Interval, wilson_interval
 
@@ -56,6 +55,7 @@ class Reliability:
     n: int
 
 
+@typed
 def reliability_curve(
     labels: Any, probs: Any, *, bins: int = 15, by: Bins = "width", level: float = 0.95
 ) -> Reliability:
@@ -104,7 +104,5 @@ def bins_of(confidence: Floats, bins: int, by: Bins) -> Ints:
     check_count(bins, "bins", least=1)
     if by == "width":
         return np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)
-    if by != "mass":
-        raise InputError("unknown kind of bins", expected="width or mass", got=repr(by))
     rank = np.searchsorted(np.sort(confidence), confidence, "right").astype(np.int64)
     return (bins * rank - 1) // len(confidence)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from pauca.checks import typed
 from pauca.errors import InputError, UnknownNameError
 from pauca.metrics._pairs import differences
 from pauca.metrics.arrays import Floats, as_table, check_level
@@ -64,6 +65,7 @@ class Comparisons:
     least_pairs: float
 
 
+@typed
 def compare_all(
     values: Any, names: Sequence[str], against: str | None = None, level: float = 0.95
 ) -> Comparisons:
@@ -130,8 +132,18 @@ def _compared(first: str, second: str, a: Floats, b: Floats, level: float) -> Co
 
 def _checked(names: Sequence[str], m: int) -> Sequence[str]:
     if len(names) != m:
-        raise InputError("names and columns of values differ in number", expected=m, got=len(names))
+        raise InputError(
+            "names and columns of values differ in number",
+            expected=m,
+            got=len(names),
+            todo="give each column one name",
+        )
     if len(set(names)) != m:
         twice = next(name for name in names if list(names).count(name) > 1)
-        raise InputError("a name stands twice", expected="distinct names", got=repr(twice))
+        raise InputError(
+            "a name stands twice",
+            expected="distinct names",
+            got=repr(twice),
+            todo="rename one of them",
+        )
     return names

@@ -4,12 +4,14 @@ from typing import Any
 
 import numpy as np
 
+from pauca.checks import typed
 from pauca.errors import InputError
 from pauca.metrics.arrays import Floats, Ints, as_floats
 
 __all__ = ["benjamini_hochberg", "holm"]
 
 
+@typed
 def holm(p: Any) -> Floats:
     """The p values adjusted so that the chance of any false rejection is held, any shape.
 
@@ -30,6 +32,7 @@ def holm(p: Any) -> Floats:
     return _placed(np.maximum.accumulate(ascending * factors), order, given)
 
 
+@typed
 def benjamini_hochberg(p: Any) -> Floats:
     """The p values adjusted so that the false-discovery rate is held, any shape.
 
@@ -57,7 +60,12 @@ def _checked(p: Any) -> Floats:
     values = as_floats(p)
     wrong = (values < 0) | (values > 1)
     if wrong.any():
-        raise InputError("p is out of range", expected="[0, 1] or NaN", got=values[wrong][0])
+        raise InputError(
+            "p is out of range",
+            expected="[0, 1] or NaN",
+            got=values[wrong][0],
+            todo="pass p values, NaN where there is none",
+        )
     return values
 
 

@@ -4,12 +4,14 @@ from typing import Any
 
 import numpy as np
 
+from pauca.checks import typed
 from pauca.errors import InputError
 from pauca.metrics.arrays import Floats, as_values, check_same
 
 __all__ = ["area_under_budget_curve", "check_curve", "labels_to_reach"]
 
 
+@typed
 def area_under_budget_curve(labels: Any, values: Any) -> float:
     """Area under the budget curve: the mean height of the curve over the labels really spent.
 
@@ -34,6 +36,7 @@ def area_under_budget_curve(labels: Any, values: Any) -> float:
     return float(height[0] + area / (spent[-1] - spent[0]))
 
 
+@typed
 def labels_to_reach(labels: Any, values: Any, target: float) -> int | None:
     """Labels spent at the first point whose value is at least ``target``.
 
@@ -50,7 +53,12 @@ def labels_to_reach(labels: Any, values: Any, target: float) -> int | None:
     """
     spent, height = check_curve(labels, values)
     if np.isnan(target):
-        raise InputError("target is NaN", expected="a number", got=target)
+        raise InputError(
+            "target is NaN",
+            expected="a number",
+            got=target,
+            todo="pass the value that is to be reached",
+        )
     reached = np.flatnonzero(height >= target)
     return int(spent[reached[0]]) if len(reached) else None
 

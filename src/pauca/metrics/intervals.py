@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from pauca.checks import check_count
+from pauca.checks import check_count, typed
 from pauca.metrics.arrays import as_values, check_level, check_same
 
 __all__ = ["Interval", "mean_interval", "paired_difference", "wilson_interval"]
@@ -31,6 +31,7 @@ class Interval:
     method: str = "Student t"
 
 
+@typed
 def mean_interval(values: Any, level: float = 0.95) -> Interval:
     """Mean of n independent values with its Student t interval: mean -+ t sd / sqrt(n).
 
@@ -56,6 +57,7 @@ def mean_interval(values: Any, level: float = 0.95) -> Interval:
     return Interval(mean, mean - half, mean + half, n, level)
 
 
+@typed
 def paired_difference(a: Any, b: Any, level: float = 0.95) -> Interval:
     """Interval of the mean of a - b over repetitions that share everything else.
 
@@ -69,6 +71,7 @@ def paired_difference(a: Any, b: Any, level: float = 0.95) -> Interval:
     return mean_interval(first - second, level)
 
 
+@typed
 def wilson_interval(right: int, n: int, level: float = 0.95) -> Interval:
     """Share of n independent items that are right, with Wilson's score interval, in [0, 1].
 

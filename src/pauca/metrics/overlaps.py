@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from pauca.checks import typed
 from pauca.errors import InputError
 from pauca.metrics.arrays import check_level
 from pauca.metrics.asked import jaccard
@@ -11,6 +12,7 @@ from pauca.metrics.intervals import Interval, mean_interval
 __all__ = ["overlap_matrix"]
 
 
+@typed
 def overlap_matrix(
     picks: Sequence[Sequence[Any]], level: float = 0.95
 ) -> tuple[tuple[Interval, ...], ...]:
@@ -37,7 +39,12 @@ def overlap_matrix(
     """
     check_level(level)
     if not len(picks):
-        raise InputError("there is no strategy", expected="picks of shape [m][r]", got="none")
+        raise InputError(
+            "there is no strategy",
+            expected="picks of shape [m][r]",
+            got="none",
+            todo="pass the picks of each strategy",
+        )
     r = len(picks[0])
     for at, each in enumerate(picks):
         if len(each) != r or not r:
@@ -46,6 +53,7 @@ def overlap_matrix(
                 expected=max(r, 1),
                 got=len(each),
                 where=f"strategy {at}",
+                todo="give every strategy the same repetitions",
             )
     m = len(picks)
     upper = {(i, j): _overlap(picks[i], picks[j], level) for i in range(m) for j in range(i, m)}

@@ -4,11 +4,13 @@ from typing import Any
 
 import numpy as np
 
+from pauca.checks import typed
 from pauca.metrics.arrays import Floats, Ints, as_ints, check_same
 
 __all__ = ["adjusted_rand"]
 
 
+@typed
 def adjusted_rand(a: Any, b: Any) -> float:
     """Adjusted Rand index: pairs of items that both divisions join, less what chance would join.
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from pauca.checks import typed
 from pauca.errors import InputError
 from pauca.metrics._pairs import differences
 from pauca.metrics.arrays import Floats, as_table, check_level
@@ -36,6 +37,7 @@ class Penalties:
     level: float
 
 
+@typed
 def penalty_matrix(settings: Sequence[Any], level: float = 0.95) -> Penalties:
     """The pairwise penalty matrix of the BADGE paper.
 
@@ -64,7 +66,12 @@ def penalty_matrix(settings: Sequence[Any], level: float = 0.95) -> Penalties:
         for at, setting in enumerate(settings)
     ]
     if not tables:
-        raise InputError("there is no setting", expected="at least one array [m, r, L]", got="none")
+        raise InputError(
+            "there is no setting",
+            expected="at least one array [m, r, L]",
+            got="none",
+            todo="pass the curves of each setting",
+        )
     m = len(tables[0])
     for at, table in enumerate(tables):
         if len(table) != m:

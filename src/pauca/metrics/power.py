@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 
-from pauca.checks import check_count
+from pauca.checks import check_count, typed
 from pauca.errors import InputError
 from pauca.metrics.arrays import Floats
 
@@ -15,6 +15,7 @@ _NORMAL = 10_000_000  # degrees of freedom from which on t is taken as normal, e
 _MOST = 2**62
 
 
+@typed
 def paired_power(n: int, sd_of_differences: float, effect: float, alpha: float = 0.05) -> float:
     """Chance that a two-sided paired t test of n repetitions finds a true mean difference.
 
@@ -43,6 +44,7 @@ def paired_power(n: int, sd_of_differences: float, effect: float, alpha: float =
     return _power(n, size / sd_of_differences, alpha) if sd_of_differences else 1.0
 
 
+@typed
 def repetitions_needed(
     sd_of_differences: float, effect: float, alpha: float = 0.05, power: float = 0.8
 ) -> int:
@@ -71,7 +73,12 @@ def repetitions_needed(
     enough = 2
     while _power(enough, ratio, alpha) < power:
         if enough >= _MOST:
-            raise InputError("effect is too small to be found", expected="a larger one", got=effect)
+            raise InputError(
+                "effect is too small to be found",
+                expected="a larger one",
+                got=effect,
+                todo="look for a larger effect",
+            )
         enough *= 2
     # power grows with n: the fewest lies above the last power of two that is too few
     few = enough // 2
@@ -81,6 +88,7 @@ def repetitions_needed(
     return enough
 
 
+@typed
 def smallest_effect(
     sd_of_differences: float, n: int, alpha: float = 0.05, power: float = 0.8
 ) -> float:
@@ -144,15 +152,30 @@ def _rule() -> tuple[Floats, Floats]:
 
 def _check(sd: float, alpha: float, power: float) -> None:
     if not 0 <= sd < math.inf:
-        raise InputError("sd_of_differences is out of range", expected="a number >= 0", got=sd)
+        raise InputError(
+            "sd_of_differences is out of range",
+            expected="a number >= 0",
+            got=sd,
+            todo="pass the standard deviation of the paired differences",
+        )
     for name, value in (("alpha", alpha), ("power", power)):
         if not 0 < value < 1:
-            raise InputError(f"{name} is out of range", expected="a number in (0, 1)", got=value)
+            raise InputError(
+                f"{name} is out of range",
+                expected="a number in (0, 1)",
+                got=value,
+                todo="pass 0.05 for level, 0.8 for power, say",
+            )
 
 
 def _size(effect: float, where: str, *, zero: bool = False) -> float:
     size = abs(effect)
     if not size < math.inf or (size == 0 and not zero):
         span = "a finite number" if zero else "a finite number other than 0"
-        raise InputError(f"{where} is out of range", expected=span, got=effect)
+        raise InputError(
+            f"{where} is out of range",
+            expected=span,
+            got=effect,
+            todo="pass the difference of the means in the same units",
+        )
     return size

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from pauca.checks import check_positive
+from pauca.checks import check_positive, typed
 from pauca.metrics.arrays import Floats, Ints, as_ints, as_probabilities, check_same
 from pauca.metrics.calibration import Bins, bins_of
 
@@ -22,6 +22,7 @@ __all__ = [
 _TINY = float(np.finfo(np.float32).tiny)
 
 
+@typed
 def accuracy(labels: Any, predicted: Any) -> float:
     """Share of items predicted right, in [0, 1]; higher is better.
 
@@ -36,6 +37,7 @@ def accuracy(labels: Any, predicted: Any) -> float:
     return float((y == p).mean())
 
 
+@typed
 def balanced_accuracy(labels: Any, predicted: Any) -> float:
     """Mean recall over the classes that ``labels`` holds, in [0, 1]; higher is better."""
     y, p = _pair(labels, predicted)
@@ -45,6 +47,7 @@ def balanced_accuracy(labels: Any, predicted: Any) -> float:
     return float((right[there] / total[there]).mean())
 
 
+@typed
 def macro_f1(labels: Any, predicted: Any) -> float:
     """Mean F1 over the classes that occur among labels or predictions, in [0, 1]; higher is better.
 
@@ -58,6 +61,7 @@ def macro_f1(labels: Any, predicted: Any) -> float:
     return float((2 * right[there] / both[there]).mean())
 
 
+@typed
 def worst_group_accuracy(labels: Any, predicted: Any, groups: Any) -> float:
     """Least accuracy among the groups that occur, in [0, 1]; higher is better.
 
@@ -72,6 +76,7 @@ def worst_group_accuracy(labels: Any, predicted: Any, groups: Any) -> float:
     return float((right[there] / total[there]).min())
 
 
+@typed
 def nll(labels: Any, probs: Any, *, floor: float = _TINY) -> float:
     """Mean negative log-likelihood -log p(y|x) in nats; lower is better.
 
@@ -87,6 +92,7 @@ def nll(labels: Any, probs: Any, *, floor: float = _TINY) -> float:
     return float(-np.log(np.maximum(p[np.arange(len(y)), y], floor)).mean())
 
 
+@typed
 def brier(labels: Any, probs: Any) -> float:
     """Mean squared distance of p(.|x) from the one-hot label, in [0, 2]; lower is better.
 
@@ -97,6 +103,7 @@ def brier(labels: Any, probs: Any) -> float:
     return float((p**2).sum(1).mean())
 
 
+@typed
 def ece(labels: Any, probs: Any, *, bins: int = 15, by: Bins = "width") -> float:
     """Expected calibration error in [0, 1]; lower is better.
 
@@ -121,6 +128,7 @@ def ece(labels: Any, probs: Any, *, bins: int = 15, by: Bins = "width") -> float
     return float(np.abs(np.bincount(at, weights=gap)).sum() / len(y))
 
 
+@typed
 def evaluate(labels: Any, probs: Any, groups: Any = None) -> dict[str, float]:
     """All measures of one set of predictions by name; ``worst_group`` only with ``groups``.
 

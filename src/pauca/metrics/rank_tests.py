@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from pauca.checks import typed
 from pauca.errors import InputError
 from pauca.metrics._pairs import midranks
 from pauca.metrics.arrays import Floats, as_table, as_values, check_level
@@ -60,6 +61,7 @@ class Nemenyi:
     blocks: int
 
 
+@typed
 def friedman(values: Any) -> Friedman:
     """Friedman's test that all methods are alike, with the F form of Iman and Davenport.
 
@@ -95,6 +97,7 @@ def friedman(values: Any) -> Friedman:
     return Friedman(statistic, float(chdtrc(m - 1, statistic)), f, f_p, agreement, means, b)
 
 
+@typed
 def nemenyi(values: Any, level: float = 0.95) -> Nemenyi:
     """Nemenyi's test of all pairs of methods by their mean ranks.
 
@@ -128,6 +131,7 @@ def nemenyi(values: Any, level: float = 0.95) -> Nemenyi:
     return Nemenyi(tuple(means.tolist()), cd, tuple(map(tuple, p.tolist())), level, b)
 
 
+@typed
 def cliques(mean_ranks: Sequence[float], cd: float) -> tuple[tuple[int, ...], ...]:
     """The largest groups of methods that are not told apart: bars of a critical-difference picture.
 
@@ -148,7 +152,9 @@ def cliques(mean_ranks: Sequence[float], cd: float) -> tuple[tuple[int, ...], ..
     """
     ranks = as_values(mean_ranks, "mean_ranks")
     if not cd >= 0:
-        raise InputError("cd is out of range", expected=">= 0", got=cd)
+        raise InputError(
+            "cd is out of range", expected=">= 0", got=cd, todo="take it from `nemenyi(...).cd`"
+        )
     order = np.argsort(ranks, kind="stable")
     groups: list[tuple[int, ...]] = []
     reached = 0  # how far along the order the last group went

@@ -5,13 +5,14 @@ from typing import Any
 
 import numpy as np
 
-from pauca.checks import check_share
+from pauca.checks import check_share, typed
 from pauca.metrics.arrays import Floats, as_values, check_level
 from pauca.metrics.intervals import Interval
 
 __all__ = ["aupr", "auroc", "cliffs_delta", "false_acceptance"]
 
 
+@typed
 def auroc(higher: Any, lower: Any, level: float = 0.95) -> Interval:
     """Area under the ROC curve: P(a > b) + P(a = b) / 2 for a random pair, in [0, 1].
 
@@ -45,6 +46,7 @@ def auroc(higher: Any, lower: Any, level: float = 0.95) -> Interval:
     return Interval(area, max(0.0, area - half), min(1.0, area + half), total, level, "DeLong")
 
 
+@typed
 def aupr(higher: Any, lower: Any, level: float = 0.95) -> Interval:
     """Area under the precision-recall curve, as average precision, in (0, 1].
 
@@ -82,6 +84,7 @@ def aupr(higher: Any, lower: Any, level: float = 0.95) -> Interval:
     return Interval(area, low, high, total, level, "logit")
 
 
+@typed
 def false_acceptance(higher: Any, lower: Any, *, keep: float = 0.95) -> float:
     """Share of ``higher`` let through by the threshold that lets through ``keep`` of ``lower``.
 
@@ -102,6 +105,7 @@ def false_acceptance(higher: Any, lower: Any, *, keep: float = 0.95) -> float:
     return float((a <= threshold).mean())
 
 
+@typed
 def cliffs_delta(a: Any, b: Any) -> float:
     """P(a > b) - P(a < b) for a random pair, from -1 (all of a below b) to 1 (all above).
 

@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from torch import Generator
 
-from pauca.checks import check_count
+from pauca.checks import check_count, typed
 from pauca.errors import InputError
 from pauca.metrics.arrays import Floats, as_floats, as_table, check_level
 from pauca.metrics.bootstrap import resamples
@@ -93,6 +93,7 @@ class _Ratios(NamedTuple):
     most: Floats
 
 
+@typed
 def label_saving(
     labels: Any,
     curve: Any,
@@ -144,7 +145,12 @@ def label_saving(
         )
     spent, _ = check_curve(labels, ours[0])
     if spent[0] <= 0:
-        raise InputError("labels are out of range", expected="> 0", got=f"{spent[0]:g}")
+        raise InputError(
+            "labels are out of range",
+            expected="> 0",
+            got=f"{spent[0]:g}",
+            todo="leave out points without labels",
+        )
     seen = _ratios(spent, ours[None], theirs[None])
     low, high = _interval(spent, ours, theirs, generator, draws, level)
     rows = np.stack([x[0] for x in seen] + [low, high], axis=1).tolist()

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pauca.checks import check_share
+from pauca.checks import check_share, typed
 from pauca.errors import InputError
 from pauca.metrics.arrays import as_floats, as_table, check_level
 from pauca.metrics.curves import labels_to_reach
@@ -42,6 +42,7 @@ class ShareReached:
     level: float = 0.95
 
 
+@typed
 def labels_for_share(
     labels: Any,
     curves: Any,
@@ -82,6 +83,7 @@ def labels_for_share(
             "full has the wrong form",
             expected=f"a number above 0, or {len(heights)} of them",
             got=f"{whole.tolist() if whole.size <= 8 else f'shape {list(whole.shape)}'}",
+            todo="pass what training on all labels reached, above 0",
         )
     whole = np.broadcast_to(whole, len(heights))
     found = []

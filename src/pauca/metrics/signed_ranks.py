@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from pauca.checks import check_count
+from pauca.checks import check_count, typed
 from pauca.metrics._pairs import differences, midranks
 from pauca.metrics.arrays import Floats, as_values, check_same
 
@@ -39,6 +39,7 @@ class SignedRanks:
     effect: float
 
 
+@typed
 def wilcoxon(a: Any, b: Any) -> SignedRanks:
     """Wilcoxon's signed-rank test that a - b is symmetric about 0, two-sided.
 
@@ -75,6 +76,7 @@ def wilcoxon(a: Any, b: Any) -> SignedRanks:
     return SignedRanks(least, p, len(d), used, "exact given ties" if tied else "exact", effect)
 
 
+@typed
 def least_p(n: int, comparisons: int = 1) -> float:
     """The least p that Wilcoxon's test of n pairs can give: 2 / 2 ** n, when all agree in sign.
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from pauca.checks import check_count, check_fraction, check_nonnegative
+from pauca.checks import check_count, check_fraction, check_nonnegative, typed
 from pauca.errors import InputError
 from pauca.metrics.arrays import Floats
 from pauca.metrics.curves import check_curve
@@ -53,6 +53,7 @@ class Stop:
     regret: float
 
 
+@typed
 def stop_by_confidence(confidence: Sequence[float | None], *, drops: int = 3) -> int | None:
     """Stop once confidence in a fixed unlabelled set has dropped for several rounds in a row.
 
@@ -74,6 +75,7 @@ def stop_by_confidence(confidence: Sequence[float | None], *, drops: int = 3) ->
     return None
 
 
+@typed
 def stop_by_max_uncertainty(
     uncertainty: Sequence[float | None], *, threshold: float = 0.1
 ) -> int | None:
@@ -90,6 +92,7 @@ def stop_by_max_uncertainty(
     return _first_below(uncertainty, threshold, "uncertainty")
 
 
+@typed
 def stop_by_overall_uncertainty(
     uncertainty: Sequence[float | None], *, threshold: float = 0.05
 ) -> int | None:
@@ -105,6 +108,7 @@ def stop_by_overall_uncertainty(
     return _first_below(uncertainty, threshold, "uncertainty")
 
 
+@typed
 def stop_by_classification_change(
     changed: Sequence[float | None], *, share: float = 0.0, rounds: int = 1
 ) -> int | None:
@@ -122,6 +126,7 @@ def stop_by_classification_change(
     return _first_run([x <= share for x in _rounds(changed, "changed")], rounds)
 
 
+@typed
 def stop_by_stable_predictions(
     agreement: Sequence[float | None], *, threshold: float = 0.99, window: int = 3
 ) -> int | None:
@@ -138,6 +143,7 @@ def stop_by_stable_predictions(
     return _mean_above(agreement, threshold, window, "agreement")
 
 
+@typed
 def stop_by_ensemble_stability(
     stability: Sequence[float | None], *, threshold: float = 0.9, window: int = 3
 ) -> int | None:
@@ -155,6 +161,7 @@ def stop_by_ensemble_stability(
     return _mean_above(stability, threshold, window, "stability")
 
 
+@typed
 def stop_by_plateau(
     values: Sequence[float | None], *, gain: float = 0.01, window: int = 3
 ) -> int | None:
@@ -183,6 +190,7 @@ def stop_by_plateau(
     return None
 
 
+@typed
 def judge_stop(labels: Any, values: Any, at: int | None) -> Stop:
     """What stopping there would have cost on this learning curve, and spared.
 
@@ -212,7 +220,12 @@ def _rounds(values: Sequence[float | None], where: str) -> Floats:
     """float64 [t]; NaN where there is no number."""
     plain = [math.nan if value is None else float(value) for value in values]
     if any(map(math.isinf, plain)):
-        raise InputError(f"{where} is infinite", expected="numbers, or None", got=plain)
+        raise InputError(
+            f"{where} is infinite",
+            expected="numbers, or None",
+            got=plain,
+            todo="write None where there is no number",
+        )
     return np.array(plain, dtype=np.float64)
 
 

@@ -100,7 +100,12 @@ def activations(
                 out[tap][start : start + len(seen)] = seen
             start += len(x)
     if start != n:
-        raise InputError("the batches do not hold all items", expected=n, got=start)
+        raise InputError(
+            "the batches do not hold all items",
+            expected=n,
+            got=start,
+            todo="pass batches that hold all of these items once",
+        )
     return out
 
 

@@ -72,6 +72,7 @@ def export_study(folder: Path | str, out: Path | str) -> int:
             expected="a file ending in .csv or .parquet",
             got=out.name,
             where="--out",
+            todo="name such a file",
         )
     with SqliteStore(Path(folder) / "study.db", readonly=True) as store:
         frame = export_frame(store.runs())

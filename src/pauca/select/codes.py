@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pauca.checks import check_count, check_size
+from pauca.checks import check_count, check_size, typed
 from pauca.errors import InputError
 from pauca.select.work import Work
 
@@ -30,6 +30,7 @@ _TIDY = 8  # centres between two looks at who can be dropped
 _LEAST = 2048
 
 
+@typed
 def pack_bits(active: Tensor) -> Tensor:
     """Sets of active units as bits, bool [n, u] -> uint8 [n, b], b the multiple of 8 above u / 8.
 
@@ -44,11 +45,13 @@ def pack_bits(active: Tensor) -> Tensor:
             "units have the wrong form",
             expected="bool [n, u], u >= 1",
             got=f"{active.dtype} {list(active.shape)}",
+            todo="compare with a threshold first: x > 0",
         )
     packed = np.packbits(active.cpu().numpy(), axis=1, bitorder="little")
     return torch.from_numpy(_whole_words(packed))
 
 
+@typed
 def hamming_distances(codes: Tensor, centre: Tensor) -> Tensor:
     """In how many bits each code differs from one code, uint8 [n, b] and [b] -> int64 [n].
 
@@ -63,6 +66,7 @@ def hamming_distances(codes: Tensor, centre: Tensor) -> Tensor:
     return torch.from_numpy(found.astype(np.int64)).to(codes.device)
 
 
+@typed
 def k_center_codes(
     codes: Tensor,
     k: int,

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from pauca.checks import check_count
+from pauca.checks import check_count, typed
 from pauca.select.live import Live, Rows
 from pauca.select.points import TIE, Points, blocks, first_of_least
 from pauca.select.work import Work
@@ -27,6 +27,7 @@ _CENTRES = 1024
 _FIRST = 64
 
 
+@typed
 def k_center(
     x: Tensor,
     k: int,

@@ -5,15 +5,16 @@ from typing import Any, Literal
 import torch
 from torch import Generator, Tensor
 
-from pauca.checks import check_count
+from pauca.checks import check_count, check_finite, check_size, typed
 from pauca.select.kmeanspp import kmeans_plusplus
-from pauca.select.points import TIE, Points, blocks
+from pauca.select.points import TIE, Points, blocks, check_points
 
 __all__ = ["k_means", "k_means_centres", "nearest_distinct"]
 
 _PAIRS = 2**20
 
 
+@typed
 def k_means(
     x: Tensor,
     k: int,
@@ -49,6 +50,7 @@ def k_means(
     return _nearest(points, make(points, k, generator, rounds))
 
 
+@typed
 def k_means_centres(x: Tensor, k: int, generator: Generator, *, rounds: int = 100) -> Tensor:
     """Centres of Lloyd's algorithm from k-means++ seeds, [k, d], in the scale of ``x``.
 
@@ -61,9 +63,13 @@ def k_means_centres(x: Tensor, k: int, generator: Generator, *, rounds: int = 10
     return ((centres + points.shift.double()) / points.scale).to(points.dtype)
 
 
+@typed
 def nearest_distinct(x: Tensor, centres: Tensor) -> Tensor:
     """For each centre in turn the nearest item not yet taken, the first of equals; int64 [k]."""
     points = Points.of(x)
+    check_finite(
+        check_size(check_points(centres, "centres"), points.d, "centres", axis=1), "centres"
+    )
     check_count(len(centres), "the number of centres", most=points.n)
     return _nearest(points, centres.double() * points.scale - points.shift.double())
 

@@ -3,7 +3,7 @@
 import torch
 from torch import Generator, Tensor
 
-from pauca.checks import check_count
+from pauca.checks import check_count, typed
 from pauca.select.embedding import Embedding
 from pauca.select.pruning import Pruning
 from pauca.select.sketch import plan
@@ -15,6 +15,7 @@ _WARM = 8
 _LEAST_WORK = 2**20
 
 
+@typed
 def kmeans_plusplus(
     x: Tensor, k: int, generator: Generator, *, prune: bool = True, work: Work | None = None
 ) -> Tensor:
@@ -51,6 +52,7 @@ def kmeans_plusplus(
     return _Seeding(embedding, prune, work or Work()).run(first, uniforms[1:])
 
 
+@typed
 def badge_seeding(
     q: Tensor,
     h: Tensor,

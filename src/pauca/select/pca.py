@@ -3,12 +3,13 @@
 import torch
 from torch import Tensor
 
-from pauca.checks import check_count
+from pauca.checks import check_count, typed
 from pauca.select.points import Points, blocks
 
 __all__ = ["principal_components", "signed"]
 
 
+@typed
 def principal_components(x: Tensor, p: int = 50, *, further: Tensor | None = None) -> Tensor:
     """Centred coordinates along the p directions of the largest variance.
 

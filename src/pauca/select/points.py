@@ -66,6 +66,7 @@ def check_points(x: Tensor, where: str) -> Tensor:
             f"{where} has the wrong form",
             expected="floats of shape [n, d], d >= 1",
             got=f"{x.dtype} of shape {list(x.shape)}",
+            todo="pass one row of numbers an item: x.flatten(1).float()",
         )
     return x
 

@@ -3,11 +3,12 @@
 import torch
 from torch import Generator, Tensor
 
-from pauca.checks import check_count, shapes
+from pauca.checks import check_count, shapes, typed
 
 __all__ = ["top_k"]
 
 
+@typed
 @shapes("k", scores="n")
 def top_k(scores: Tensor, k: int, generator: Generator) -> Tensor:
     """Positions of the k highest of n scores, highest first; equal scores in random order.

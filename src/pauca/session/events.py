@@ -1,10 +1,10 @@
 """What can happen in a session: frozen records, and their plain JSON form."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from typing import Any
 
-from pauca.errors import DataError
+from pauca.errors import DataError, shown
 
 __all__ = ["Asked", "Event", "Rejected", "Skipped", "Told", "Undone", "from_json", "to_json"]
 
@@ -16,12 +16,14 @@ class Asked:
     Args:
         ids: Which, in the order of choice.
         round: Number of the round, which names the random streams of the choice.
-        initial: Whether the initial strategy chose, for want of labels.
+        initial: Whether this was before there was any label.
+        learner: Fingerprint of the trained learner that was asked then; empty where none was.
     """
 
     ids: tuple[int, ...]
     round: int
     initial: bool
+    learner: str = ""
 
 
 @dataclass(frozen=True)
@@ -86,10 +88,12 @@ _KINDS: dict[str, type[Event]] = {
 
 
 def to_json(event: Event) -> dict[str, Any]:
-    """A new mapping of strings to numbers, booleans and lists of numbers."""
+    """A new mapping of strings to plain values; what came later is left out at its default."""
+    late = {field.name: field.default for field in fields(event)}
     plain = {
         name: list(value) if isinstance(value, tuple) else value
         for name, value in asdict(event).items()
+        if late[name] is MISSING or value != late[name]
     }
     return {"kind": type(event).__name__.lower(), **plain}
 
@@ -100,17 +104,19 @@ def from_json(plain: Mapping[str, Any], where: str) -> Event:
     Raises:
         DataError: no such kind, a missing or unknown entry, a value of the wrong type.
     """
-    kind = _KINDS.get(str(plain.get("kind")))
+    kind = _KINDS.get(str(plain.get("kind"))) if isinstance(plain, Mapping) else None
     names = {field.name: field.type for field in fields(kind)} if kind else {}
-    if kind is None or set(plain) != {"kind", *names}:
+    needed = {each.name for each in fields(kind) if each.default is MISSING} if kind else set()
+    if kind is None or not {"kind", *needed} <= set(plain) <= {"kind", *names}:
         raise DataError(
             "this is no event of a session",
             expected=" | ".join(_form(name) for name in _KINDS),
-            got=dict(plain),
+            got=shown(plain),
             where=where,
             todo="take the events as a session gave them",
         )
-    return kind(**{name: _value(plain[name], of, where) for name, of in names.items()})
+    given = {name: of for name, of in names.items() if name in plain}
+    return kind(**{name: _value(plain[name], of, where) for name, of in given.items()})
 
 
 def _form(kind: str) -> str:
@@ -125,6 +131,10 @@ def _value(value: Any, of: Any, where: str) -> Any:
         right = type(value) is of
     if not right:
         raise DataError(
-            "an event holds a value of the wrong type", expected=of, got=repr(value), where=where
+            "an event holds a value of the wrong type",
+            expected=of,
+            got=shown(value),
+            where=where,
+            todo="take the events as a session gave them",
         )
     return value

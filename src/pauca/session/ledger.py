@@ -76,15 +76,28 @@ class Ledger:
 
     def _check_items(self, ids: Sequence[int]) -> None:
         if not ids:
-            raise InputError("no item is named", expected="at least one id", got="none")
+            raise InputError(
+                "no item is named",
+                expected="at least one id",
+                got="none",
+                todo="pass at least one id",
+            )
         seen: set[int] = set()
         for i in ids:
             if i in seen:
-                raise InputError("an item is named twice", expected="distinct ids", got=i)
+                raise InputError(
+                    "an item is named twice",
+                    expected="distinct ids",
+                    got=i,
+                    todo="name every item once",
+                )
             seen.add(i)
             if not 0 <= i < self._n:
                 raise InputError(
-                    "an item is not in the pool", expected=f"0 to {self._n - 1}", got=i
+                    "an item is not in the pool",
+                    expected=f"0 to {self._n - 1}",
+                    got=i,
+                    todo="number the items by their row in the pool, from 0",
                 )
             if i in self._book.labelled:
                 raise InputError(
@@ -96,7 +109,10 @@ class Ledger:
     def _check_told(self, event: Told) -> None:
         if len(event.labels) != len(event.ids):
             raise InputError(
-                "ids and labels differ in size", expected=len(event.ids), got=len(event.labels)
+                "ids and labels differ in size",
+                expected=len(event.ids),
+                got=len(event.labels),
+                todo="give one label for each id, in the same order",
             )
         for i, label in zip(event.ids, event.labels, strict=True):
             if not 0 <= label < self._c:
@@ -105,28 +121,45 @@ class Ledger:
                     expected=f"0 to {self._c - 1}",
                     got=label,
                     where=f"item {i}",
+                    todo="pass a class's number or name, or reject the item: none of them fits",
                 )
         if event.unasked != self.unasked(event.ids):
-            raise InputError("what was not asked for is not so recorded", got=event.unasked)
+            raise InputError(
+                "what was not asked for is not so recorded",
+                got=event.unasked,
+                todo="take the events as a session gave them",
+            )
 
     def _check_asked(self, event: Asked) -> None:
         for i in event.ids:
             if i in self._book.pending or i in self._book.skipped or i in self._book.rejected:
-                raise InputError(f"item {i} is pending, skipped or rejected already")
+                raise InputError(
+                    f"item {i} is pending, skipped or rejected already",
+                    todo="take the events as a session gave them, all and in order",
+                )
         if event.round != self._book.round:
-            raise InputError("a round is out of order", expected=self._book.round, got=event.round)
+            raise InputError(
+                "a round is out of order",
+                expected=self._book.round,
+                got=event.round,
+                todo="take the events as a session gave them, all and in order",
+            )
 
     def _check_skipped(self, event: Skipped) -> None:
         for i in event.ids:
             if i in self._book.skipped:
-                raise InputError(f"item {i} is skipped already")
+                raise InputError(f"item {i} is skipped already", todo="leave it out")
             self._check_not_rejected(i)
 
     def _check_rejected(self, event: Rejected) -> None:
         for i in event.ids:
             self._check_not_rejected(i)
         if event.unasked != self.unasked(event.ids):
-            raise InputError("what was not asked for is not so recorded", got=event.unasked)
+            raise InputError(
+                "what was not asked for is not so recorded",
+                got=event.unasked,
+                todo="take the events as a session gave them",
+            )
 
     def _check_not_rejected(self, i: int) -> None:
         if i in self._book.rejected:
@@ -142,8 +175,12 @@ class Ledger:
                 "there is nothing to undo",
                 expected="a tell, a rejection or a skip before",
                 got="none",
+                todo="go on: everything was undone already",
             )
         if event.event != place:
             raise InputError(
-                "only the last tell, rejection or skip is undone", expected=place, got=event.event
+                "only the last tell, rejection or skip is undone",
+                expected=place,
+                got=event.event,
+                todo="undo one after the other, the last first",
             )

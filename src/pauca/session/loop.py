@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from pauca.checks import check_count
+from pauca.errors import InputError
 from pauca.oracle import AbstractOracle
 from pauca.session.session import Session
 
@@ -44,6 +45,14 @@ def run(
         budget: Answers to end with.
         initial: Items of the first round, while nothing is labelled; ``k`` if None.
     """
+    for value, kind in ((session, Session), (oracle, AbstractOracle)):
+        if not isinstance(value, kind):
+            raise InputError(
+                "the loop is given something of the wrong kind",
+                expected=f"a {kind.__name__}",
+                got=type(value).__name__,
+                todo="call run(session, oracle, k=..., budget=...)",
+            )
     check_count(k, "k", least=1)
     check_count(budget, "budget")
     first = check_count(k if initial is None else initial, "initial", least=1)

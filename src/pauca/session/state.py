@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from pauca.checks import check_ordered
+from pauca.errors import InputError, shown
 from pauca.session.events import Asked, Event, Rejected, Skipped, Told, Undone
 
 __all__ = ["Book", "State", "fold", "last_change", "standing"]
@@ -34,7 +36,20 @@ class State:
 
 
 def fold(events: Iterable[Event]) -> State:
-    """The state after these events: what was undone never happened."""
+    """The state after these events: what was undone never happened.
+
+    Raises:
+        InputError: something that is no event.
+    """
+    events = tuple(check_ordered(events, "events", once=True))
+    for event in events:
+        if not isinstance(event, Event):
+            raise InputError(
+                "this is no event of a session",
+                expected="Asked, Told, Skipped, Rejected or Undone",
+                got=shown(event),
+                todo="read plain ones with pauca.session.events.from_json first",
+            )
     return Book.of(events).state()
 
 

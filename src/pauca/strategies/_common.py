@@ -43,5 +43,6 @@ def column_of(pool: Outputs, name: str) -> Tensor:
             f"column {name!r} has more than one number an item",
             expected=f"[{pool.n}]",
             got=list(column.shape),
+            todo="reduce it to one number an item",
         )
     return widened(column) if column.is_floating_point() else column.double()

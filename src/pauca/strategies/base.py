@@ -9,7 +9,7 @@ from torch import Generator, Tensor
 
 from pauca.checks import check_count, check_finite, check_size
 from pauca.errors import CapabilityError, InputError
-from pauca.outputs import Outputs
+from pauca.outputs import Outputs, check_outputs
 from pauca.registry import Registry
 from pauca.select.topk import top_k
 
@@ -176,7 +176,12 @@ class AbstractScore(AbstractStrategy):
             score = self.scorer(labelled) if score is None else score
             scored.append((block.ids, self._checked(score(block), block)))
         if not scored:
-            raise InputError("the pool is empty", expected="at least one block", got="none")
+            raise InputError(
+                "the pool is empty",
+                expected="at least one block",
+                got="none",
+                todo="end the session: nothing is left to ask for",
+            )
         ids = torch.cat([ids for ids, _ in scored])
         scores = torch.cat([scores for _, scores in scored])
         k = _check_k(k, len(ids))
@@ -209,14 +214,9 @@ def make_strategy(name: str, **params: Any) -> AbstractStrategy:
 
 def _check_kinds(pool: object, labelled: object, generator: object) -> None:
     """What is passed in by hand is of the right kind."""
-    for value, whose in ((pool, "the pool"), (labelled, "what is labelled")):
-        if not isinstance(value, Outputs) and not (value is None and value is labelled):
-            raise InputError(
-                f"{whose} is no Outputs",
-                expected="pauca.Outputs" + (" or None" if value is labelled else ""),
-                got=type(value).__name__,
-                todo="make them with Outputs.from_arrays(probs, features=...)",
-            )
+    check_outputs(pool, "the pool")
+    if labelled is not None:
+        check_outputs(labelled, "what is labelled")
     if not isinstance(generator, Generator) or generator.device.type != "cpu":
         place = f" on {generator.device}" if isinstance(generator, Generator) else ""
         raise InputError(

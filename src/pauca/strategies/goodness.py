@@ -116,6 +116,7 @@ class GoodnessAmbiguity(AbstractScore):
                 expected="unclear, ambiguous or novel",
                 got=repr(first),
                 where="strategy 'goodness-ambiguity'",
+                todo="choose one of these",
             )
 
     def score(self, pool: Outputs) -> Tensor:

@@ -66,6 +66,7 @@ def begin(
             if share is not None:
                 runs = share.of(runs)
                 note_share(store, share)
+            say(f"{settings.name}: {len(runs):,} runs")
             store.add(runs)
             store.put_meta("planned", len(runs))
         _note_session(store, settings, workers)

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from pauca.data import Dataset, Split, Task
-from pauca.errors import DataError, PaucaError, UsageError
+from pauca.errors import DataError, PaucaError, UsageError, shown
 from pauca.rng import Streams
 from pauca.session import BEFORE_LABELS
 from pauca.study.openset import known_classes, restricted_task
@@ -81,8 +81,9 @@ def class_number(key: int | str, task: Task, where: str) -> int:
     raise UsageError(
         f"data set {task.name!r} has no such class",
         expected=f"a number from 0 to {task.c - 1}, or one of {', '.join(task.classes[:20])}",
-        got=repr(key),
+        got=shown(key),
         where=where,
+        todo="name one of these",
     )
 
 
@@ -138,7 +139,9 @@ def _known_task(settings: StudySettings, active: Active, task: Task) -> Task:
         return task
     named = [] if isinstance(unknown, int) else [class_number(k, task, place) for k in unknown]
     if len(set(named)) < len(named):
-        raise UsageError("a class is named twice", got=repr(unknown), where=place)
+        raise UsageError(
+            "a class is named twice", got=shown(unknown), where=place, todo="name it once"
+        )
     number = unknown if isinstance(unknown, int) else len(named)
     if task.c - number < 2:
         raise UsageError(
@@ -146,6 +149,7 @@ def _known_task(settings: StudySettings, active: Active, task: Task) -> Task:
             expected=f"at most {task.c - 2} unknown of {task.c}, so that two can be told apart",
             got=number,
             where=place,
+            todo="leave more classes known",
         )
     known = known_classes(task, active.pool, Streams(settings.seed))
     return task if known is None else restricted_task(task, known)
@@ -167,19 +171,30 @@ def check_device(name: str) -> None:
         UsageError: it is not, or it is none.
     """
     try:
-        kind = torch.device(name).type
+        device = torch.device(name)
     except RuntimeError as error:
         raise UsageError(
             "unknown device",
             expected="cpu, cuda, cuda:0, ...",
-            got=repr(name),
+            got=shown(name),
             where="key 'device'",
+            todo='use "cpu"',
         ) from error
-    there = kind != "cuda" or torch.cuda.is_available()
-    if kind == "meta" or not there:  # a meta tensor holds no numbers
+    if not _there(device):
         raise UsageError(
-            "the device is not there", got=repr(name), where="key 'device'", todo='use "cpu"'
+            "the device is not there", got=shown(name), where="key 'device'", todo='use "cpu"'
         )
+
+
+def _there(device: torch.device) -> bool:
+    """Whether numbers can lie there; CUDA is asked without being started, for workers will be."""
+    if device.type == "cuda":
+        return torch.cuda.is_available() and (device.index or 0) < torch.cuda.device_count()
+    try:
+        torch.zeros(1, device=device).tolist()  # a meta tensor holds no numbers
+    except (RuntimeError, NotImplementedError, AssertionError):
+        return False
+    return True
 
 
 def _check_data(settings: StudySettings, dataset: Dataset) -> None:

@@ -6,14 +6,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pauca.errors import PaucaError, UsageError
+from pauca.errors import PaucaError, UsageError, shown
 from pauca.study.factors import FACTORS, SECTIONS, placed, values_of
+from pauca.study.plain import check_plain
 from pauca.study.toml import to_toml
 
 __all__ = ["composed", "rooted"]
 
 INCLUDE = "include"
 _HEADS = (*SECTIONS, FACTORS, "name", "threads", "device")
+_LARGEST = 2**20
+"""Bytes of a study file; those of this repository have 4 kB at most."""
+_FILES = 100
+"""Files that a study includes, each counted as often as it is included."""
 
 
 def composed(path: Path, overrides: Sequence[str] = ()) -> tuple[dict[str, Any], str]:
@@ -31,7 +36,7 @@ def composed(path: Path, overrides: Sequence[str] = ()) -> tuple[dict[str, Any],
             value or of no setting.
     """
     text = _text(path)
-    raw = _read(path, text, ())
+    raw = _read(path, text, (), [])
     if not overrides and INCLUDE not in _parsed(path, text):
         return raw, text
     for override in overrides:
@@ -39,7 +44,7 @@ def composed(path: Path, overrides: Sequence[str] = ()) -> tuple[dict[str, Any],
     return raw, to_toml(raw)
 
 
-def _read(path: Path, text: str, above: tuple[Path, ...]) -> dict[str, Any]:
+def _read(path: Path, text: str, above: tuple[Path, ...], met: list[Path]) -> dict[str, Any]:
     own = _parsed(path, text)
     included = own.pop(INCLUDE, [])
     if isinstance(included, str):
@@ -48,38 +53,75 @@ def _read(path: Path, text: str, above: tuple[Path, ...]) -> dict[str, Any]:
         raise UsageError(
             "the value of 'include' does not fit",
             expected="a list of study files",
-            got=repr(included),
+            got=shown(included),
             where=path,
+            todo='write, say, include = ["common/base.toml"]',
         )
     above = (*above, path.resolve())
     whole: dict[str, Any] = {}
     for name in included:
         other = path.parent / name
+        below = _text(other)
         if other.resolve() in above:
-            raise UsageError("a study file includes itself", got=name, where=path)
-        whole = _joined(whole, _read(other, _text(other), above))
+            raise UsageError(
+                "a study file includes itself",
+                got=" -> ".join(each.name for each in (*above, other)),
+                where=path,
+                todo="take out one of these includes",
+            )
+        met.append(other)
+        if len(met) > _FILES:
+            raise UsageError(
+                "a study includes too many files",
+                expected=f"at most {_FILES}, each counted as often as it is included",
+                where=path,
+                todo="include each file once, from the study itself",
+            )
+        whole = _joined(whole, _read(other, below, above, met))
     return _joined(whole, rooted(own, path.parent))
 
 
 def _parsed(path: Path, text: str) -> dict[str, Any]:
     try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError("the file is not well-formed TOML", got=str(error), where=path) from None
+        return check_plain(tomllib.loads(text), str(path))
+    except (ValueError, RecursionError) as error:  # also a number of too many digits
+        deep = isinstance(error, RecursionError)
+        raise UsageError(
+            "the file is not well-formed TOML",
+            got="tables or lists too deep within each other" if deep else str(error),
+            where=path,
+            todo="correct that line; see studies/mnist-first.toml for an example",
+        ) from None
 
 
 def _text(path: Path) -> str:
+    """The file as text; a mark at its beginning (BOM) is passed over."""
+    todo = "name a TOML file, such as studies/mnist-first.toml"
     try:
-        return path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise UsageError(
-            "the study file cannot be read",
-            got=error.strerror,
-            where=path,
-            todo="name a TOML file, such as studies/mnist-first.toml",
-        ) from None
+        found = path.stat()
+        # a pipe or a device may never end
+        if path.exists() and not path.is_file():
+            kind = "a folder" if path.is_dir() else "neither a file nor a folder"
+            raise UsageError("the study file cannot be read", got=kind, where=path, todo=todo)
+        if found.st_size > _LARGEST:
+            raise UsageError(
+                "the study file is too large for one",
+                expected=f"at most {_LARGEST} bytes",
+                got=f"{found.st_size} bytes",
+                where=path,
+                todo=todo,
+            )
+        return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
-        raise UsageError("the study file is not UTF-8 text", got=error.reason, where=path) from None
+        raise UsageError(
+            "the study file is not UTF-8 text",
+            got=f"{error.reason} at byte {error.start}",
+            where=path,
+            todo="save it as UTF-8 in an editor",
+        ) from None
+    except (OSError, ValueError) as error:  # a name may hold what no name can
+        got = getattr(error, "strerror", None) or str(error)
+        raise UsageError("the study file cannot be read", got=got, where=path, todo=todo) from None
 
 
 def _joined(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
@@ -144,6 +186,7 @@ def _overridden(raw: Mapping[str, Any], override: str) -> dict[str, Any]:
             expected="PATH=VALUE, such as active.query=20",
             got=override,
             where=place,
+            todo="write the value after an equals sign, without blanks around it",
         )
     head = path.partition(".")[0]
     if head not in _HEADS:
@@ -152,8 +195,9 @@ def _overridden(raw: Mapping[str, Any], override: str) -> dict[str, Any]:
             expected=f"a path that begins with {', '.join(_HEADS)}",
             got=path,
             where=place,
+            todo="write the path as in the study file: section, a full stop, key",
         )
-    value = _value(text)
+    value = check_plain(_value(text), f"{place} {path}")
     if head == FACTORS:
         return _with_factor(raw, path.partition(".")[2], value)
     try:
@@ -176,7 +220,9 @@ def _without(factors: Any, path: str, where: str) -> dict[str, Any]:
         return {}
     left = {name: levels for name, levels in factors.items() if name != path}
     for name, levels in left.items():
-        if any(path == each for level in levels for each, _ in values_of(name, level)):
+        if isinstance(levels, list | tuple) and any(
+            path == each for level in levels for each, _ in values_of(name, level)
+        ):
             raise UsageError(
                 f"factor {name!r} decides this setting together with others",
                 got=path,
@@ -188,7 +234,8 @@ def _without(factors: Any, path: str, where: str) -> dict[str, Any]:
 
 def _with_factor(raw: Mapping[str, Any], name: str, levels: Any) -> dict[str, Any]:
     name = name.strip('"')
-    factors = dict(raw.get(FACTORS) or {})
+    given = raw.get(FACTORS)
+    factors = dict(given) if isinstance(given, Mapping) else {}
     factors[name] = levels
     return {**raw, FACTORS: factors}
 
@@ -196,6 +243,7 @@ def _with_factor(raw: Mapping[str, Any], name: str, levels: Any) -> dict[str, An
 def _value(text: str) -> Any:
     """A TOML value, or the text itself."""
     try:
-        return tomllib.loads(f"x = {text}")["x"]
-    except tomllib.TOMLDecodeError:
+        found = tomllib.loads(f"x = {text}")
+    except (ValueError, RecursionError):
         return text
+    return found["x"] if len(found) == 1 else text

@@ -7,15 +7,19 @@ that ``"active.learner.epochs" = [10, 20]`` does not meet the steps of a learner
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from itertools import product
+from math import prod
 from typing import Any
 
-from pauca.errors import UsageError
+from pauca.errors import UsageError, shown
 
 __all__ = ["FACTORS", "SECTIONS", "combinations", "first_of", "placed", "shown_level", "values_of"]
 
 FACTORS = "factors"
 SECTIONS = ("seed", "data", "active", "models", "emergence")
 """Where the path of a factor may begin; threads and device are one for all workers."""
+
+_MOST = 10_000
+"""Combinations of a study: each is checked for itself, which takes some milliseconds."""
 
 
 def combinations(factors: Mapping[str, Sequence[Any]]) -> Iterator[dict[str, Any]]:
@@ -93,33 +97,61 @@ def _section(path: str) -> str | None:
 def _check(factors: Any, where: str) -> None:
     if not isinstance(factors, Mapping) or not factors:
         raise UsageError(
-            "there is no factor", expected='such as "active.query" = [10, 50]', where=where
+            "there is no factor",
+            expected='such as "active.query" = [10, 50]',
+            got=shown(factors),
+            where=where,
+            todo="name a setting and its levels, or leave the section out",
         )
+    _check_number(factors, where)
     taken: dict[str, str] = {}
     for name, levels in factors.items():
         if not isinstance(levels, list | tuple) or not levels:
             raise UsageError(
                 f"factor {name!r} has no levels",
                 expected="a list of values",
-                got=repr(levels),
+                got=shown(levels),
                 where=where,
+                todo=f"write, say, {name!r} = [10, 50]",
             )
         if any(level in levels[:i] for i, level in enumerate(levels)):
-            raise UsageError(f"factor {name!r} has a level twice", got=repr(levels), where=where)
+            raise UsageError(
+                f"factor {name!r} has a level twice",
+                got=shown(levels),
+                where=where,
+                todo="list it once: `repetitions` says how often everything is run",
+            )
         for path in _paths(name, levels, where):
             if _section(path) is None:
                 raise UsageError(
                     f"factor {name!r} names no setting",
                     expected=f"a path that begins with {', '.join(SECTIONS)}; or a name of your own"
                     " whose levels are tables of such paths",
-                    got=repr(path),
+                    got=shown(path),
                     where=where,
+                    todo="write the path as in the study: section, a full stop, key, in quotes",
                 )
             if path in taken:
                 raise UsageError(
-                    f"two factors decide {path!r}", got=f"{taken[path]!r} and {name!r}", where=where
+                    f"two factors decide {path!r}",
+                    got=f"{taken[path]!r} and {name!r}",
+                    where=where,
+                    todo="take it out of one of them",
                 )
             taken[path] = name
+
+
+def _check_number(factors: Mapping[str, Any], where: str) -> None:
+    """Refuse a grid that nobody can run, by the lengths of its axes alone."""
+    sizes = [len(levels) for levels in factors.values() if isinstance(levels, list | tuple)]
+    if prod(sizes) > _MOST:
+        raise UsageError(
+            f"the factors have {prod(sizes):,} combinations",
+            expected=f"at most {_MOST:,}",
+            got=" x ".join(map(str, sizes)),
+            where=where,
+            todo="take out levels, or cross fewer factors in each of several studies",
+        )
 
 
 def _paths(name: str, levels: Sequence[Any], where: str) -> list[str]:
@@ -130,7 +162,7 @@ def _paths(name: str, levels: Sequence[Any], where: str) -> list[str]:
             raise UsageError(
                 f"the levels of factor {name!r} decide different settings",
                 expected=", ".join(found[0]),
-                got=f"{', '.join(paths)} in {level!r}",
+                got=f"{', '.join(paths)} in {shown(level)}",
                 where=where,
                 todo="give every level a value for each of them",
             )
@@ -151,7 +183,7 @@ def _put(whole: dict[str, Any], path: str, value: Any) -> None:
             raise UsageError(
                 f"the path {path!r} leads nowhere",
                 expected=f"a table at {step!r}",
-                got=repr(inner),
+                got=shown(inner),
                 todo="name a setting that lies in tables, not in a list",
             )
         at[step] = dict(inner)

@@ -55,7 +55,11 @@ def opened(dataset: Dataset, pool: Mapping[str, Any], streams: Streams) -> World
     known = known_classes(dataset.task, pool, streams)
     test = dataset.test
     if test is None:
-        raise DataError("the data set has no test split", where=dataset.name)
+        raise DataError(
+            "the data set has no test split",
+            where=dataset.name,
+            todo="add test items, or see the options of load_dataset",
+        )
     if known is None:
         return World(dataset.task, made, test, test.take(torch.arange(0)), None)
     seen, strange = restricted(test, known), test.take(_others(_labels(test), known))
@@ -65,6 +69,7 @@ def opened(dataset: Dataset, pool: Mapping[str, Any], streams: Streams) -> World
             expected="items of known classes and of unknown ones",
             got=f"{len(seen)} and {len(strange)}",
             where=dataset.name,
+            todo="choose other unknown classes",
         )
     return World(restricted_task(dataset.task, known), made, seen, strange, known)
 
@@ -134,5 +139,8 @@ def _others(y: Tensor, known: Sequence[int]) -> Tensor:
 
 def _labels(split: Split) -> Tensor:
     if split.y is None:
-        raise DataError("there are no labels to tell known classes from unknown ones by")
+        raise DataError(
+            "there are no labels to tell known classes from unknown ones by",
+            todo="use a data set with labels",
+        )
     return split.y

@@ -11,7 +11,7 @@ from pauca.learners.companions import attach
 from pauca.store import RunSpec
 from pauca.store.codec import digest
 from pauca.strategies import AbstractStrategy, make_strategy
-from pauca.study.reading import variants
+from pauca.study.reading import check_runs, variants
 from pauca.study.settings import FEATURES, UNTRAINED, Active, Emergence, Models, StudySettings
 
 __all__ = [
@@ -37,11 +37,9 @@ def plan(settings: StudySettings, classes: Classes) -> tuple[RunSpec, ...]:
         settings: Of the study.
         classes: How many classes the data set of a section [data] has.
     """
-    runs = [
-        run
-        for variant in variants(settings)
-        for run in _runs(variant.settings, classes(variant.settings.data))
-    ]
+    counted = [(one.settings, classes(one.settings.data)) for one in variants(settings)]
+    check_runs(sum(study.runs(number) for study, number in counted), settings.name)
+    runs = [run for study, number in counted for run in _runs(study, number)]
     runs.sort(key=lambda run: run[0])  # stable: within a repetition the study's own order
     specs = {spec.id: spec for spec in (_spec(kind, own) for _, kind, own in runs)}
     return tuple(specs.values())

@@ -7,22 +7,30 @@ checked by name and type and its defaults are written down too.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import to_jsonable_python
 
 from pauca.data import datasets, resolve_options
-from pauca.errors import PaucaError, UnknownNameError, UsageError
+from pauca.errors import PaucaError, UnknownNameError, UsageError, shown
 from pauca.features import resolve_features
 from pauca.learners import learners
 from pauca.registry import Registry
 from pauca.strategies import strategies
 from pauca.study.composing import composed, rooted
 from pauca.study.factors import FACTORS, combinations, first_of, placed, shown_level
+from pauca.study.plain import check_plain
 from pauca.study.settings import FEATURES, UNTRAINED, StudySettings
 
-__all__ = ["Variant", "read_study", "settings_from", "variants"]
+__all__ = ["Variant", "check_runs", "read_study", "settings_from", "variants"]
+
+_MOST_RUNS = 1_000_000
+"""Of a study: at a second each, a week and a half."""
+
+
+_EXPECTED = {"model_type": "a table of settings", "dict_type": "a table", "list_type": "a list"}
+"""Python's kinds in TOML's words."""
 
 
 @dataclass(frozen=True)
@@ -69,12 +77,19 @@ def settings_from(
     Raises:
         UsageError: as ``read_study``.
     """
+    check_plain(raw, where)
+    if not isinstance(raw, Mapping):
+        raise UsageError(
+            "a study is no table", got=shown(raw), where=where, todo="give its sections by name"
+        )
     if raw.get(FACTORS) is not None:
         settings = _validated(rooted(first_of(raw, where), folder or Path()), where)
-        _all_variants(settings, where, folder)
+        found = _all_variants(settings, where, folder)
+        check_runs(sum(variant.settings.runs(1) for variant in found), where)
         return settings
     settings = _validated(raw, where)
     _check_sense(settings, where)
+    check_runs(settings.runs(1), where)
     whole = settings.plain()
     whole["data"] = _data(whole["data"], f"{where}, section [data]", folder or Path())
     if "active" in whole:
@@ -86,6 +101,21 @@ def settings_from(
     if "emergence" in whole:
         _emergence(whole["emergence"], where)
     return StudySettings.model_validate(to_jsonable_python(whole))
+
+
+def check_runs(number: int, where: str) -> None:
+    """Refuse a study that would never end, before its runs are listed.
+
+    Raises:
+        UsageError: there are more than a million.
+    """
+    if number > _MOST_RUNS:
+        raise UsageError(
+            f"the study has {number:,} runs",
+            expected=f"at most {_MOST_RUNS:,}",
+            where=where,
+            todo="lower `repetitions`, take out levels of factors, or make several studies of it",
+        )
 
 
 def variants(settings: StudySettings) -> tuple[Variant, ...]:
@@ -140,8 +170,9 @@ def _looked_at(choices: Sequence[Mapping[str, Any]], where: str) -> list[dict[st
             raise UsageError(
                 f"the value of {UNTRAINED!r} does not fit",
                 expected="true or false",
-                got=repr(mark),
+                got=shown(mark),
                 where=f"{where}[{i}]",
+                todo=f"write {UNTRAINED} = true, or leave it out",
             )
     bare = [{k: v for k, v in choice.items() if k != UNTRAINED} for choice in choices]
     found = [_whole(learners, choice, f"{where}[{i}]") for i, choice in enumerate(bare)]
@@ -258,9 +289,10 @@ def _fault(error: ValidationError, where: str) -> UsageError:
     message = first["msg"].removeprefix("Value error, ")
     return UsageError(
         f"the value of {key!r} does not fit",
-        expected=message.removeprefix("Input should be "),
-        got=repr(first["input"]),
+        expected=_EXPECTED.get(first["type"], message.removeprefix("Input should be ")),
+        got=shown(first["input"]),
         where=place,
+        todo="give it such a value; docs/studies.md lists every key",
     )
 
 
@@ -279,6 +311,7 @@ def _keys(sections: Sequence[str]) -> list[str]:
     """The keys that a section knows."""
     model: type[BaseModel] = StudySettings
     for section in sections:
-        kinds = getattr(model.model_fields[section].annotation, "__args__", ())
-        model = next(kind for kind in kinds if isinstance(kind, type) and kind is not type(None))
+        kind = model.model_fields[section].annotation
+        kinds = (kind, *get_args(kind))  # a section that may be left out has None beside it
+        model = next(k for k in kinds if isinstance(k, type) and issubclass(k, BaseModel))
     return list(model.model_fields)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pauca.checks import check_count
-from pauca.errors import StoreError, UsageError
+from pauca.errors import PaucaError, StoreError, UsageError
 from pauca.progress import AbstractDisplay, SilentDisplay
 from pauca.store import Run, SqliteStore
 from pauca.study.begin import begin, check_same, made, stored_settings
@@ -202,14 +202,22 @@ def import_modules(modules: Sequence[str]) -> None:
     for module in modules:
         try:
             import_module(module)
-        except ModuleNotFoundError as error:
-            if error.name is None or not f"{module}.".startswith(f"{error.name}."):
-                raise  # the module is there; something that it imports is not
+        except PaucaError:
+            raise
+        except Exception as error:
+            lacking = error.name if isinstance(error, ModuleNotFoundError) else None
+            if lacking is not None and f"{module}.".startswith(f"{lacking}."):
+                raise UsageError(
+                    f"there is no module {module!r}",
+                    where="--import",
+                    todo="check its name, and that it is installed or on PYTHONPATH",
+                ) from None
             raise UsageError(
-                f"there is no module {module!r}",
+                f"the module {module!r} cannot be imported",
+                got=f"{type(error).__name__}: {error}",
                 where="--import",
-                todo="check its name, and that it is installed or on PYTHONPATH",
-            ) from None
+                todo="mend it until `python -c 'import ...'` of it says nothing",
+            ) from error
 
 
 def _read(
@@ -224,7 +232,11 @@ def _read(
         raw, text = composed(path, overrides)
         return settings_from(raw, where=str(path), folder=path.parent), text
     if overrides:
-        raise UsageError("overrides are for study files", got=list(overrides))
+        raise UsageError(
+            "overrides are for study files",
+            got=list(overrides),
+            todo="change the settings before they are passed",
+        )
     plain = study.plain() if isinstance(study, StudySettings) else study
     settings = settings_from(plain)
     return settings, to_toml(settings.plain())

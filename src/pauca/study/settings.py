@@ -31,7 +31,7 @@ FEATURES = "frozen_features"
 """Key of a data set whose items give way to frozen features."""
 
 Count = Annotated[int, Field(ge=1)]
-Name = Annotated[str, Field(pattern=r"^[\w.+-][\w .+-]*$")]
+Name = Annotated[str, Field(pattern=r"^[\w.+-][\w .+-]*$", max_length=120)]
 
 
 def _chosen(value: Any) -> dict[str, Any]:
@@ -225,13 +225,32 @@ class StudySettings(_Frozen):
 
     name: Name
     seed: Annotated[int, Field(ge=0)] = 0
-    threads: Count = 1
+    threads: Annotated[int, Field(ge=1, le=1024)] = 1
     device: str = "cpu"
     data: dict[str, Any]
     active: Active | None = None
     models: Models | None = None
     emergence: Emergence | None = None
     factors: dict[str, Annotated[list[Any], Field(min_length=1)]] | None = None
+
+    def runs(self, classes: int) -> int:
+        """How many runs these settings are, without factors, counted by their numbers alone.
+
+        Args:
+            classes: Of the data set: so many runs has [emergence.unseen] where it names none.
+        """
+        active, models, emergence = self.active, self.models, self.emergence
+        number = 0
+        if active is not None:
+            number += active.repetitions * (len(active.strategies) + active.upper_bound)
+        if models is not None:
+            number += models.repetitions * len(models.learners)
+        if emergence is not None:
+            number += emergence.repetitions * len(emergence.learners)
+        if emergence is not None and (unseen := emergence.unseen) is not None:
+            learners = len(unseen.learners or emergence.learners)
+            number += unseen.repetitions * learners * len(unseen.classes or range(classes))
+        return number
 
     def plain(self) -> dict[str, Any]:
         """As plain values, to store and to read again; parts that are not there are left out."""

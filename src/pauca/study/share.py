@@ -36,6 +36,7 @@ class Share:
                 expected="i/n with 1 <= i <= n, such as 2/3",
                 got=repr(text),
                 where="--part",
+                todo="number the parts from 1",
             )
         return cls(number, of_all)
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from pauca.errors import InputError
+from pauca.errors import InputError, shown
 
 __all__ = ["to_toml"]
 
@@ -43,4 +43,9 @@ def _text(value: Any) -> str:
         return f"[{', '.join(map(_text, value))}]"
     if isinstance(value, Mapping):
         return "{ " + ", ".join(f"{_key(k)} = {_text(v)}" for k, v in _there(value)) + " }"
-    raise InputError("a value cannot be written as TOML", got=repr(value))
+    raise InputError(
+        "a value cannot be written as TOML",
+        expected="a number, a text, true or false, a list or a table",
+        got=shown(value),
+        todo="convert it first",
+    )

@@ -44,6 +44,8 @@ class Entry:
         train: Transform of training batches; None where it is made with the data.
         folder: Sub-folder of PAUCA_DATA that holds a local copy, and in which layout.
         notes: What a user has to know.
+        later: Options that came after studies had been run: at their defaults they are not written
+            down, so that those studies keep their ids.
     """
 
     name: str
@@ -59,6 +61,7 @@ class Entry:
     train: Pipeline | None = None
     folder: str = ""
     notes: tuple[str, ...] = field(default=())
+    later: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         """Look like a function to the registry, which reads the options from its signature."""

@@ -120,5 +120,6 @@ ENTRY = Entry(
     read=_read,
     folder="openml/<id>.csv or <id>.parquet",
     notes=("words become one column each; empty cells are refused unless missing = 'mean'",),
+    later=frozenset({"unusable", "features", "classes", "join_labels", "copies"}),
 )
 datasets.register(ENTRY.name)(ENTRY)

@@ -155,7 +155,11 @@ def labels_of(split: Split, name: str) -> Tensor:
         DataError: there are none.
     """
     if split.y is None:
-        raise DataError("there are no labels to learn from", where=f"data set {name!r}")
+        raise DataError(
+            "there are no labels to learn from",
+            where=f"data set {name!r}",
+            todo="use a data set with labels",
+        )
     return split.y
 
 
@@ -166,7 +170,11 @@ def tested(split: Split | None, name: str) -> Split:
         DataError: there is none.
     """
     if split is None:
-        raise DataError("the data set has no test split", where=f"data set {name!r}")
+        raise DataError(
+            "the data set has no test split",
+            where=f"data set {name!r}",
+            todo="add test items, or see the options of load_dataset",
+        )
     return split
 
 

@@ -77,7 +77,11 @@ class _Game:
         self.world = opened(self.dataset, settings["pool"], self.streams)
         pool = self.world.pool
         if pool.y is None:
-            raise DataError("the pool has no labels to answer with", where=self.dataset.name)
+            raise DataError(
+                "the pool has no labels to answer with",
+                where=self.dataset.name,
+                todo="use a data set with labels",
+            )
         kept = desk.run.rounds
         self.session = self._session(kept)
         self.learner: AbstractLearner = self.session.learner

@@ -192,14 +192,23 @@ class _Crew:
         held = self._deaths.died(owner, end, log)
         self._stillborn = 0 if held else self._stillborn + 1
         if self._stillborn >= ATTEMPTS:
-            raise RunError("workers die before they can begin", got=end, where=log or None)
+            raise RunError(
+                "workers die before they can begin",
+                got=end,
+                where=log or None,
+                todo="read the log; where the memory is too small for so many, lower --workers",
+            )
 
 
 def _error(text: str) -> PaucaError:
     error = pickle.loads(bytes.fromhex(text))
     if isinstance(error, PaucaError):
         return error
-    return StoreError("a worker cannot go on", got=error)
+    return StoreError(
+        "a worker cannot go on",
+        got=error,
+        todo="go on with `pauca resume`; what was finished is kept",
+    )
 
 
 def _there(stream: "IO[bytes] | None") -> IO[bytes]:

@@ -87,6 +87,7 @@ class Ray(AbstractEngine):
                 "worker its own only",
                 got=f'device = "{device}", {self._gpus:g} GPUs per cell',
                 where="--gpus-per-cell",
+                todo="change one of these",
             )
 
     def work(self, job: Job) -> None:

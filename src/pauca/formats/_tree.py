@@ -8,36 +8,22 @@ from pathlib import Path
 from urllib.parse import quote
 
 from pauca.errors import InputError, UsageError
-from pauca.formats.base import AbstractFormat, ItemRecord, LabelSheet, formats
+from pauca.formats.base import ItemRecord, LabelSheet
 
-__all__ = ["ImageFolderFormat"]
+__all__ = ["write_image_tree"]
 
 _LONGEST = 200
 _HARMLESS = " -_.+,()[]{}@#&'!=^"
 
 
-@formats.register("imagefolder")
-class ImageFolderFormat(AbstractFormat):
-    """Labelled pictures in one folder a class; ``folder`` reads it."""
+def write_image_tree(place: Path, sheet: LabelSheet) -> int:
+    """Copies of the pictures, or hard links, below a folder that is there; how many.
 
-    name = "imagefolder"
-    title = "one folder a class"
-    suffixes = ()
-    abilities = frozenset({"labels"})
-    folder = True
-
-    def write_labels(self, out: Path, sheet: LabelSheet) -> int:
-        """Copies of the pictures, or hard links, below a folder that is there; how many.
-
-        Raises:
-            InputError: the items are no pictures, or, for links, no files; two classes would share
-                a folder.
-            UsageError: no hard link can be made there.
-        """
-        return _written(out, sheet)
-
-
-def _written(place: Path, sheet: LabelSheet) -> int:
+    Raises:
+        InputError: the items are no pictures, or, for links, no files; two classes would share a
+            folder.
+        UsageError: no hard link can be made there.
+    """
     if sheet.kind != "image" or sheet.original is None:
         raise InputError(
             "only images make a tree of images",
