@@ -159,7 +159,8 @@ def test_files_that_are_none(name: str, tmp_path: Path) -> None:
                 with pytest.raises(PaucaError) as caught:
                     getattr(each, METHODS[ability])(path, TextOptions())
                 assert caught.value.todo, f"{name} {what}"
-        assert not each.recognises(path)
+        if path.is_file():
+            assert not each.recognises(path)
 
 
 @pytest.mark.parametrize("name", BOTH)

@@ -128,7 +128,7 @@ def test_other_columns_actions_and_people(mails: Project, tmp_path: Path) -> Non
     ]
     with pytest.raises(DataError, match="did you mean 'kind'"):
         import_file(mails, path, id_column="nr", label_column="kinds")
-    with pytest.raises(UsageError, match="format is not known"):
+    with pytest.raises(DataError, match="format is not known"):
         import_file(mails, tmp_path / "x.txt")
     with pytest.raises(DataError, match="no such file"):
         import_file(mails, tmp_path / "x.csv")

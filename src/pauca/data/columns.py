@@ -8,7 +8,6 @@ words, of texts or of vectors is told by its cells, a label or an id by the name
 import ast
 import re
 import reprlib
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 
 from pauca.data.labels import Copies, check_classes, in_order, listed
 from pauca.errors import DataError, nearest
+from pauca.formats.answers import same_label
 from pauca.formats.base import Items, Part
 
 if TYPE_CHECKING:
@@ -1268,9 +1268,7 @@ def _stranger(
 
 def folded(text: str) -> str:
     """The text without what eyes hardly see: case, blanks, Unicode form, zero-width letters."""
-    plain = unicodedata.normalize("NFKC", text).casefold()
-    seen = (c for c in plain if unicodedata.category(c) != "Cf" and not c.isspace())
-    return unicodedata.normalize("NFC", "".join(seen))
+    return same_label(text)
 
 
 def _alike(names: Iterable[str]) -> list[list[str]]:

@@ -71,7 +71,8 @@ def _row(item: ItemRecord, sheet: LabelSheet, types: Mapping[str, Kind]) -> dict
     found = {"id": item.key, **item.shown}
     found |= {name: _made(item.shown[name], made) for name, made in types.items()}
     if sheet.kind == "image" and sheet.original is not None:
-        found["image"] = {"bytes": sheet.original(item.number)[0], "path": Path(item.key).name}
+        content, name = sheet.original(item.number)
+        found["image"] = {"bytes": content, "path": name}
     elif sheet.kind == "embedding" and sheet.vector is not None:
         found["embedding"] = sheet.vector(item.number)
     return found

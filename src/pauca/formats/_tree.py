@@ -86,8 +86,8 @@ def _file_name(item: ItemRecord, sheet: LabelSheet, taken: set[str]) -> str:
         stem, suffix = _safe(whole.stem), whole.suffix.lower()
     else:
         assert sheet.original is not None
-        stem = _safe(item.key.replace("/", "_"))
-        suffix = sheet.original(item.number)[1]
+        whole = Path(sheet.original(item.number)[1].replace("/", "_"))
+        stem, suffix = _safe(whole.stem), whole.suffix
     name, number = f"{stem}{suffix}", item.number
     while name.casefold() in taken:
         name, number = f"{stem}-{number}{suffix}", number + 10**6

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, get_args
 
 from pauca.errors import DataError, nearest
-from pauca.formats.base import Action, AnswerRow, Answers, Items, TextOptions
+from pauca.formats.base import Action, AnswerRow, Answers, Items, Part, TextOptions
 
 __all__ = [
     "RESERVED",
@@ -120,20 +120,30 @@ def answers_of_items(items: Items, options: TextOptions) -> Answers:
     """
     rows, notes = list[tuple[str, Mapping[str, Any]]](), list[str]()
     for part in items.parts:
-        cells = (part.frame[name].tolist() for name in part.frame.columns)
+        cells = (_cells(part, str(name)) for name in part.frame.columns)
         names = [str(name) for name in part.frame.columns]
         places = range(1, part.n + 1) if part.lines is None else part.lines.tolist()
         word = "row" if part.lines is None else "line"
         for place, row in zip(places, zip(*cells, strict=True), strict=True):
-            rows.append((f"{word} {place}", dict(zip(names, map(_known, row), strict=True))))
+            rows.append((f"{word} {place}", dict(zip(names, row, strict=True))))
         notes += part.notes
     found = answers_of_rows(rows, id_column=options.id_column, label_column=options.label_column)
     return Answers(found, (*notes, *found.notes))
 
 
-def _known(cell: Any) -> Any:
-    """A cell, with null as None: pandas writes it as NaN."""
-    return None if isinstance(cell, float) and math.isnan(cell) else cell
+def _cells(part: Part, column: str) -> list[Any]:
+    """The cells of a column: null as None (pandas writes it as NaN), numbers of classes by name."""
+    cells = part.frame[column].tolist()
+    cells = [None if isinstance(cell, float) and math.isnan(cell) else cell for cell in cells]
+    names = part.class_names.get(column)
+    if names is None:
+        return cells
+    numbers = dict[Any, str](enumerate(names))
+    return [numbers.get(cell) if type(cell) in (int, float) else cell for cell in cells]
+
+
+def _blank(cell: Any) -> bool:
+    return cell is None or (isinstance(cell, str) and not cell)
 
 
 def rejected_note(count: int) -> tuple[str, ...]:
@@ -161,8 +171,8 @@ class _Columns:
     ) -> "_Columns":
         keys = {key for _, row in rows for key in row}
         log = {"seq", "at", "action", "undoes"} <= keys
-        said = [row["answer"] for _, row in rows if row.get("answer") not in (None, "")]
-        verdicts = bool(said) and all(each in tuple(_VERDICTS) for each in said)
+        said = [row["answer"] for _, row in rows if not _blank(row.get("answer"))]
+        verdicts = bool(said) and all(isinstance(s, str) and s in _VERDICTS for s in said)
         prodigy = verdicts and "action" not in keys
         id_ = _column(keys, id_column, _IDS, "id")
         label = _column(keys, label_column, _LABELS, "label")
@@ -174,7 +184,7 @@ class _Columns:
         label = None if self.label is None else label_of(row.get(self.label))
         action = self._action(row, label)
         key = None if self.id is None else row.get(self.id)
-        who = next((row[name] for name in _PEOPLE if row.get(name) not in (None, "")), None)
+        who = next((row[name] for name in _PEOPLE if not _blank(row.get(name))), None)
         at = seconds_of(row.get("at"))
         more = {name: row.get(name) for name in _LOG} if self.log else {}
         taken = {self.id, self.label, "action", "given", "ms", "lead_time", *_PEOPLE, *more}
@@ -189,7 +199,7 @@ class _Columns:
             person=None if who is None else str(plain_of(who)),
             at=at,
             ms=_ms(row.get("ms"), row.get("lead_time")),
-            shown={k: v for k, v in row.items() if k not in taken and v not in (None, "")},
+            shown={k: v for k, v in row.items() if k not in taken and not _blank(v)},
             given=given,
             more=more,
         )
@@ -310,14 +320,14 @@ def another_task(name: str, got: Any = None) -> DataError:
 
 
 def same_label(name: str) -> str:
-    """What two names share that differ by nothing that can be seen.
+    """What two names share that differ by what eyes hardly see.
 
-    Unicode form (NFC), capital letters, blanks, and letters without width (zero-width spaces, soft
+    Unicode form (NFKC), capital letters, blanks, and letters without width (zero-width spaces, soft
     hyphens, marks of direction) tell no names apart.
     """
-    folded = unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
-    seen = "".join(char for char in folded if unicodedata.category(char) != "Cf")
-    return " ".join(seen.split())
+    folded = unicodedata.normalize("NFKC", name).casefold()
+    seen = (char for char in folded if unicodedata.category(char) != "Cf" and not char.isspace())
+    return unicodedata.normalize("NFC", "".join(seen))
 
 
 def seconds_of(value: Any) -> float | None:
@@ -327,8 +337,8 @@ def seconds_of(value: Any) -> float | None:
     """
     if isinstance(value, bool):
         return None
-    if isinstance(value, str):
-        value = _iso(value)
+    if isinstance(value, str | datetime):
+        value = _iso(str(value))
     if not isinstance(value, int | float) or not 0 <= value < _LATEST:
         return None
     return float(value)

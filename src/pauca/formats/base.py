@@ -234,8 +234,7 @@ class LabelSheet:
         prefix: In front of the paths of pictures; None for what the tool takes by itself.
         link: Hard links in place of copies of files.
         untyped: Whether every cell is a text, as in csv, so that a text may be a number.
-        original: The bytes of the picture of an item as its file holds them, and the suffix of such
-            files.
+        original: The bytes of the picture of an item as the data hold them, and its file's name.
         file: File of the picture of an item; None where pictures are no files.
         vector: The embedding of an item, float32 [d].
     """

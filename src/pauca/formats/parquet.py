@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from pauca.errors import DataError, UsageError, nearest
 from pauca.formats._hub import write_hub_parquet, write_parquet_rows
-from pauca.formats.answers import answers_of_rows
+from pauca.formats.answers import answers_of_items
 from pauca.formats.base import (
     AbstractFormat,
     Answers,
@@ -32,6 +32,7 @@ __all__ = [
     "ParquetFormat",
     "ParquetRows",
     "check_has_columns",
+    "image_column",
     "parquet_files",
     "pictures_of",
 ]
@@ -70,22 +71,17 @@ class ParquetFormat(AbstractFormat):
         return Items(pool, _part(ParquetRows(test), options.image) if test else None)
 
     def read_answers(self, path: Path, options: TextOptions) -> Answers:
-        """The rows; numbers of classes by the names that the file gives them."""
-        part = _part(ParquetRows([path]), options.image)
-        for name, known in part.class_names.items():
-            if name in part.frame:
-                part.frame[name] = [_class_of(cell, known) for cell in part.frame[name]]
-        rows = part.frame.astype(object).where(part.frame.notna(), None).to_dict("records")
-        told = [
-            (f"row {number}", {str(key): value for key, value in row.items()})
-            for number, row in enumerate(rows, start=1)
-        ]
-        return answers_of_rows(told, id_column=options.id_column, label_column=options.label_column)
+        """The answers that the rows hold; see ``answers_of_rows``."""
+        return answers_of_items(self.read_items(path, options), options)
 
     def write_rows(
         self, out: Path | TextIO, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]
     ) -> int:
-        """Every column has the type that all of its cells have, else texts."""
+        """Every column has the type that all of its cells have, else texts.
+
+        Raises:
+            UsageError: not to a file.
+        """
         if not isinstance(out, Path):
             raise UsageError("parquet is written to a file alone", todo="name a file")
         return write_parquet_rows(out, columns, rows)
@@ -219,7 +215,9 @@ class ParquetRows(AbstractRows):
         if not tables:
             return pd.DataFrame(index=pd.RangeIndex(self.n))
         with reading(self.files[0], _EXPECTED):
-            frame: pd.DataFrame = pa.concat_tables(tables).to_pandas(
+            whole = pa.concat_tables(tables)
+            whole.validate(full=True)  # texts that are no UTF-8 are noticed here, not at a cell
+            frame: pd.DataFrame = whole.to_pandas(
                 integer_object_nulls=True, ignore_metadata=True, date_as_object=False
             )
         categories = frame.select_dtypes("category").columns
@@ -264,13 +262,6 @@ def parquet_files(folder: Path, split: str, config: str | None = None) -> tuple[
     return ()
 
 
-def _class_of(cell: Any, names: Sequence[str]) -> Any:
-    """The name that a number stands for; None where it stands for none."""
-    if isinstance(cell, bool) or not isinstance(cell, int):
-        return cell
-    return names[cell] if 0 <= cell < len(names) else None
-
-
 def _bytes(cell: Any) -> bytes:
     found = cell.get("bytes") if isinstance(cell, dict) else cell
     return found if isinstance(found, bytes) else b""
@@ -297,7 +288,7 @@ def _part(rows: ParquetRows, image: str | None) -> Part:
         raise DataError("the file has no rows", where=rows.where, todo="write it again with rows")
     if image is not None:
         rows.check_columns([image])
-    column = image or _image_column(rows.schema)
+    column = image or image_column(rows.schema)
     index = [name for name in rows.columns if name.startswith("__index_level_")]
     names = [name for name in rows.columns if name not in (column, *index)]
     notes = [f"the index of a DataFrame is left out: {', '.join(index)}"] if index else []
@@ -318,7 +309,7 @@ def _part(rows: ParquetRows, image: str | None) -> Part:
     )
 
 
-def _image_column(schema: "pa.Schema") -> str | None:
+def image_column(schema: "pa.Schema") -> str | None:
     """The first column of bytes, or of a struct that holds bytes."""
     import pyarrow as pa
 

@@ -263,20 +263,11 @@ def _sheet(
         people=tuple(people),
         prefix=prefix,
         link=link,
-        untyped=source.format == "csv",
-        original=(lambda item: _original(project, item)) if source.kind == "image" else None,
+        untyped=source.format in ("csv", "tsv", "txt"),
+        original=project.original if source.kind == "image" else None,
         file=project.items.path if project.items.images else None,
         vector=(lambda item: _vector(project, item)) if source.kind == "embedding" else None,
     )
-
-
-def _original(project: Project, item: int) -> tuple[bytes, str]:
-    """The bytes of a picture as its file holds them, and the suffix of such files."""
-    if project.items.images:
-        path = project.items.path(item)
-        return path.read_bytes(), path.suffix.lower()
-    content, kind = project.picture(item)
-    return content, "." + kind.partition("/")[2]
 
 
 def _vector(project: Project, item: int) -> NDArray[np.float32]:

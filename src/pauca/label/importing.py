@@ -83,7 +83,8 @@ def import_file(
     _check_choice("match", match, ("id", "content"))
     _check_choice("unmatched", unmatched, ("refuse", "skip"))
     who = None if person is None else check_person(person)
-    found = _read(path, form, TextOptions(None, None, id_column, label_column, control))
+    options = TextOptions(id_column=id_column, label_column=label_column, control=control)
+    found = _read(path, form, options)
     answered = [row for row in found if row.action is not None]
     index = ItemIndex(project)
     if match == "content":

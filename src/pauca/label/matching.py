@@ -30,9 +30,7 @@ class ItemIndex:
     def __init__(self, project: "Project") -> None:
         self._items, self._kind = project.items, project.settings.source.kind
         named = project.settings.source.text or ()
-        named = (named,) if isinstance(named, str) else named
-        # texts that are joined from several columns are compared by none of these alone
-        self._texts = tuple(dict.fromkeys(("text", *(named if len(named) == 1 else ()))))
+        self._joined = (named,) if isinstance(named, str) else tuple(named)
 
     def tells(self, shown: Mapping[str, Any]) -> bool:
         """Whether what a file shows of an item may tell which one it is."""
@@ -45,12 +43,10 @@ class ItemIndex:
     def find(self, shown: Mapping[str, Any]) -> list[int]:
         """Every item that it may be: none, one, or several that are alike."""
         if self._kind == "text":
-            named = [shown[name] for name in self._texts if isinstance(shown.get(name), str)]
+            named = self._text(shown)
             others = [value for value in shown.values() if isinstance(value, str)]
-            found = {
-                item for text in named or others for item in self._by_text.get(_plain(text), ())
-            }
-            return sorted(found)
+            texts = others if named is None else [named[1]]
+            return sorted({i for text in texts for i in self._by_text.get(_plain(text), ())})
         if self._kind == "image":
             values = [value for value in shown.values() if isinstance(value, str)]
             return sorted({item for value in values for item in self._by_file(value)})
@@ -68,9 +64,9 @@ class ItemIndex:
     def _pairs(self, item: int, shown: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
         """Column, what the project holds, what the file says."""
         if self._kind == "text":
-            named = [name for name in self._texts if isinstance(shown.get(name), str)]
-            for name in named[-1:]:  # the data may have a column text beside the one that is used
-                yield name, self._items.text(item), shown[name]
+            named = self._text(shown)
+            if named is not None:
+                yield named[0], self._items.text(item), named[1]
         elif self._kind == "table":
             row, bare = self._items.row(item), _bare(shown)
             for name in row:
@@ -80,6 +76,13 @@ class ItemIndex:
             for name in _PICTURES:
                 if isinstance(shown.get(name), str) and names_of_file(shown[name]):
                     yield name, self._items.key(item), shown[name]
+
+    def _text(self, shown: Mapping[str, Any]) -> tuple[str, str] | None:
+        """Column and text, where the file has all columns of which the text was made, or a text."""
+        parts = [shown[name] for name in self._joined if isinstance(shown.get(name), str)]
+        if parts and len(parts) == len(self._joined):
+            return self._joined[0], "\n\n".join(parts)
+        return ("text", shown["text"]) if isinstance(shown.get("text"), str) else None
 
     def _same(self, ours: Any, theirs: Any) -> bool:
         if self._kind == "image":

@@ -14,6 +14,7 @@ from pauca.data.images import is_deep_png, png_of, suffix_of
 from pauca.data.own import as_pixels, image_arrays
 from pauca.errors import DataError, InputError
 from pauca.formats import TextOptions, formats
+from pauca.formats.parquet import image_column
 from pauca.label.items import Items
 from pauca.label.reading import fingerprint
 from pauca.label.settings import Source
@@ -144,7 +145,7 @@ class Pictures:
                 low += self._file.metadata.row_group(group).num_rows
                 group += 1
             if group not in self._groups:
-                column = self._source.image
+                column = self._source.image or image_column(self._file.schema_arrow)
                 self._groups[group] = self._file.read_row_group(group, columns=[column]).column(0)
                 if len(self._groups) > _KEPT:
                     self._groups.popitem(last=False)

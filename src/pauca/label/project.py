@@ -154,6 +154,10 @@ class Project:
         """Bytes and media type of the picture of an item of kind image; see ``Pictures.read``."""
         return self._pictures.read(item)
 
+    def original(self, item: int) -> tuple[bytes, str]:
+        """Bytes of the picture as the data hold it, and its file's name; see ``Pictures``."""
+        return self._pictures.original(item)
+
     @property
     def classes(self) -> Classes:
         """The classes as they stand."""
