@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
 
 from pauca.cli.main import main
 from pauca.errors import DataError, PaucaError, StoreError
@@ -44,7 +43,7 @@ def home(made: Path, tmp_path: Path) -> Path:
     return tmp_path / "home" / "project"
 
 
-def opened(folder: Path) -> dict[str, NDArray[np.float64] | list[object]]:
+def opened(folder: Path) -> dict[str, object]:
     """All that a project says."""
     with Project.open(folder) as project:
         parts = list(project.predict(range(project.n)))

@@ -75,6 +75,7 @@ def resolve_choice(choice: str | Mapping[str, Any] | None, pool: Pool) -> dict[s
             f"features {name!r} have no such setting",
             expected=", ".join(known) or "none",
             got=", ".join(sorted(unknown)),
+            todo="leave it out",
         )
     whole = {**known, **settings}
     for value in whole.values():
@@ -122,7 +123,11 @@ def write_features(
                 shape = (pool.n, rows.shape[1])
                 room = np.lib.format.open_memmap(draft, "w+", np.float32, shape)
             if not np.isfinite(rows).all():
-                raise DataError("a feature is NaN or infinite", where=f"items from {low} on")
+                raise DataError(
+                    "a feature is NaN or infinite",
+                    where=f"items from {low} on",
+                    todo="leave these items out, or choose other features",
+                )
             room[low : low + len(rows)] = rows
             low += len(rows)
         assert room is not None
@@ -162,6 +167,7 @@ def _misfit(name: str, kind: str) -> UsageError:
         expected=", ".join(fit),
         got=name,
         where="features",
+        todo="choose one of these with --features",
     )
 
 
@@ -225,7 +231,11 @@ def _words(
     try:
         sparse = model.fit_transform(pool.sources)
     except ValueError:  # raised when no word is found at all
-        raise DataError("the texts hold no words", got=f"{pool.n} texts") from None
+        raise DataError(
+            "the texts hold no words",
+            got=f"{pool.n} texts",
+            todo="name the column of the texts with --text",
+        ) from None
     words = sparse.shape[1]
     note = f"features: tf-idf weights of {words} words"
     if dimensions is not None and dimensions < min(words, pool.n):

@@ -92,7 +92,11 @@ def merge_studies(
 
 def _check_new(place: StudyFolder, folders: Sequence[Path | str]) -> None:
     if not folders:
-        raise UsageError("there is nothing to merge", expected="the folder of a study, or several")
+        raise UsageError(
+            "there is nothing to merge",
+            expected="the folder of a study, or several",
+            todo="name one",
+        )
     if place.path.exists() and (not place.path.is_dir() or any(place.path.iterdir())):
         raise UsageError(
             "the folder to merge into is there already",
