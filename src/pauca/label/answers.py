@@ -99,6 +99,7 @@ def take_back(
             expected="an answer by this person before",
             got="none",
             where=f"person {person!r}",
+            todo="nothing: no answer of theirs stands",
         )
     rows = db.execute(
         f"SELECT {COLUMNS} FROM events WHERE act = ? AND seq IN (SELECT seq FROM standing) "
