@@ -22,6 +22,7 @@ REACHED_BY: dict[str, tuple[str, ...]] = {
     "cli/label_discover.py": ("label discover",),
     "label/atomic.py": ("label init", "label suggest", "label export", "label predict"),
     "label/discovering.py": ("label discover",),
+    "label/embed.py": ("label init",),
     "label/exporting.py": ("label export",),
     "label/importing.py": ("label import",),
     "label/items.py": ("label init",),

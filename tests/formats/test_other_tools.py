@@ -85,9 +85,18 @@ def test_the_control_of_our_configuration_is_read_whatever_else_is_asked(pool: P
 
 
 def test_another_control_is_read_where_it_is_the_only_one_and_that_is_said(pool: Project) -> None:
-    found = take(pool, "e.json", [task(0, [choice("spam", "mood")])])
+    found = take(pool, "e.json", [task(0, [choice("spam", "mood")], key=False)])
     assert told(pool) == [("m0", "label", "spam", "label-studio-1")]
     assert found.notes == ("labels are the answers to 'mood', the only question",)
+
+
+def test_another_question_than_ours_is_no_label(pool: Project) -> None:
+    content = [task(0, [choice("spam", "mood")])]  # with our id: we asked for 'class'
+    with pytest.raises(DataError, match=r"another question.*'class'.*mood.*--control"):
+        take(pool, "e.json", content)
+    assert told(pool) == []
+    take(pool, "e.json", content, control="mood")
+    assert told(pool) == [("m0", "label", "spam", "label-studio-1")]
 
 
 def test_one_of_several_controls_has_to_be_named(pool: Project) -> None:

@@ -325,7 +325,7 @@ def _control(
         f"{_TASKS.get(kind, kind)[:40]} ({count} results of type {kind[:40]}) were left out"
         for kind, count in others.most_common(5)
     )
-    if ours and wanted is None and _FROM not in choices:
+    if ours and wanted is None and len(choices) == 1 and _FROM not in choices:
         raise DataError(
             "the file answers another question than the one that was asked",
             expected=f"choices of {_FROM!r}, as the labelling interface names them",
