@@ -84,6 +84,7 @@ export function labelView(main, { only = [] } = {}) {
           el("p", {}, "Every item was answered, or somebody else holds it. Labels can be exported on the right.")));
         put(choice); put(suggestion); copies.hidden = true;
         busy = false;
+        main.setAttribute("aria-busy", "false");
         return;
       }
       if (!waited.isConnected) put(stage, waited);
