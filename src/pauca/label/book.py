@@ -146,15 +146,16 @@ class Book:
             return connect(self.path, readonly=True, timeout=timeout, form=PROJECT, threads=True)
         except sqlite3.OperationalError:
             pass
-        self._copy = TemporaryDirectory(prefix="pauca-read-")
         try:
+            self._copy = TemporaryDirectory(prefix="pauca-read-")
             for path in (self.path, self.path.with_name(f"{self.path.name}-wal")):
                 if path.exists():
                     shutil.copyfile(path, Path(self._copy.name) / path.name)
             place = Path(self._copy.name) / self.path.name
             return connect(place, readonly=True, timeout=timeout, form=PROJECT, threads=True)
         except (OSError, sqlite3.Error):
-            self._copy.cleanup()
+            if self._copy is not None:
+                self._copy.cleanup()
             raise barred from None
 
     def close(self) -> None:

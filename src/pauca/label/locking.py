@@ -41,6 +41,7 @@ class FolderLock:
                     "the project's folder may not be written",
                     got=error.strerror,
                     where=self.path.parent,
+                    todo="free some space, or see who may write there",
                 ) from None
             with file:
                 end = time.monotonic() + self.patience

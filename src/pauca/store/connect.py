@@ -125,9 +125,7 @@ def _reader(path: Path, timeout: float, threads: bool) -> sqlite3.Connection:
         # or with an empty one, nothing is lost
         db.close()
         log = path.with_name(f"{path.name}-wal")
-        if error.sqlite_errorcode & 0xFF not in UNWRITABLE or (
-            log.exists() and log.stat().st_size
-        ):
+        if error.sqlite_errorcode & 0xFF not in UNWRITABLE or (log.exists() and log.stat().st_size):
             raise
         return _open(f"{place}?immutable=1", timeout, uri=True, threads=threads)
     db.execute("PRAGMA query_only = ON")

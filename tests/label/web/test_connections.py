@@ -32,9 +32,7 @@ async def answers(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.start", "status": 200, "headers": []})
     for at in range(0, len(body), 2**16):
         more = at + 2**16 < len(body)
-        await send(
-            {"type": "http.response.body", "body": body[at : at + 2**16], "more_body": more}
-        )
+        await send({"type": "http.response.body", "body": body[at : at + 2**16], "more_body": more})
 
 
 @contextmanager

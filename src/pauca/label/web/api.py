@@ -163,6 +163,8 @@ class Api:
             raise InputError("k is out of range", expected=f"1 to {_MOST}", got=k)
         held = self.project.lease(person, k, self.seconds, refill=False)
         waiting = self.project.waiting(person)
+        if len(held) < min(k, waiting):  # a batch came just now: it is not that nothing is left
+            held = self.project.lease(person, k, self.seconds, refill=False)
         # early enough that nobody waits, late enough that most labels count
         low = max(k, self.project.settings.batch // 4)
         choosing = self.work.choose() if waiting < low else self.work.now.choosing
@@ -189,7 +191,10 @@ class Api:
             stands=_standing(body),
         )
         self.work.answered()
-        return {"events": [answer_plain(each.item, each) for each in found.events], "again": found.again}
+        return {
+            "events": [answer_plain(each.item, each) for each in found.events],
+            "again": found.again,
+        }
 
     def _undo(self, body: Body) -> Any:
         person = _person(body)
