@@ -1,4 +1,4 @@
-"""A project where nothing can be written is read all the same: `status` and `export` say so much."""
+"""A project where nothing can be written is read all the same, by `status` and `export`."""
 
 import os
 import shutil
@@ -12,6 +12,7 @@ import pytest
 from pauca.errors import StoreError
 from pauca.label import Project
 from pauca.label.book import Book
+from pauca.store.connect import connect
 from tests.label.helpers import project, truth
 
 LIMITED = """if True:
@@ -107,9 +108,7 @@ CODES = (
 def test_what_cannot_be_opened_for_writing_is_read_and_refuses_to_write(
     folder: Path, monkeypatch: pytest.MonkeyPatch, code: int
 ) -> None:
-    from pauca.label import book as module
-
-    real = module.connect
+    real = connect
 
     def refused(path: Path, *, readonly: bool, **more: object) -> sqlite3.Connection:
         if readonly and path.parent != folder:
@@ -118,7 +117,7 @@ def test_what_cannot_be_opened_for_writing_is_read_and_refuses_to_write(
         error.sqlite_errorcode = code
         raise error
 
-    monkeypatch.setattr(module, "connect", refused)
+    monkeypatch.setattr("pauca.label.book.connect", refused)
     with Project.open(folder) as made:
         assert made.labels.m == 6
         assert len(made.id) == 32

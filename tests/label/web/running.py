@@ -100,7 +100,7 @@ class Threaded:
 
 @contextmanager
 def threaded(
-    folder: Path, *, token: str | None = None, port: int = 0, limits: Limits = Limits()
+    folder: Path, *, token: str | None = None, port: int = 0, limits: Limits | None = None
 ) -> Iterator[Threaded]:
     """A server of a project in this process, until the end of the block.
 
@@ -110,7 +110,7 @@ def threaded(
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(("127.0.0.1", port))
         app = make_app(project, door=Door(token=token), work=Work(project, copies=False))
-        server = uvicorn.Server(configured(app, limits))
+        server = uvicorn.Server(configured(app, limits or Limits()))
         thread = threading.Thread(target=server.run, args=([listening],))
         thread.start()
         while not server.started:
@@ -145,7 +145,7 @@ def ask(
         OSError: it is not there, broke off, or refused.
     """
     if body is not None and path != "/api/login" and "pauca-project" not in headers:
-        headers["pauca-project"] = ask(base, "/api/project", timeout=timeout, **headers)["id"]
+        headers["pauca-project"] = ask(base, "/api/project", None, timeout, **headers)["id"]
     link = http.client.HTTPConnection(base.removeprefix("http://"), timeout=timeout)
     try:
         content = None if body is None else json.dumps(body).encode()

@@ -142,7 +142,7 @@ def test_a_cookie_cannot_be_worked_out_from_a_guessed_token() -> None:
 @pytest.mark.parametrize("token", ["plus+and/slash=and%25&x#", "grün-und-blau-und-rot", "a" * 16])
 def test_any_token_is_known_in_a_header(tmp_path: Path, token: str) -> None:
     with served(tmp_path, Door(host="0.0.0.0", token=token), n=30) as asked:
-        right = {"authorization": f"Bearer {token}".encode()}
+        right = {b"authorization": f"Bearer {token}".encode()}
         assert asked.get("/api/project", headers=right).status_code == 200
 
 
@@ -178,7 +178,7 @@ def test_what_a_proxy_says_is_believed_of_the_one_of_this_machine_alone(
 )
 def test_a_host_that_is_none_is_refused(tmp_path: Path, host: str) -> None:
     with served(tmp_path, n=30) as asked:
-        told = asked.get("/api/project", headers={"host": host.encode("latin-1")})
+        told = asked.get("/api/project", headers={b"host": host.encode("latin-1")})
         assert told.status_code in (200, 400)
         assert "default-src 'none'" in told.headers["content-security-policy"]
 

@@ -8,8 +8,10 @@ from typing import Any
 
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from pauca.errors import StoreError
 from pauca.label import Project
 from tests.label.helpers import NAMES, images, project
+from tests.label.web.helpers import client, leased
 from tests.label.web.running import threaded
 from tests.label.web.test_page import answered, events, item_of, running, said, visiting
 
@@ -106,19 +108,16 @@ def test_a_tab_that_only_looks_is_told_of_the_other_project(
 
 
 def test_pictures_of_one_project_are_not_those_of_another(tmp_path: Path) -> None:
-    from tests.label.web.helpers import client, leased
-
     seen = set()
     for name in ("a", "b"):
         data = images(tmp_path / name, ["0.png", "1.png"])
-        with Project.create(data, tmp_path / f"p{name}", classes=("a", "b")) as made:
-            with client(made) as asked:
-                (each,) = leased(asked, "anna")
-                seen.add(each["content"]["picture"])
-                assert asked.get(each["content"]["picture"]).status_code == 200
-                del asked.headers["pauca-project"]  # as a picture of a page is asked for
-                stale = asked.get("/api/picture/0?project=another")
-                assert stale.status_code == 409
+        made = Project.create(data, tmp_path / f"p{name}", classes=("a", "b"))
+        with made, client(made) as asked:
+            (each,) = leased(asked, "anna")
+            seen.add(each["content"]["picture"])
+            assert asked.get(each["content"]["picture"]).status_code == 200
+            del asked.headers["pauca-project"]  # as a picture of a page is asked for
+            assert asked.get("/api/picture/0?project=another").status_code == 409
     assert len(seen) == 2  # a browser keeps pictures by their address
 
 
@@ -164,37 +163,40 @@ def test_two_tabs_that_are_offline_lose_no_answer(browser: Browser, tmp_path: Pa
 
 
 def test_two_tabs_do_not_overwrite_each_other_in_silence(browser: Browser, tmp_path: Path) -> None:
-    with project(tmp_path, n=60, batch=10) as made, running(made) as at:
-        with visiting(browser, at) as one:
-            ready(one)
-            two = two_tabs(one.context, one, at.address)
-            item = item_of(one)
-            answered(one, "1")
-            two.keyboard.press("2")
-            expect(two.locator("dialog")).to_contain_text(f"you answered item {item}: {NAMES[0]}")
-            expect(two.locator("dialog")).to_contain_text(f"Here you said {NAMES[1]}")
-            two.keyboard.press("Enter")  # what stands is left
-            said(two, "left as it was answered")
-            assert [(e.item, e.cls) for e in events(made.folder)] == [(item, 0)]
-            ready(two)
-            begun(one, at.address)
-            item = item_of(one)
-            assert item_of(two) == item
-            answered(one, "1")
-            two.keyboard.press("2")
-            two.get_by_role("button", name=f"Make it {NAMES[1]}").click()
-            said(two, NAMES[1])
-            assert [(e.item, e.cls, e.action) for e in events(made.folder)][1:] == [
-                (item, 0, "label"), (item, 1, "relabel"),
-            ]  # fmt: skip
-            # an answer of the other tab is not taken back unasked
-            ready(one)
-            one.keyboard.press("z")
-            expect(one.locator("dialog")).to_contain_text("in another tab or window")
-            one.keyboard.press("Enter")
-            expect(one.locator("dialog")).not_to_be_visible()
-            assert len(events(made.folder)) == 3
-            two.close()
+    with (
+        project(tmp_path, n=60, batch=10) as made,
+        running(made) as at,
+        visiting(browser, at) as one,
+    ):
+        ready(one)
+        two = two_tabs(one.context, one, at.address)
+        item = item_of(one)
+        answered(one, "1")
+        two.keyboard.press("2")
+        expect(two.locator("dialog")).to_contain_text(f"you answered item {item}: {NAMES[0]}")
+        expect(two.locator("dialog")).to_contain_text(f"Here you said {NAMES[1]}")
+        two.keyboard.press("Enter")  # what stands is left
+        said(two, "left as it was answered")
+        assert [(e.item, e.cls) for e in events(made.folder)] == [(item, 0)]
+        ready(two)
+        begun(one, at.address)
+        item = item_of(one)
+        assert item_of(two) == item
+        answered(one, "1")
+        two.keyboard.press("2")
+        two.get_by_role("button", name=f"Make it {NAMES[1]}").click()
+        said(two, NAMES[1])
+        assert [(e.item, e.cls, e.action) for e in events(made.folder)][1:] == [
+            (item, 0, "label"), (item, 1, "relabel"),
+        ]  # fmt: skip
+        # an answer of the other tab is not taken back unasked
+        ready(one)
+        one.keyboard.press("z")
+        expect(one.locator("dialog")).to_contain_text("in another tab or window")
+        one.keyboard.press("Enter")
+        expect(one.locator("dialog")).not_to_be_visible()
+        assert len(events(made.folder)) == 3
+        two.close()
 
 
 def test_a_held_key_answers_once(browser: Browser, tmp_path: Path) -> None:
@@ -254,42 +256,45 @@ def view_of(page: Page) -> str:
 def test_back_stays_in_the_page_and_a_reload_finds_view_and_item(
     browser: Browser, tmp_path: Path
 ) -> None:
-    with project(tmp_path, n=60, batch=10) as made, running(made) as at:
-        with visiting(browser, at) as page:
-            ready(page)
-            answered(page, "1")
-            page.keyboard.press("Shift+H")
-            expect(page.locator(".entry")).to_have_count(1)
-            page.keyboard.press("Shift+C")
-            expect(page.locator(".classes-table")).to_be_visible()
-            page.reload()
-            expect(page.locator(".classes-table")).to_be_visible()
+    with (
+        project(tmp_path, n=60, batch=10) as made,
+        running(made) as at,
+        visiting(browser, at) as page,
+    ):
+        ready(page)
+        answered(page, "1")
+        page.keyboard.press("Shift+H")
+        expect(page.locator(".entry")).to_have_count(1)
+        page.keyboard.press("Shift+C")
+        expect(page.locator(".classes-table")).to_be_visible()
+        page.reload()
+        expect(page.locator(".classes-table")).to_be_visible()
+        page.go_back()
+        expect(page.locator(".entry")).to_have_count(1)
+        page.go_back()
+        ready(page)
+        item = item_of(page)
+        for _ in range(4):  # further back there is nothing
             page.go_back()
-            expect(page.locator(".entry")).to_have_count(1)
-            page.go_back()
-            ready(page)
-            item = item_of(page)
-            for _ in range(4):  # further back there is nothing
-                page.go_back()
-                page.wait_for_timeout(200)
-            assert view_of(page) == "Label"
-            assert item_of(page) == item
-            assert page.url == at.base + "/"
-            page.keyboard.press("?")
-            expect(page.locator("dialog")).to_be_visible()
-            page.go_back()  # closes what lies over the view
-            expect(page.locator("dialog")).not_to_be_visible()
-            assert view_of(page) == "Label"
-            page.reload()
-            ready(page)
-            assert item_of(page) == item
-            # a new tab begins with the items, whatever another tab shows
-            page.keyboard.press("Shift+H")
-            expect(page.locator(".entry")).to_have_count(1)
-            other = page.context.new_page()
-            begun(other, at.address)
-            assert view_of(other) == "Label"
-            other.close()
+            page.wait_for_timeout(200)
+        assert view_of(page) == "Label"
+        assert item_of(page) == item
+        assert page.url == at.base + "/"
+        page.keyboard.press("?")
+        expect(page.locator("dialog")).to_be_visible()
+        page.go_back()  # closes what lies over the view
+        expect(page.locator("dialog")).not_to_be_visible()
+        assert view_of(page) == "Label"
+        page.reload()
+        ready(page)
+        assert item_of(page) == item
+        # a new tab begins with the items, whatever another tab shows
+        page.keyboard.press("Shift+H")
+        expect(page.locator(".entry")).to_have_count(1)
+        other = page.context.new_page()
+        begun(other, at.address)
+        assert view_of(other) == "Label"
+        other.close()
 
 
 def test_a_reload_finds_an_item_whose_answer_was_taken_back(
@@ -333,8 +338,6 @@ def test_two_people_in_two_tabs_stay_who_they_are(browser: Browser, tmp_path: Pa
 def test_a_full_disk_is_told_and_the_answer_kept(
     browser: Browser, tmp_path: Path, monkeypatch: Any
 ) -> None:
-    from pauca.errors import StoreError
-
     with project(tmp_path, n=60, batch=10) as made, running(made) as at:
         with visiting(browser, at) as page:
             ready(page)

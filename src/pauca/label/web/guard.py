@@ -4,6 +4,7 @@ Every request passes here before anything of it is read. What is refused is refu
 """
 
 import asyncio
+import contextlib
 import hashlib
 import hmac
 import ipaddress
@@ -221,10 +222,8 @@ class Door:
         changed: dict[str, Any] = {}
         if scheme in ("http", "https"):
             changed["scheme"] = scheme
-        try:
+        with contextlib.suppress(ValueError):
             changed["client"] = (str(ipaddress.ip_address(address)), 0)
-        except ValueError:
-            pass
         return {**scope, **changed}
 
 
