@@ -10,7 +10,7 @@ from typing import Any, Literal
 from pauca.data.assemble import DataOptions, assemble
 from pauca.data.catalog import datasets, entry
 from pauca.data.columns import EmptyTexts, Missing, Unusable
-from pauca.data.dataset import Dataset, Kind
+from pauca.data.dataset import Dataset
 from pauca.data.images import Fit, Mode, Progress, Scale, Size
 from pauca.data.in_memory import items_of
 from pauca.data.labels import Copies
@@ -53,6 +53,8 @@ def _every(
     copies: Copies = "note",
     skip_broken: bool = False,
     scale: Scale = "range",
+    kind: Literal["image", "sequence"] | None = None,
+    channels: Literal["first", "last"] | None = None,
 ) -> None:
     """Every option of data of one's own; a format says which of them it has."""
 
@@ -69,7 +71,7 @@ _HELD = {
         "thousands", "label_separator", "keep", "unusable", "empty_texts",
     ),
     "images": ("size", "mode", "fit", "flip", "skip_broken", "scale"),
-    "arrays": (),
+    "arrays": ("kind", "channels"),
 }  # fmt: skip
 _OF_FILES = ("format", "encoding", "delimiter", "image")
 
@@ -114,7 +116,6 @@ def dataset_from(
     x_test: Any = None,
     y_test: Any = None,
     name: str = "array",
-    kind: Kind | None = None,
     progress: Progress | None = None,
     **options: Any,
 ) -> Dataset:
@@ -128,9 +129,9 @@ def dataset_from(
         x_test: The test part; without one ``test_fraction`` is held out.
         y_test: Its labels.
         name: Of the data set.
-        kind: ``image`` or ``sequence``, where three axes of numbers could be either.
         progress: Told which fraction is done.
-        **options: Those of ``load_dataset`` for files: ``classes``, ``group``, ``features``, ...
+        **options: Those of ``load_dataset`` for files: ``classes``, ``group``, ``features``, ...;
+            ``kind``, ``image`` or ``sequence``, where three axes of numbers could be either.
 
     Returns:
         Items as they are learned from, and in ``notes`` what was guessed, left out or converted.
@@ -147,7 +148,7 @@ def dataset_from(
         (('no', 'yes'), 32, 8)
     """
     known = {key: each for key, each in _OPTIONS.items() if key not in _OF_FILES}
-    made = DataOptions.of(check_settings("data in memory", known, options), kind)
+    made = DataOptions.of(check_settings("data in memory", known, options))
     items = items_of(x, y, x_test, y_test)
     return assemble(items, made, name=name, source="memory", progress=progress)
 
