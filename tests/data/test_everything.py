@@ -152,7 +152,7 @@ def test_every_folder_is_read_by_its_path(name: str) -> None:
     root = os.environ.get("PAUCA_DATA")
     if root is None or not (Path(root) / name).exists():
         pytest.skip(f"no {name} under PAUCA_DATA")
-    labels = {"cifar100": {"label": "fine_label"}}
+    labels: dict[str, dict[str, Any]] = {"cifar100": {"label": "fine_label"}}
     dataset = load_dataset(Path(root) / name, **labels.get(name, {}))
     check_dataset(dataset)
     assert (dataset.kind, len(dataset.train)) == (kind, n)

@@ -4,6 +4,7 @@ import inspect
 import os
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,10 +16,17 @@ from pauca.data.images import Fit, Mode, Progress, Scale, Size
 from pauca.data.in_memory import items_of
 from pauca.data.labels import Copies
 from pauca.errors import DataError, UnknownNameError, UsageError, shown
-from pauca.formats import AbstractFormat, find_format, formats
+from pauca.formats import AbstractFormat, Items, find_format, formats
 from pauca.registry import check_settings
 
-__all__ = ["dataset_from", "load_dataset", "options_of", "own_options", "resolve_options"]
+__all__ = [
+    "dataset_from",
+    "load_dataset",
+    "options_of",
+    "own_options",
+    "resolve_options",
+    "told_format",
+]
 
 _OPENML = re.compile(r"^openml:(\d{1,18})$")
 
@@ -104,7 +112,7 @@ def load_dataset(
         return datasets.make(key, given, progress=progress)
     path, form = _path(name_or_path), formats.make(key, {})
     made = own_options(form, given)
-    items = form.read_items(path, made.reading)
+    items = told_format(form.read_items(path, made.reading), form, given)
     name = path.stem if path.is_file() or form.name != "folder" else path.name
     return assemble(items, made, name=name, source=f"{key}: {path.name}", progress=progress)
 
@@ -189,6 +197,14 @@ def own_options(form: AbstractFormat, given: Mapping[str, Any]) -> DataOptions:
         UsageError: an option has a value that it cannot have.
     """
     return DataOptions.of(check_settings(f"format {form.name!r}", options_of(form), given))
+
+
+def told_format(items: Items, form: AbstractFormat, given: Mapping[str, Any]) -> Items:
+    """The items, which say what they were read as where the suffix alone does not."""
+    if form.general or given.get("format") is not None:
+        return items
+    note = f"read as {form.title}, as its first record says (format names another)"
+    return replace(items, train=replace(items.train, notes=(note, *items.train.notes)))
 
 
 def options_of(form: AbstractFormat) -> dict[str, inspect.Parameter]:

@@ -14,7 +14,7 @@ from pauca.data.assemble import DataOptions
 from pauca.data.columns import Roles, find_roles, joined_texts, read_labels
 from pauca.data.features import make_features, standardised
 from pauca.data.images import survey
-from pauca.data.load import own_options
+from pauca.data.load import own_options, told_format
 from pauca.data.own import image_arrays
 from pauca.errors import DataError
 from pauca.formats import AbstractFormat, Items, Part, find_format
@@ -48,7 +48,8 @@ def read_pool(path: Path, options: PoolOptions) -> Pool:
             todo="name one of its files",
         )
     data = own_options(form, options.given)
-    part = _whole(form.read_items(path, data.reading))
+    items = form.read_items(path, data.reading)
+    part = _whole(told_format(items, form, {"format": options.format}))
     roles = find_roles(Items(part), data.columns)
     pool = _pool(form, part, roles, data)
     labels, classes, said = _labels(part, roles, data, options, form)
