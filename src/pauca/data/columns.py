@@ -245,7 +245,9 @@ def find_roles(items: Items, options: ColumnOptions) -> Roles:
     taken = {name for name in (label, id_, group) if name is not None}
     train = items.train
     if train.images is not None or train.array is not None:
-        return Roles(label, id_, group, (), (), {}, ())
+        rest = [str(name) for name in train.frame.columns if name not in taken]
+        said = (f"not used: {listed([repr(name) for name in rest])}",) if rest else ()
+        return Roles(label, id_, group, (), (), {}, said)
     text = _text_columns(items, options)
     for name in (*(options.features or ()), *options.keep):
         _named(items, name, "features" if name in (options.features or ()) else "keep")

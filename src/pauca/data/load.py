@@ -69,7 +69,7 @@ _HELD = {
         "thousands", "label_separator", "keep", "unusable", "empty_texts",
     ),
     "images": ("size", "mode", "fit", "flip", "skip_broken", "scale"),
-    "arrays": (),
+    "arrays": ("group",),
 }  # fmt: skip
 _OF_FILES = ("format", "encoding", "delimiter", "image")
 
@@ -113,6 +113,7 @@ def dataset_from(
     *,
     x_test: Any = None,
     y_test: Any = None,
+    group: Any = None,
     name: str = "array",
     kind: Kind | None = None,
     progress: Progress | None = None,
@@ -127,10 +128,11 @@ def dataset_from(
         y: Labels [n] (words, whole numbers; None or -1 for none), or the name of their column.
         x_test: The test part; without one ``test_fraction`` is held out.
         y_test: Its labels.
+        group: Group of each item [n], or the name of their column; a group is never cut.
         name: Of the data set.
         kind: ``image`` or ``sequence``, where three axes of numbers could be either.
         progress: Told which fraction is done.
-        **options: Those of ``load_dataset`` for files: ``classes``, ``group``, ``features``, ...
+        **options: Those of ``load_dataset`` for files: ``classes``, ``features``, ...
 
     Returns:
         Items as they are learned from, and in ``notes`` what was guessed, left out or converted.
@@ -147,8 +149,10 @@ def dataset_from(
         (('no', 'yes'), 32, 8)
     """
     known = {key: each for key, each in _OPTIONS.items() if key not in _OF_FILES}
+    if group is not None:
+        options["group"] = group if isinstance(group, str) else "group"
     made = DataOptions.of(check_settings("data in memory", known, options), kind)
-    items = items_of(x, y, x_test, y_test)
+    items = items_of(x, y, x_test, y_test, None if isinstance(group, str) else group)
     return assemble(items, made, name=name, source="memory", progress=progress)
 
 
@@ -164,8 +168,10 @@ def resolve_options(name_or_path: str | Path, options: Mapping[str, Any]) -> dic
     kind, key, given = _find(name_or_path, options)
     if kind == "name":
         return _without_later(datasets.resolve(key, given), entry(key).later, entry(key).read)
-    whole = check_settings(f"format {key!r}", options_of(formats.make(key, {})), given)
-    return _without_later(whole, _LATER, _every)
+    form = formats.make(key, {})
+    whole = check_settings(f"format {key!r}", options_of(form), given)
+    later = _LATER if "rows" in form.holds else _LATER | set(_HELD["arrays"])
+    return _without_later(whole, later, _every)
 
 
 def _without_later(
