@@ -293,7 +293,7 @@ def pool_notes(items: Items, roles: Roles) -> tuple[str, ...]:
     if roles.label is not None:
         return ()
     if not names:
-        return ("there are no labels: read as a pool (classes lists those that it will have)",)
+        return ("read as a pool without labels (classes lists those that it will have)",)
     like = [name for name in names if name in items.train.class_names]
     like = like or [name for name in names if name.lower() in _LABELLIKE]
     said = f"; perhaps {' or '.join(map(repr, like))}" if like else ""
