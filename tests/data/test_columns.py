@@ -677,3 +677,34 @@ def test_durations_are_seconds(text: bool) -> None:
     assert found.columns["took"].numbers is not None
     np.testing.assert_array_equal(found.columns["took"].numbers, seconds)
     assert any("times are read as seconds: 'took'" in note for note in found.notes)
+
+
+@pytest.mark.parametrize("name", ["comment", "text"])
+def test_texts_without_blanks_are_texts_of_characters(name: str) -> None:
+    cells = [f"\u8fd9\u662f\u4e00\u4e2a\u5f88\u597d\u7684\u4ea7\u54c1{i}" for i in range(N)]
+    data = pd.DataFrame({name: cells, "label": CLASSES})
+    made = table_dataset("t", items_of(data, None, "t.csv"), ColumnOptions())
+    assert made.kind == "text"
+    assert any("characters" in note and "share a word" in note for note in made.notes)
+    assert bool((made.train.x != 0).all(0).any())  # pairs that all of them have
+
+
+def test_texts_that_share_words_are_told_by_their_words() -> None:
+    data = pd.DataFrame({"text": [f"a text of number {i}" for i in range(N)], "label": CLASSES})
+    made = table_dataset("t", items_of(data, None, "t.csv"), ColumnOptions())
+    assert not any("characters" in note for note in made.notes)
+
+
+@pytest.mark.parametrize(
+    ("cells", "advice"),
+    [
+        ([f"word{i} other{i}" for i in range(N)], {"text": ("only",)}),
+        ([1000 + 7 * i * i for i in range(N)], {"keep": ("only",)}),
+    ],
+)
+def test_the_advice_where_no_column_is_left_works(cells: Any, advice: dict[str, Any]) -> None:
+    data = pd.DataFrame({"only": cells, "other": cells, "label": CLASSES})
+    with pytest.raises(DataError, match=f"with {next(iter(advice))}"):
+        roles(data)
+    found = roles(data, **advice)
+    assert "only" in (*found.text, *found.features)

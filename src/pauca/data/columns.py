@@ -444,8 +444,19 @@ def _sole(columns: Mapping[str, Column], left: Mapping[str, str], where: str) ->
         expected="numbers, a few words, texts or vectors beside the label",
         got="; ".join(f"{name!r}: {why}" for name, why in list(left.items())[:10]) or "none",
         where=where,
-        todo="use a column in spite of that with keep" if left else "add a column to learn from",
+        todo=_instead(columns, left),
     )
+
+
+def _instead(columns: Mapping[str, Column], left: Mapping[str, str]) -> str:
+    """What can be done where every column was left out."""
+    numbers = [name for name in left if name in columns and columns[name].content == "numbers"]
+    words = [name for name in left if name in columns and columns[name].content == "words"]
+    if numbers:
+        return f"use it in spite of that with keep, such as {numbers[0]!r}"
+    if words:
+        return f"if {words[0]!r} holds texts, name it with text"
+    return "add a column to learn from"
 
 
 def _refusal(faults: Sequence[Column], where: str) -> DataError:
@@ -518,6 +529,7 @@ _MARKED = {
     )
     for mark, other in ((",", "."), (".", ","))
 }
+_UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
 _UNIT = re.compile(r"([€$£¥]?)\s*[+-]?\d[\d.,]*\s*(%|‰|[€$£¥]|°?[a-zA-Zµ]{1,4}(/[a-zA-Z]{1,3})?)?")
 
 
@@ -892,9 +904,14 @@ def _texts_by_content(uniques: Sequence[str], full: NDArray[np.bool_], count: in
     """Whether cells are texts: several words, and hardly one twice."""
     known = [u for u, good in zip(uniques, full.tolist(), strict=True) if good]
     step = max(1, len(known) // _SAMPLE)
-    words = [len(cell.split()) for cell in known[::step]]
+    words = [_words_in(cell) for cell in known[::step]]
     mean = sum(words) / len(words)
     return mean >= 3 and (len(known) >= count / 2 or (mean >= 5 and len(known) > MOST_CATEGORIES))
+
+
+def _words_in(cell: str) -> float:
+    """Words of a text; where these are written without blanks, two letters count as one."""
+    return max(len(cell.split()), len(_UNSPACED.findall(cell)) / 2)
 
 
 def numbers_of(judged: Column, column: "pd.Series[Any]", where: str) -> NDArray[np.float64]:
