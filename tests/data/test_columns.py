@@ -708,3 +708,12 @@ def test_the_advice_where_no_column_is_left_works(cells: Any, advice: dict[str, 
         roles(data)
     found = roles(data, **advice)
     assert "only" in (*found.text, *found.features)
+
+
+def test_texts_come_before_a_few_words() -> None:
+    cells = [f"a text of several words, number {i}" for i in range(N)]
+    data = pd.DataFrame({"source": ["web", "app"] * (N // 2), "body": cells, "label": CLASSES})
+    found = roles(data)
+    assert found.text == ("body",)
+    assert found.left_out == {"source": "the features are made of 'body'"}
+    assert roles(data, features=("source",)).features == ("source",)

@@ -393,7 +393,8 @@ def _chosen(
 ) -> tuple[list[Column], tuple[str, ...], list[Column]]:
     """Columns of features, columns of texts, and those that can be neither.
 
-    Vectors alone are an embedding; texts count where there are no numbers, words or vectors.
+    Vectors alone are an embedding. Texts count where there are no numbers or vectors, and only one
+    column of texts or no words either.
     """
     good = [c for c in free if c.content in ("numbers", "words")]
     vectors = [c for c in free if c.content == "vectors"]
@@ -406,7 +407,10 @@ def _chosen(
     faults += [replace(c, fault="holds vectors beside other columns") for c in vectors]
     if named:
         return good, (), faults + [replace(c, fault="holds texts") for c in texts]
-    if good:
+    tags = len(texts) == 1 and all(c.content == "words" for c in good)  # beside the texts
+    if tags:
+        left |= {c.name: f"the features are made of {texts[0].name!r}" for c in good}
+    elif good:
         left |= {c.name: "it holds texts; name it with text to learn from it" for c in texts}
         return good, (), faults
     text = _only_text(texts or [c for c in faults if _worded(c)], texts, where)
