@@ -262,8 +262,11 @@ def test_options_of_reading_and_broken_images(cli: Run, tmp_path: Path) -> None:
     rows = [{"text": "good day", "label": "A "}, {"text": "bad night", "label": "a"}]
     data = table(tmp_path / "t.csv", rows)
     data.write_bytes(data.read_text().replace(",", ";").encode("utf-16"))
-    init = ("label", "init", data, "--out", tmp_path / "q")
-    code, _, err = cli(*init, "--read", "delimiter=;", "--join-labels", "--read", "encoding=utf-16")
+    start = ("label", "init", data)
+    code, _, err = cli(
+        *start, "--out", tmp_path / "q", "--read", "delimiter=;", "--join-labels",
+        "--read", "encoding=utf-16",
+    )  # fmt: skip
     assert (code, "are joined to" in err) == (0, True), err
     for words, said in (
         (("--read", "delimeter=;"), "did you mean 'delimiter'"),
@@ -271,5 +274,5 @@ def test_options_of_reading_and_broken_images(cli: Run, tmp_path: Path) -> None:
         (("--read", "seed=1", "--read", "seed=2"), "given twice"),
         (("--format", "cvs"), "did you mean 'csv'"),
     ):
-        code, _, err = cli(*init[:3], "--out", tmp_path / "r", *words)
+        code, _, err = cli(*start, "--out", tmp_path / "r", *words)
         assert (code, said in " ".join(err.split())) == (2, True), err

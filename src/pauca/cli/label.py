@@ -155,9 +155,9 @@ def init(
     """Make a project of images, texts, rows or embeddings; the data stay where they are."""
     from pauca.label import PoolOptions, Project
 
-    texts, given = tuple(words(text)), options(read)
-    given |= {"skip_broken": True} if skip_broken else {}
-    given |= {"join_labels": True} if join_labels else {}
+    texts, more = tuple(words(text)), options(read)
+    more |= {"skip_broken": True} if skip_broken else {}
+    more |= {"join_labels": True} if join_labels else {}
     how = PoolOptions(
         text=texts[0] if len(texts) == 1 else texts or None,
         label=known,
@@ -166,7 +166,7 @@ def init(
         missing=missing,  # type: ignore[arg-type]  # checked with the other settings
         known=not unlabelled,
         format=form,
-        more=given,
+        more=more,
     )
     with Project.create(
         data,

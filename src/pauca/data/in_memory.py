@@ -6,6 +6,7 @@ holds for them too.
 
 import io
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,7 +26,9 @@ _KINDS = "an array, a tensor, a DataFrame, a list, a datasets.Dataset or a sciki
 _BLOCK = 256
 
 
-def items_of(x: Any, y: Any = None, x_test: Any = None, y_test: Any = None) -> Items:
+def items_of(
+    x: Any, y: Any = None, x_test: Any = None, y_test: Any = None, group: Any = None
+) -> Items:
     """A training and perhaps a test part, as a file would give them.
 
     Args:
@@ -35,17 +38,30 @@ def items_of(x: Any, y: Any = None, x_test: Any = None, y_test: Any = None) -> I
         y: Labels [n], or the name of their column in ``x``.
         x_test: The test part, as ``x``.
         y_test: Its labels, as ``y``.
+        group: Group of each item of ``x`` [n], which become a column of this name.
 
     Raises:
         InputError: of another kind; labels that do not fit; a set, whose order says nothing.
     """
     if _is_splits(x):
-        train, test = _splits(x)
-        return Items(_part(train, y, "train"), None if test is None else _part(test, y, "test"))
+        test = _test_split(x)
+        left = [name for name in x if name not in ("train", test)]
+        part = _part(x["train"], y, "train")
+        said = (f"splits that are left out: {', '.join(left)}",) if left else ()
+        part = replace(part, notes=(*said, *part.notes))
+        return Items(part, None if test is None else _part(x[test], y, "test"))
     test_part = None if x_test is None else _part(x_test, y_test, "x_test")
     if x_test is None and y_test is not None:
         raise InputError("labels of a test part without its items", todo="give x_test too")
-    return Items(_part(x, y, _WHERE), test_part)
+    part = _part(x, y, _WHERE)
+    if group is None:
+        return Items(part, test_part)
+    if test_part is not None:
+        raise InputError(
+            "groups hold items together where a test part is cut off, and there is one",
+            todo="leave group or x_test out",
+        )
+    return Items(replace(part, frame=part.frame.assign(group=_labels(group, part.n, "group"))))
 
 
 def _part(x: Any, y: Any, where: str) -> Part:
@@ -53,6 +69,7 @@ def _part(x: Any, y: Any, where: str) -> Part:
         return _bunch(x, where)
     if _class_of(x).startswith("datasets."):
         return _hub(x, y, where)
+    x = _plain(x)
     frame = _frame_of(x)
     if frame is not None:
         return _framed(frame, y, where)
@@ -159,8 +176,10 @@ def _bunch(x: Any, where: str) -> Part:
         )
     part = _part(data, target, where)
     names = x.get("target_names")
-    whole = target is not None and np.asarray(target).dtype.kind in "iu"
-    if names is None or not whole or part.label is None:
+    codes = None if target is None else np.asarray(target)
+    if names is None or codes is None or codes.dtype.kind not in "iu" or part.label is None:
+        return part
+    if not 0 <= int(codes.max(initial=0)) < len(names):  # the name of the column, as OpenML has it
         return part
     return Part(
         where,
@@ -199,6 +218,39 @@ def _encoded(picture: Any) -> bytes:
     return out.getvalue()
 
 
+def _plain(x: Any) -> Any:
+    """Rows or columns in dicts, and fields of records, as a frame; texts of an array listed."""
+    import pandas as pd
+
+    records = isinstance(x, list | tuple) and len(x) and all(isinstance(row, dict) for row in x)
+    columns = isinstance(x, dict) and x and not any(map(_is_scalar, x.values()))
+    if records or columns or (isinstance(x, np.ndarray) and x.dtype.names):
+        try:
+            return pd.DataFrame(x)
+        except ValueError:  # columns of several lengths
+            return x
+    if isinstance(x, np.ndarray) and x.ndim == 1 and x.dtype.kind in "OUT":
+        return x.tolist()
+    return x
+
+
+def _is_scalar(value: Any) -> bool:
+    return isinstance(value, str | bytes) or not hasattr(value, "__len__")
+
+
+def _advice(x: Any) -> str:
+    """What to do with something that is no array of numbers."""
+    if hasattr(x, "toarray"):
+        return "pass x.toarray(), or the texts themselves"
+    if isinstance(x, tuple) and len(x) == 2:
+        return "pass items and labels apart: dataset_from(*pair)"
+    if getattr(x, "ndim", None) == 1:
+        return "give one row an item: x[:, None] where each has one number"
+    if hasattr(x, "__getitem__") and not isinstance(x, np.ndarray | Sequence | torch.Tensor):
+        return "stack its items: x = torch.stack([x for x, _ in data]), y = [y for _, y in data]"
+    return "give one row or picture an item, all of one size"
+
+
 def _array(x: Any, where: str) -> NDArray[np.generic]:
     """Numbers [n, ...] as NumPy has them; a memory map stays one."""
     if isinstance(x, set | frozenset | Mapping | str | bytes):
@@ -210,6 +262,8 @@ def _array(x: Any, where: str) -> NDArray[np.generic]:
             got=type(x).__name__,
             todo="pass a list or an array",
         )
+    if isinstance(x, np.ma.MaskedArray):  # what is masked is missing, and not what stands below
+        x = np.ma.filled(x.astype(np.float64), np.nan) if np.ma.is_masked(x) else x.data
     try:
         found = x.detach().cpu().numpy() if isinstance(x, torch.Tensor) else np.asanyarray(x)
     except (ValueError, TypeError, RuntimeError) as error:
@@ -217,14 +271,14 @@ def _array(x: Any, where: str) -> NDArray[np.generic]:
             f"{where} is no array of numbers",
             expected=_KINDS,
             got=str(error)[:200],
-            todo="see expected",
+            todo=_advice(x),
         ) from None
     if found.dtype.kind not in "biuf" or found.ndim < 2 or not found.size:
         raise InputError(
             f"{where} has the wrong form",
             expected=f"{_KINDS}; numbers [n, d] or pictures [n, h, w(, channels)]",
             got=f"{type(x).__name__}: {found.dtype} {list(found.shape)}",
-            todo="give one row or picture an item",
+            todo=_advice(x),
         )
     return found
 
@@ -246,7 +300,28 @@ def _labels(y: Any, n: int, where: str) -> list[Any]:
             where=where,
             todo="give one label an item, None for those without",
         )
-    return [each.decode("utf-8", "replace") if isinstance(each, bytes) else each for each in values]
+    if values and all(map(_is_one_hot, values)) and len(set(map(len, values))) == 1:
+        raise InputError(
+            "every item has a row of labels: one-hot codes",
+            expected=f"one label an item, [{n}]",
+            got=f"rows of {len(values[0])}",
+            where=where,
+            todo="pass y.argmax(1)",
+        )
+    return [_value(each) for each in values]
+
+
+def _value(label: Any) -> Any:
+    """A label as a Python value, tensors of one number and bytes too."""
+    if isinstance(label, torch.Tensor) and label.numel() == 1:
+        return label.item()
+    return label.decode("utf-8", "replace") if isinstance(label, bytes) else label
+
+
+def _is_one_hot(label: Any) -> bool:
+    if not isinstance(label, list) or len(label) < 2:
+        return False
+    return all(each in (0, 1) for each in label) and sum(label) == 1
 
 
 def _holds_pictures(array: NDArray[np.generic]) -> bool:
@@ -280,13 +355,12 @@ def _is_splits(x: Any) -> bool:
     return _class_of(x) in ("datasets.dataset_dict.DatasetDict",)
 
 
-def _splits(x: Any) -> tuple[Any, Any]:
+def _test_split(x: Any) -> str | None:
     if "train" not in x:
         raise InputError(
             "there is no training part", expected="train", got=", ".join(x), todo="pass one split"
         )
-    test = next((x[name] for name in ("test", "validation", "valid") if name in x), None)
-    return x["train"], test
+    return next((name for name in ("test", "validation", "valid") if name in x), None)
 
 
 def _class_of(x: Any) -> str:
