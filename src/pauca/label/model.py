@@ -72,13 +72,20 @@ class Model:
         """Calibrated probabilities of the classes as they stand now, float64 [n, c].
 
         A class that was merged gives its probability to the one that it became; one that was added
-        after the training has none.
+        after the training has none; that of a deleted one is shared out among the others.
         """
         probs = self.learner.outputs(x, torch.arange(len(x))).mean_probs.cpu().double()
         probs = tempered(probs, self.temperature)
         place = {cls: at for at, cls in enumerate(classes.ids)}
-        into = torch.tensor([place[classes.root(cls)] for cls in self.classes])
-        return torch.zeros(len(x), len(classes), dtype=torch.float64).index_add_(1, into, probs)
+        kept = [at for at, cls in enumerate(self.classes) if classes.is_active(cls)]
+        into = torch.tensor([place[classes.root(self.classes[at])] for at in kept])
+        found = torch.zeros(len(x), len(classes), dtype=torch.float64)
+        if not kept:
+            return found + 1 / max(1, len(classes))
+        found.index_add_(1, into.long(), probs[:, kept])
+        if len(kept) == len(self.classes):
+            return found
+        return found / found.sum(1, keepdim=True).clamp_min(torch.finfo(torch.float64).tiny)
 
 
 def make_for(

@@ -7,7 +7,9 @@ __all__ = ["ACCOUNT", "ANSWERS", "PROJECT"]
 ANSWERS = ("label", "relabel", "unsure")
 """Actions that count as an answer to an item; after ``overlap`` of them it is not given again."""
 
-ACCOUNT = ("events", "asked", "class_changes", "trainings")
+ACCOUNT = (
+    "events", "asked", "class_changes", "trainings", "additions", "removals", "moves", "class_ends",
+)  # fmt: skip
 """Tables that only grow; ``digests`` tells whether their rows are as they were written."""
 
 _TABLES = """
@@ -62,6 +64,38 @@ CREATE TABLE trainings (
     labels INTEGER NOT NULL,
     record TEXT NOT NULL
 );
+CREATE TABLE additions (
+    seq INTEGER PRIMARY KEY,
+    at REAL NOT NULL,
+    person TEXT NOT NULL,
+    first INTEGER NOT NULL,
+    source TEXT NOT NULL,
+    prefix TEXT NOT NULL
+);
+CREATE TABLE removals (
+    seq INTEGER PRIMARY KEY,
+    at REAL NOT NULL,
+    person TEXT NOT NULL,
+    item INTEGER UNIQUE NOT NULL
+);
+CREATE TABLE moves (
+    seq INTEGER PRIMARY KEY,
+    at REAL NOT NULL,
+    person TEXT NOT NULL,
+    part INTEGER NOT NULL,
+    was TEXT NOT NULL,
+    path TEXT NOT NULL
+);
+CREATE TABLE class_ends (
+    seq INTEGER PRIMARY KEY,
+    at REAL NOT NULL,
+    person TEXT NOT NULL,
+    action TEXT NOT NULL CHECK (action IN ('delete', 'restore')),
+    class INTEGER NOT NULL
+);
+CREATE TABLE deleted_classes (
+    class INTEGER PRIMARY KEY
+);
 CREATE TABLE digests (
     account TEXT NOT NULL,
     last INTEGER NOT NULL,
@@ -111,6 +145,10 @@ _TRIGGERS = (
     + _grows("asked", "seq = NEW.seq OR item = NEW.item")
     + _grows("class_changes", "seq = NEW.seq")
     + _grows("trainings", "seq = NEW.seq")
+    + _grows("additions", "seq = NEW.seq")
+    + _grows("removals", "seq = NEW.seq OR item = NEW.item")
+    + _grows("moves", "seq = NEW.seq")
+    + _grows("class_ends", "seq = NEW.seq")
     + _grows("digests", "account = NEW.account AND last = NEW.last")
 )
 
@@ -121,5 +159,5 @@ PROJECT = Format(
     schema=_TABLES + _TRIGGERS,
     begin="pauca label init DATA --classes a,b --out PROJECT",
 )
-"""The database of a project: events, asked, class_changes and trainings are its account and only
-grow; standing, queue and leases follow from it and from who works now."""
+"""The database of a project. The tables of ``ACCOUNT`` only grow; standing, queue, leases and
+deleted_classes follow from them and from who works now."""
