@@ -155,7 +155,11 @@ class Items:
         """
         part = self.part(item)
         if not part.images:
-            raise InputError("these items are no files", got=f"{self.kind} in {part.root.name}")
+            raise InputError(
+                "these items are no files",
+                got=f"{self.kind} in {part.root.name}",
+                todo="read what they are: `source`",
+            )
         return inside(part.root, self.key(item).removeprefix(part.prefix))
 
     def part(self, item: int) -> Part:
@@ -183,7 +187,12 @@ class Items:
 
     def _checked(self, item: int) -> int:
         if not 0 <= item < self.n:
-            raise InputError("there is no such item", expected=f"0 to {self.n - 1}", got=item)
+            raise InputError(
+                "there is no such item",
+                expected=f"0 to {self.n - 1}",
+                got=item,
+                todo="items are numbered from 0",
+            )
         return item
 
 

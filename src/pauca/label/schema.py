@@ -2,7 +2,7 @@
 
 from pauca.store.connect import Format
 
-__all__ = ["ACCOUNT", "ANSWERS", "PROJECT"]
+__all__ = ["ACCOUNT", "ANSWERS", "LATER", "META", "PROJECT"]
 
 ANSWERS = ("label", "relabel", "unsure")
 """Actions that count as an answer to an item; after ``overlap`` of them it is not given again."""
@@ -11,6 +11,52 @@ ACCOUNT = (
     "events", "asked", "class_changes", "trainings", "additions", "removals", "moves", "class_ends",
 )  # fmt: skip
 """Tables that only grow; ``digests`` tells whether their rows are as they were written."""
+
+
+META = """
+CREATE TABLE IF NOT EXISTS meta (
+    key TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+) WITHOUT ROWID;
+"""
+"""What is the project's own, such as its id; older databases get the table when it is needed."""
+
+LATER = """
+CREATE TABLE additions (
+    seq INTEGER PRIMARY KEY,
+    at REAL NOT NULL,
+    person TEXT NOT NULL,
+    first INTEGER NOT NULL,
+    source TEXT NOT NULL,
+    prefix TEXT NOT NULL
+);
+CREATE TABLE removals (
+    seq INTEGER PRIMARY KEY,
+    at REAL NOT NULL,
+    person TEXT NOT NULL,
+    item INTEGER UNIQUE NOT NULL
+);
+CREATE TABLE moves (
+    seq INTEGER PRIMARY KEY,
+    at REAL NOT NULL,
+    person TEXT NOT NULL,
+    part INTEGER NOT NULL,
+    was TEXT NOT NULL,
+    path TEXT NOT NULL
+);
+CREATE TABLE class_ends (
+    seq INTEGER PRIMARY KEY,
+    at REAL NOT NULL,
+    person TEXT NOT NULL,
+    action TEXT NOT NULL CHECK (action IN ('delete', 'restore')),
+    class INTEGER NOT NULL
+);
+CREATE TABLE deleted_classes (
+    class INTEGER PRIMARY KEY
+);
+"""
+"""Tables that older databases get when they are opened; where nothing can be written they have
+none, and count as empty."""
 
 _TABLES = """
 CREATE TABLE events (
@@ -63,38 +109,6 @@ CREATE TABLE trainings (
     last INTEGER NOT NULL,
     labels INTEGER NOT NULL,
     record TEXT NOT NULL
-);
-CREATE TABLE additions (
-    seq INTEGER PRIMARY KEY,
-    at REAL NOT NULL,
-    person TEXT NOT NULL,
-    first INTEGER NOT NULL,
-    source TEXT NOT NULL,
-    prefix TEXT NOT NULL
-);
-CREATE TABLE removals (
-    seq INTEGER PRIMARY KEY,
-    at REAL NOT NULL,
-    person TEXT NOT NULL,
-    item INTEGER UNIQUE NOT NULL
-);
-CREATE TABLE moves (
-    seq INTEGER PRIMARY KEY,
-    at REAL NOT NULL,
-    person TEXT NOT NULL,
-    part INTEGER NOT NULL,
-    was TEXT NOT NULL,
-    path TEXT NOT NULL
-);
-CREATE TABLE class_ends (
-    seq INTEGER PRIMARY KEY,
-    at REAL NOT NULL,
-    person TEXT NOT NULL,
-    action TEXT NOT NULL CHECK (action IN ('delete', 'restore')),
-    class INTEGER NOT NULL
-);
-CREATE TABLE deleted_classes (
-    class INTEGER PRIMARY KEY
 );
 CREATE TABLE digests (
     account TEXT NOT NULL,
@@ -156,8 +170,8 @@ PROJECT = Format(
     what="labelling project",
     mark=0x70616C62,
     version=1,
-    schema=_TABLES + _TRIGGERS,
+    schema=_TABLES + LATER + META + _TRIGGERS,
     begin="pauca label init DATA --classes a,b --out PROJECT",
 )
-"""The database of a project. The tables of ``ACCOUNT`` only grow; standing, queue, leases and
-deleted_classes follow from them and from who works now."""
+"""The database of a project. The tables of ``ACCOUNT`` only grow; meta names it; standing, queue,
+leases and deleted_classes follow from them and from who works now."""
