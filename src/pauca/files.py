@@ -122,9 +122,9 @@ def _damage(raw: bytes) -> str | None:
 def pack(value: Mapping[str, Any]) -> bytes:
     """Plain values, arrays and tensors as one file: a zip archive that any program can read.
 
-    Members, none compressed: ``values.json``, in which ``{"$array": NAME}`` or ``{"$tensor": NAME}``
-    stands for an array; a .npy file for each of those; and ``sha256``, their digests as sha256sum
-    writes them. Equal values give equal bytes.
+    Members, none compressed: ``values.json``, in which ``{"$array": NAME}`` or
+    ``{"$tensor": NAME}`` stands for an array; a .npy file for each of those; and ``sha256``, their
+    digests as sha256sum writes them. Equal values give equal bytes.
 
     Raises:
         InputError: a value of another type, or an array that does not hold plain numbers.

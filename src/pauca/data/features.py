@@ -69,6 +69,7 @@ class Scaling:
 
 
 _NO_SCALING = Scaling(np.empty(0, np.int64), np.empty((0, 3)))
+_PLAIN = Reading()
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ class ColumnFit:
     """
 
     name: str
-    reading: Reading = Reading()
+    reading: Reading = _PLAIN
     words: tuple[str, ...] | None = None
     mean: float | None = None
 

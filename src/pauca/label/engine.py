@@ -25,6 +25,7 @@ from pauca.label.duplicates import (
     write_groups,
 )
 from pauca.label.embed import FEATURES
+from pauca.label.fitting import FIT
 from pauca.label.items import ANEW, ITEMS
 from pauca.label.labels import Disagreement, Labels, labels_of
 from pauca.label.locking import FolderLock
@@ -312,7 +313,7 @@ def check_files(folder: Path, threshold: float, *, whole: bool = False) -> None:
     """
     groups = duplicates_file(folder, threshold).name
     again = "remove it: it is made anew when duplicates are asked for"
-    todo = {ITEMS: ANEW, FEATURES: ANEW, groups: again}
+    todo = {ITEMS: ANEW, FEATURES: ANEW, FIT: ANEW, groups: again}
     check_sums(folder, todo, whole=whole)
     if whole and not (folder / SUMS).exists():
         keep_sums(folder, (name for name in todo if (folder / name).is_file()))

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["check_out"]
 
 _OWN = (
-    "project.*", "items.arrow", "features.npy", "model.pt", "duplicates-*.npy", "guidelines.md",
+    "project.*", "items.arrow", "features.*", "model.pt", "duplicates-*.npy", "guidelines.md",
     "*.lock",
 )  # fmt: skip
 

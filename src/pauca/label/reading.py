@@ -12,12 +12,13 @@ import numpy as np
 
 from pauca.data.assemble import DataOptions
 from pauca.data.columns import Roles, find_roles, joined_texts, read_labels
-from pauca.data.features import make_features, standardised
+from pauca.data.features import RowFit, find_scaling, make_features
 from pauca.data.images import survey
 from pauca.data.load import own_options
 from pauca.errors import DataError
 from pauca.formats import AbstractFormat, Items, Part, find_format
 from pauca.formats.folder import listed_images
+from pauca.label.intake import RowIntake, TextIntake, flat_rows
 from pauca.label.pool import Images, Pool, PoolOptions
 
 if TYPE_CHECKING:
@@ -115,14 +116,24 @@ def _pool(form: AbstractFormat, part: Part, roles: Roles, data: DataOptions) -> 
             form.name, "image", keys, None, none, columns=columns, images=part.images, survey=found
         )
     if part.array is not None:
-        rows, _, notes = standardised(_flat(part))
+        rows = flat_rows(part)
+        scaling, notes = find_scaling(rows)
         return Pool(
-            form.name, "embedding", keys, None, none, columns=columns, rows=rows, notes=notes
+            form.name,
+            "embedding",
+            keys,
+            None,
+            none,
+            columns=columns,
+            rows=scaling.apply(rows),
+            notes=notes,
+            intake=RowIntake("embedding", RowFit((), None, rows.shape[1], scaling)),
         )
     if roles.text:
         columns["text"] = roles.text
         texts = joined_texts(frame, roles.text, part.where)
-        return Pool(form.name, "text", keys, texts, none, columns=columns)
+        intake = TextIntake(roles.text)
+        return Pool(form.name, "text", keys, texts, none, columns=columns, intake=intake)
     made = make_features(frame, None, roles, data.columns.missing, part.where)
     rest = frame.drop(columns=[name for name in (roles.id, roles.label) if name is not None])
     sources = None if made.kind == "embedding" else _rows_as_json(rest)
@@ -136,21 +147,8 @@ def _pool(form: AbstractFormat, part: Part, roles: Roles, data: DataOptions) -> 
         columns=columns,
         rows=made.train,
         notes=made.notes,
+        intake=None if made.fit is None else RowIntake(made.kind, made.fit),
     )
-
-
-def _flat(part: Part) -> Any:
-    """Rows [n, d] of an array; every axis but the first is joined."""
-    array = part.array
-    assert array is not None
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        row = int(np.argwhere(~np.isfinite(array))[0][0])
-        raise DataError(
-            "a number is NaN or infinite",
-            where=f"{part.where}, row {row}",
-            todo="fill it in, or leave the row out",
-        )
-    return array.reshape(len(array), -1)
 
 
 def _labels(
