@@ -49,11 +49,13 @@ class Predictions:
         item: int64 [n].
         cls: Id of the likeliest class of each, int64 [n].
         confidence: Its calibrated probability, float64 [n].
+        probs: Those of all classes as they stand, float64 [n, c].
     """
 
     item: NDArray[np.int64]
     cls: NDArray[np.int64]
     confidence: NDArray[np.float64]
+    probs: NDArray[np.float64]
 
 
 class Engine:
@@ -201,7 +203,8 @@ class Engine:
             part = wanted[low : low + size]
             probs = model.probabilities(self.features[torch.from_numpy(part)], classes)
             best = probs.max(1)
-            yield Predictions(part, ids[best.indices.numpy()], best.values.numpy())
+            likeliest = ids[best.indices.numpy()]
+            yield Predictions(part, likeliest, best.values.numpy(), probs.numpy())
 
     def suggestions(self, items: Sequence[int]) -> dict[int, tuple[int, float]]:
         """Likeliest class and its calibrated confidence, for each item; nothing without a model."""
