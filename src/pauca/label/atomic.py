@@ -63,13 +63,20 @@ def new_folder(path: Path, *, force: bool = False) -> Iterator[Path]:
         shutil.rmtree(draft, ignore_errors=True)
 
 
-def keep_sums(folder: Path, names: Iterable[str]) -> None:
+def keep_sums(folder: Path, names: Iterable[str], gone: Iterable[str] = ()) -> None:
     """Write down the SHA-256 of these files of a folder; those of others stay as they are.
+
+    Args:
+        folder: Whose.
+        names: The files.
+        gone: Files whose digests are not kept any more.
 
     Raises:
         UsageError: the folder may not be written.
     """
     kept = {**_sums(folder), **{name: _sum(folder / name) for name in names}}
+    for name in gone:
+        kept.pop(name, None)
     with new_file(folder / SUMS, force=True) as draft:
         draft.write_text("".join(f"{sum_}  {name}\n" for name, sum_ in sorted(kept.items())))
 

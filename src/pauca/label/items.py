@@ -175,14 +175,16 @@ class Items:
     def shown(self, items: Sequence[int]) -> Iterator[dict[str, Any]]:
         """What tables say of these items beside their ids: text, columns, or nothing."""
         if self.kind == "text":
-            yield from ({"text": text} for text in self._sources(items))
+            yield from ({"text": text} for text in self.sources(items))
         elif self.kind == "table":
-            yield from (_cells(text, self.folder) for text in self._sources(items))
+            yield from (_cells(text, self.folder) for text in self.sources(items))
         else:
             yield from ({} for _ in items)
 
-    def _sources(self, items: Sequence[int]) -> list[str]:
-        found: list[str] = self._table.column("source").take(_whole(items)).to_pylist()
+    def sources(self, items: Sequence[int] | None = None) -> list[str]:
+        """What these items are (``source``); of all if None."""
+        column = self._table.column("source")
+        found: list[str] = (column if items is None else column.take(_whole(items))).to_pylist()
         return found
 
     def _checked(self, item: int) -> int:

@@ -6,15 +6,16 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
 from pauca.checks import check_count, check_ordered, check_positive
-from pauca.errors import StoreError
+from pauca.errors import StoreError, UsageError
 from pauca.label.book import Book, Training
+from pauca.label.changing import Added, add_items, relocate, remove_items
 from pauca.label.checking import check_given, check_person
 from pauca.label.classes import Classes
 from pauca.label.discovering import Accepted, Discovered, accept, discover
@@ -192,6 +193,76 @@ class Project:
         """Bytes of the picture as the data hold it, and its file's name; see ``Pictures``."""
         return self._engine.pool.pictures(item).original(item)
 
+    def add(
+        self,
+        source: Path | str,
+        *,
+        options: PoolOptions | None = None,
+        known: Literal["refuse", "skip"] = "refuse",
+        prefix: str = "",
+        add_new_classes: bool = False,
+        person: str = "cli",
+        progress: Progress | None = None,
+    ) -> Added:
+        """Let the items of further data be part of the pool; nothing that is there changes.
+
+        They get the features that were fitted on the first items. Numbers go on where those of the
+        pool end. Ids have to be new; items of data without ids are called by the name of the file
+        and their row, as in ``more.csv:17``. Each takes a random place in the random order, so that
+        the random sample remains one of the whole pool.
+
+        Args:
+            source: A folder of images, or a file, of the kind of the project.
+            options: How it is read; as the first data were where that is not said.
+            known: Whether items whose ids are there already refuse the whole, or are passed over.
+            prefix: In front of every id.
+            add_new_classes: Whether labels of the data that are no classes become some.
+            person: Who adds them.
+            progress: Told which fraction of the features is done.
+
+        Raises:
+            DataError: data of another kind, an id that is taken, a label that is no class.
+        """
+        return add_items(
+            self._engine,
+            Path(source),
+            options=options or PoolOptions(),
+            known=known,
+            prefix=prefix,
+            add_new_classes=add_new_classes,
+            person=check_person(person),
+            progress=progress,
+        )
+
+    def remove(self, items: Sequence[int], *, person: str = "cli") -> int:
+        """Take items out of the pool, all or none; how many.
+
+        They are not asked for, learned from, predicted or exported any more. What was answered
+        stays in the account, and their ids are not given again.
+
+        Raises:
+            InputError: no such item, or one that was removed before.
+        """
+        return remove_items(self._engine, items, check_person(person))
+
+    def relocate(
+        self, path: Path | str, *, old: Path | str | None = None, person: str = "cli"
+    ) -> tuple[Path, Path]:
+        """Tell the project where its data lie now; from where and whereto.
+
+        Args:
+            path: Where they lie now.
+            old: Where they lay; needed where the items come from several places.
+            person: Who says so.
+
+        Raises:
+            DataError: other data lie there: another file, or a folder in which images are missing
+                or differ in size.
+        """
+        return relocate(
+            self._engine, Path(path), None if old is None else Path(old), check_person(person)
+        )
+
     @property
     def classes(self) -> Classes:
         """The classes as they stand."""
@@ -225,6 +296,54 @@ class Project:
             InputError: both are the same.
         """
         self._book.merge_class(name, into, check_person(person))
+        return self.classes
+
+    def delete_class(
+        self, name: str, *, into: str | None = None, unlabel: bool = False, person: str = "cli"
+    ) -> Classes:
+        """Delete a class.
+
+        Args:
+            name: Which.
+            into: Class that what was answered so becomes; this is ``merge_class``.
+            unlabel: Whether what was answered so does not count any more: items without another
+                answer are asked again. ``restore_class`` undoes it.
+            person: Who.
+
+        Raises:
+            UnknownNameError: there is no such class.
+            UsageError: there are answers, and neither of the two is said, or both are.
+        """
+        who = check_person(person)
+        if into is not None and unlabel:
+            raise UsageError(
+                "what becomes of the answers is said twice",
+                expected="another class, or that they count no more",
+                got=f"into {into!r}, and unlabel",
+                todo="leave one of them out",
+            )
+        if into is not None:
+            return self.merge_class(name, into, person=who)
+        cls = self.classes.find(name)
+        count = sum(self._book.standing().cls == cls)
+        if count and not unlabel:
+            raise UsageError(
+                f"{count} answers name class {name!r}, so it was not deleted",
+                expected="what is to become of them",
+                todo="--into OTHER makes them answers of another class, --unlabel lets them count "
+                "no more",
+            )
+        self._book.delete_class(name, who)
+        return self.classes
+
+    def restore_class(self, name: str, *, person: str = "cli") -> Classes:
+        """Undo that a class was deleted: what was answered so counts again.
+
+        Raises:
+            UnknownNameError: no class of this name was deleted.
+            InputError: another one has the name by now.
+        """
+        self._book.restore_class(name, check_person(person))
         return self.classes
 
     def lease(
