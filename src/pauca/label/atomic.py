@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from pauca.errors import DataError, UsageError
 
-__all__ = ["SUMS", "check_sums", "keep_sums", "new_file", "new_folder"]
+__all__ = ["SUMS", "check_sums", "keep_sums", "new_file", "new_folder", "read_sums"]
 
 SUMS = "project.sha256"
 """The file of a project's digests, which ``sha256sum --check`` reads too."""
@@ -74,7 +74,7 @@ def keep_sums(folder: Path, names: Iterable[str], gone: Iterable[str] = ()) -> N
     Raises:
         UsageError: the folder may not be written.
     """
-    kept = {**_sums(folder), **{name: _sum(folder / name) for name in names}}
+    kept = {**read_sums(folder), **{name: _sum(folder / name) for name in names}}
     for name in gone:
         kept.pop(name, None)
     with new_file(folder / SUMS, force=True) as draft:
@@ -99,7 +99,7 @@ def check_sums(folder: Path, todo: Mapping[str, str], *, whole: bool = False) ->
     except OSError:
         return
     seen = False
-    for name, kept in _sums(folder).items():
+    for name, kept in read_sums(folder).items():
         if name not in todo or not (folder / name).is_file():
             continue
         facts = (folder / name).stat()
@@ -120,8 +120,12 @@ def check_sums(folder: Path, todo: Mapping[str, str], *, whole: bool = False) ->
             os.utime(folder / SUMS)
 
 
-def _sums(folder: Path) -> dict[str, str]:
-    """The digests that are known, by name."""
+def read_sums(folder: Path) -> dict[str, str]:
+    """The digests of a project's files that are known, by name; none in a project without.
+
+    Raises:
+        DataError: their file is damaged.
+    """
     try:
         lines = (folder / SUMS).read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:

@@ -184,6 +184,21 @@ class Book:
             if self._copy is not None:
                 self._copy.cleanup()
 
+    def copy_to(self, path: Path) -> None:
+        """Write the database as it is at one moment into a new file; others may write meanwhile.
+
+        Raises:
+            StoreError: it cannot be read, or the copy not be written.
+        """
+        with self._lock, told(path, _ADVICE):
+            if self._open is None:
+                raise StoreError("the project was closed", where=self.path, todo="open it again")
+            copy = sqlite3.connect(path)
+            try:
+                self._open.backup(copy)
+            finally:
+                copy.close()
+
     def own(self, name: str) -> str:
         """A random text that is this project's alone; made when it is first asked for, and kept.
 

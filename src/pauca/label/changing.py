@@ -158,9 +158,7 @@ class _Names:
         self._items, self._source, self._prefix, self._skip = items, source, prefix, skip
         self.known = 0
 
-    def __call__(
-        self, keys: Sequence[str], by_row: bool
-    ) -> tuple[Sequence[str], Collection[int]]:
+    def __call__(self, keys: Sequence[str], by_row: bool) -> tuple[Sequence[str], Collection[int]]:
         """The ids, and the rows whose ids are taken.
 
         Raises:
@@ -320,9 +318,7 @@ def _clean(folder: Path, additions: int) -> None:
     """Remove the files of before, and what additions that broke off have left."""
     own = re.compile(r"\.?(items(-\d+)?\.arrow|features(-\d+)?\.npy)(\.part-[0-9a-f]+)?")
     kept = files_of(additions)
-    gone = [
-        path for path in folder.iterdir() if own.fullmatch(path.name) and path.name not in kept
-    ]
+    gone = [path for path in folder.iterdir() if own.fullmatch(path.name) and path.name not in kept]
     for path in gone:
         path.unlink(missing_ok=True)
     keep_sums(folder, (), gone=[path.name for path in gone])

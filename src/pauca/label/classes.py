@@ -41,11 +41,13 @@ class Classes:
         active: Those that items may get, in order of id.
         roots: For every id there ever was, the active or deleted one that it has become.
         deleted: Those that were deleted: what was answered so does not count.
+        former: For every name there ever was, the id that had it last.
     """
 
     active: tuple[Class, ...] = ()
     roots: Mapping[int, int] = field(default_factory=lambda: MappingProxyType({}))
     deleted: tuple[Class, ...] = ()
+    former: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
 
     def __len__(self) -> int:
         """How many are active."""
@@ -131,6 +133,7 @@ def fold(
     """The classes after these changes in order: (action, class, name, target), (action, class)."""
     names: dict[int, str] = {}
     into: dict[int, int] = {}
+    former: dict[str, int] = {}
     deleted = {cls for cls, action in {cls: act for act, cls in ends}.items() if action == "delete"}
     for action, cls, name, target in changes:
         if action == "merge":
@@ -139,6 +142,7 @@ def fold(
         else:
             assert name is not None
             names[cls] = name
+            former[name] = cls
 
     def root(cls: int) -> int:
         while cls in into:
@@ -150,6 +154,7 @@ def fold(
         tuple(each for each in kept if each.id not in deleted),
         MappingProxyType({cls: root(cls) for cls in names}),
         tuple(each for each in kept if each.id in deleted),
+        MappingProxyType(former),
     )
 
 

@@ -338,9 +338,7 @@ class Engine:
         )
 
 
-def check_files(
-    folder: Path, threshold: float, additions: int = 0, *, whole: bool = False
-) -> None:
+def check_files(folder: Path, threshold: float, additions: int = 0, *, whole: bool = False) -> None:
     """Refuse a project whose items, features or groups of duplicates are not as they were written.
 
     Args:

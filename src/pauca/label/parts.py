@@ -108,9 +108,7 @@ def files_of(additions: int) -> tuple[str, str]:
     """Names of the files of items and features after so many additions."""
     if not additions:
         return ITEMS, FEATURES
-    return tuple(
-        f"{Path(name).stem}-{additions}{Path(name).suffix}" for name in (ITEMS, FEATURES)
-    )  # type: ignore[return-value]  # of two names
+    return tuple(f"{Path(name).stem}-{additions}{Path(name).suffix}" for name in (ITEMS, FEATURES))  # type: ignore[return-value]  # of two names
 
 
 def open_pool(
@@ -160,10 +158,11 @@ def _opened(
     files = first.format == "folder"
     items = Items(folder, first.kind, Path(sources[0].path), files, items_file, parts)
     wanted = sum(source.items for source in own)
+    said = "project.toml and project.db say" if added else "project.toml says"
     if items.n != wanted:
         raise DataError(
             "the list of items is that of another project",
-            expected=f"{wanted} items, as project.toml{' and project.db say' if added else ' says'}",
+            expected=f"{wanted} items, as {said}",
             got=items.n,
             where=folder,
             todo=ANEW,

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from pauca.checks import check_count, check_ordered, check_positive
 from pauca.errors import StoreError, UsageError
+from pauca.label.backup import write_backup
 from pauca.label.book import Book, Training
 from pauca.label.changing import Added, add_items, relocate, remove_items
 from pauca.label.checking import check_given, check_person
@@ -24,6 +25,7 @@ from pauca.label.items import Items
 from pauca.label.labels import Agreement, Disagreement, Labels, agreement_of
 from pauca.label.making import DATABASE, GUIDELINES, SETTINGS, make_project
 from pauca.label.model import Model
+from pauca.label.places import check_out
 from pauca.label.pool import PoolOptions
 from pauca.label.records import Action, Answer, Entry, Event, Given, Leased, Version
 from pauca.label.settings import ProjectSettings, Source, read_settings
@@ -263,6 +265,15 @@ class Project:
             self._engine, Path(path), None if old is None else Path(old), check_person(person)
         )
 
+    def backup(self, out: Path | str, *, force: bool = False) -> Path:
+        """Write the project into a zip file while others work on it; see ``write_backup``.
+
+        Unpacked into a folder, it is the project as it was then. The data are not in it.
+        """
+        check_out(self, Path(out))
+        write_backup(self._engine, Path(out), force=force)
+        return Path(out)
+
     @property
     def classes(self) -> Classes:
         """The classes as they stand."""
@@ -470,18 +481,29 @@ class Project:
         limit = -1 if most is None else check_count(most, "most")
         return [Entry(*found) for found in self._book.history(person, limit, before)]
 
-    def import_answers(self, given: Sequence[Given]) -> int:
-        """Keep many answers, all or none, but for equal ones; how many were new."""
+    def import_answers(
+        self, given: Sequence[Given], new_classes: Mapping[int, str] | None = None
+    ) -> int:
+        """Keep many answers, all or none, but for equal ones; how many were new.
+
+        Args:
+            given: The answers.
+            new_classes: Names of classes that are added with them, by the negative number that
+                stands for each in ``given``.
+        """
         for each in given:
             check_count(each.item, "item", most=self.n - 1)
-        return self._book.answer_all(given)
+        return self._book.answer_all(given, new_classes)
 
-    def import_account(self, account: Sequence[Event]) -> tuple[int, list[tuple[Event, str]]]:
+    def import_account(
+        self, account: Sequence[Event], new_classes: Mapping[int, str] | None = None
+    ) -> tuple[int, list[tuple[Event, str]]]:
         """Keep the events of another project's account, each with its time, all or none.
 
         Args:
             account: In order; ``seq``, ``act`` and ``undoes`` are places in that account, items and
                 classes are of this project.
+            new_classes: As in ``import_answers``.
 
         Returns:
             How many were new, and the events that do not go on where this project's account ends,
@@ -489,7 +511,7 @@ class Project:
         """
         for each in account:
             check_count(each.item, "item", most=self.n - 1)
-        return self._book.replay(account)
+        return self._book.replay(account, new_classes)
 
     def waiting(self, person: str | None = None) -> int:
         """Items that were asked for and that the person could be given; all that wait if None."""
@@ -613,6 +635,14 @@ class Project:
         """
         return self._engine.relabels(check_count(k, "k"))
 
-    def status(self) -> Status:
-        """How far the project is, and whether to stop."""
-        return status_of(self.folder, self._engine)
+    def status(self, wanted: str | None = None, recall: float | None = None) -> Status:
+        """How far the project is, and whether to stop.
+
+        Args:
+            wanted: Class whose items are to be found; that of the project if None.
+            recall: Share of them that is to be found; that of the project if None.
+
+        Raises:
+            UnknownNameError: there is no such class.
+        """
+        return status_of(self.folder, self._engine, wanted, recall)

@@ -24,7 +24,15 @@ from pauca.label.pool import Images, Pool, PoolOptions
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Addition", "fingerprint", "plain_cell", "read_addition", "read_fresh", "read_pool", "row_as_json"]
+__all__ = [
+    "Addition",
+    "fingerprint",
+    "plain_cell",
+    "read_addition",
+    "read_fresh",
+    "read_pool",
+    "row_as_json",
+]
 
 _SHOWN = 5
 
@@ -406,10 +414,7 @@ def _text(value: Any) -> str | None:
 def _rows_as_json(frame: "pd.DataFrame") -> list[str]:
     """Each row as a JSON object; what is no number in the sense of JSON becomes null."""
     columns = list(frame.columns)
-    return [
-        row_as_json(columns, row)
-        for row in frame.itertuples(index=False, name=None)
-    ]
+    return [row_as_json(columns, row) for row in frame.itertuples(index=False, name=None)]
 
 
 def row_as_json(columns: Sequence[str], row: Sequence[Any]) -> str:
