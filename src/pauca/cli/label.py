@@ -597,8 +597,8 @@ def classes(
     json: Json = False,
 ) -> None:
     """Show the classes; add, rename, merge and delete them. The account keeps all answers."""
-    from pauca.errors import UsageError
     from pauca.cli.show import show_json, show_rows
+    from pauca.errors import UsageError
 
     if delete is None and (into is not None or unlabel):
         raise UsageError(
