@@ -101,7 +101,7 @@ def add_items(
             keep_sums(engine.folder, files_of(before + 1))
             _sync(engine.folder)
             engine.book.add_items(addition, before, given, new, person)
-        _clean(engine.folder, before + 1)
+            _clean(engine.folder, before + 1)
     notes = (*found.items.notes, *notes)
     return Added(len(found.keys), names.known, len(given), tuple(new.values()), notes)
 
@@ -316,7 +316,10 @@ def _sync(folder: Path) -> None:
 
 def _clean(folder: Path, additions: int) -> None:
     """Remove the files of before, and what additions that broke off have left."""
-    own = re.compile(r"\.?(items(-\d+)?\.arrow|features(-\d+)?\.npy)(\.part-[0-9a-f]+)?")
+    own = re.compile(
+        r"\.?(items(-\d+)?\.arrow|features(-\d+)?\.npy)(\.part-[0-9a-f]+)?"
+        r"|\.project\.sha256\.part-[0-9a-f]+"
+    )
     kept = files_of(additions)
     gone = [path for path in folder.iterdir() if own.fullmatch(path.name) and path.name not in kept]
     for path in gone:
