@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from pauca.label import Project, book, changing
+from pauca.label import Project, adding, book
 
 
 def killing(step: int, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -47,7 +47,7 @@ def work(folder: Path, data: Path, step: int, what: str) -> None:
     for place, name in ((os, "replace"), (os, "fsync"), (os, "link"), (Path, "unlink")):
         setattr(place, name, killing(step, getattr(place, name)))
     book._seal = killing(step, book._seal)  # before a transaction ends
-    changing._sync = killing(step, changing._sync)
+    adding._sync = killing(step, adding._sync)
     change(folder, data, what)
 
 

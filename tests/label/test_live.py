@@ -493,3 +493,25 @@ def test_the_fit_is_that_of_the_first_items(live: Project, tmp_path: Path) -> No
     live.add(more(tmp_path))
     assert (live.folder / "features.fit").read_bytes() == before
     assert read_fit(live.folder).d == live.features.shape[1]
+
+
+def test_damaged_files_of_a_project_that_grew_are_made_anew(live: Project, tmp_path: Path) -> None:
+    """As the message says: the same data, the same additions, then the database."""
+    x, _ = clusters(90)
+    new = more(tmp_path)
+    live.add(new)
+    live.answer("anna", 100, 1)
+    live.remove([7])
+    features, labels = live.features.clone(), live.labels.item.tolist()
+    live.close()
+    (live.folder / "items-1.arrow").write_bytes(b"")
+    with pytest.raises(DataError, match=r"pauca label add.*in that order.*project\.db"):
+        Project.open(live.folder)
+    again = tmp_path / "again"
+    with Project.create(npz(tmp_path / "data.npz", x=x), again, classes=NAMES) as made:
+        made.add(new)
+    shutil.copy(live.folder / "project.db", again / "project.db")
+    with Project.open(again) as made:
+        assert made.labels.item.tolist() == labels
+        assert made.removed == {7}
+        assert torch.equal(made.features, features)

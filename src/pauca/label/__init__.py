@@ -1,7 +1,7 @@
 """Labelling real data: a folder that holds a pool, its answers, and a model that chooses."""
 
+from pauca.label.adding import Added
 from pauca.label.book import Training
-from pauca.label.changing import Added
 from pauca.label.classes import Class, Classes
 from pauca.label.discovering import Accepted, Discovered, Proposed
 from pauca.label.engine import Predictions

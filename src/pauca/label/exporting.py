@@ -541,12 +541,12 @@ def _answers(project: Project) -> dict[int, tuple[AnswerRow, ...]]:
     found: dict[int, list[Event]] = {}
     for event in project.answers():
         found.setdefault(event.item, []).append(event)
-    classes = project.classes
+    classes, items = project.classes, project.items
 
     def answer(event: Event) -> AnswerRow:
         return AnswerRow(
             where="",
-            key=project.items.key(event.item),
+            key=items.key(event.item),
             action="label" if event.action == "relabel" else event.action,
             label=None if event.cls is None else classes.name(event.cls),
             person=event.person,

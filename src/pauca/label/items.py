@@ -20,7 +20,8 @@ ITEMS = "items.arrow"
 
 ANEW = (
     "make a new project of the same data with `pauca label init` and the options that stand in "
-    "project.toml, then copy this one's project.db (and project.db-wal, if it is there) into it: "
+    "project.toml (`pauca label add` too, where items were added, in that order), then copy this "
+    "one's project.db (and project.db-wal, if it is there) into it: "
     "every answer is kept"
 )
 """What to do where a file that follows from the data is damaged."""

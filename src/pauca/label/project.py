@@ -14,9 +14,10 @@ from torch import Tensor
 
 from pauca.checks import check_count, check_ordered, check_positive
 from pauca.errors import StoreError, UsageError
+from pauca.label.adding import Added, add_items
 from pauca.label.backup import write_backup
 from pauca.label.book import Book, Training
-from pauca.label.changing import Added, add_items, relocate, remove_items
+from pauca.label.changing import relocate, remove_items
 from pauca.label.checking import check_given, check_person
 from pauca.label.classes import Classes
 from pauca.label.discovering import Accepted, Discovered, accept, discover
@@ -380,12 +381,12 @@ class Project:
             more = max(self.settings.batch, k)
             self._engine.fill(lambda: more if self._book.waiting(who) < k else 0)
             held = self._book.lease(who, k, seconds)
-        told = self.suggestions([item for item, *_ in held])
+        told, items = self.suggestions([item for item, *_ in held]), self.items
         found = []
         for item, until, round_, strategy, stands in held:
             cls, sure = told.get(item, (None, None))
             fellows = self._engine.open_duplicates(item)
-            key = self.items.key(item)
+            key = items.key(item)
             found.append(Leased(item, key, until, round_, strategy, cls, sure, fellows, stands))
         return found
 
@@ -491,8 +492,9 @@ class Project:
             new_classes: Names of classes that are added with them, by the negative number that
                 stands for each in ``given``.
         """
+        most = self.n - 1
         for each in given:
-            check_count(each.item, "item", most=self.n - 1)
+            check_count(each.item, "item", most=most)
         return self._book.answer_all(given, new_classes)
 
     def import_account(
@@ -509,8 +511,9 @@ class Project:
             How many were new, and the events that do not go on where this project's account ends,
             with what is wrong about them; with any of those, nothing is kept.
         """
+        most = self.n - 1
         for each in account:
-            check_count(each.item, "item", most=self.n - 1)
+            check_count(each.item, "item", most=most)
         return self._book.replay(account, new_classes)
 
     def waiting(self, person: str | None = None) -> int:

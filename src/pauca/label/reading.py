@@ -55,7 +55,7 @@ class Addition:
     rows: Sequence[int]
     labels: Sequence[str | None]
     items: Fresh
-    columns: Mapping[str, str]
+    columns: Mapping[str, Any]
 
 
 def read_pool(path: Path, options: PoolOptions) -> Pool:
@@ -94,7 +94,7 @@ def read_fresh(
         UsageError: an option that this format does not have.
     """
     found = _more(path, options, intake, before)
-    return found.keys, found.items
+    return list(found.keys), found.items
 
 
 def read_addition(

@@ -340,8 +340,8 @@ def advise(
             f"the curve is flat: {brought}, less than {_points(settings.tolerance)} with 95 %; "
             f"{now}",
         )
-    wanted = "" if settings.target is None else f"; wanted {_points(settings.target)}"
-    return Advice(False, f"{brought}; {now}{wanted}")
+    more = "" if settings.target is None else f"; wanted {_points(settings.target)}"
+    return Advice(False, f"{brought}; {now}{more}")
 
 
 def said_saving(assessment: Mapping[str, Any] | None) -> str:
