@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
@@ -207,7 +207,8 @@ class RowIntake(AbstractIntake):
         """An array as the columns of the pool, in their order."""
         import pandas as pd
 
-        if rows.shape[1] != len(self.fit.columns):
+        worded = any(column.words is not None for column in self.fit.columns)
+        if rows.shape[1] != len(self.fit.columns) or worded:
             raise self.misfit(self._expected, part)
         return pd.DataFrame(rows, columns=list(self.fit.names))
 
@@ -260,6 +261,13 @@ class ImageIntake(AbstractIntake):
         pixels = None if self.pixels is None else asdict(self.pixels)
         return {"form": asdict(self.form), "pixels": pixels, "channels": self.channels}
 
+    def planes(self, array: Any, where: str) -> NDArray[Any]:
+        """[n, c, h, w]; where channels could be in two places, as the pool has them, else last."""
+        own = len(array.shape) == 4 and tuple(array.shape[1:]) == self.shape
+        last = len(array.shape) == 4 and array.shape[3] in (1, 3, 4)
+        place: Literal["first", "last"] | None = "first" if own else "last" if last else None
+        return channels_first(array, place, where)
+
     def _decoded(self, images: Images, n: int) -> Fresh:
         if self.pixels is not None and (self.pixels.how == "range" or self.channels == 4):
             raise DataError(
@@ -280,7 +288,7 @@ class ImageIntake(AbstractIntake):
         return Fresh(n, blocks, {})
 
     def _stored(self, array: NDArray[Any], where: str) -> Fresh:
-        x = channels_first(array, None, where)
+        x = self.planes(array, where)
         if self.pixels is None:
             return self._decoded(_pictures(list(x)), len(x))
         if tuple(x.shape[1:]) != self.shape:
@@ -413,7 +421,7 @@ def _files(paths: Sequence[Path]) -> Images:
 
 def _arrays(items: Sequence[Any], intake: ImageIntake) -> Images:
     """Arrays [h, w], [h, w, c] or [c, h, w]: one array where the pool was one, else as files."""
-    planes = [channels_first(each[None], None, f"image {i}")[0] for i, each in enumerate(items)]
+    planes = [intake.planes(each[None], f"image {i}")[0] for i, each in enumerate(items)]
     if intake.pixels is None:
         return _pictures(planes)
     if len({plane.shape for plane in planes}) > 1:
