@@ -497,8 +497,13 @@ def test_a_cell_that_is_no_number(tmp_path: Path) -> None:
     frame = case.items["texts"]
     with pytest.raises(DataError, match="holds words where training holds numbers"):
         model.predict(frame.assign(price="1.5"))  # a point where commas were learned from
-    new = model.predict_proba(frame.assign(place="west"))  # a word never met
-    assert np.isfinite(new).all()
+    with pytest.raises(DataError, match="holds numbers where training holds words"):
+        model.predict(frame.assign(place=3.5))
+    west = frame.assign(place="west")  # a word never met
+    assert np.isfinite(model.predict_proba(west)).all()
+    data = a_table(tmp_path / "new.csv", {name: west[name].tolist() for name in west}, ";")
+    _, notes = write_new_predictions(model, data, tmp_path / "out.csv", "csv")
+    assert "words that training does not have count as none: 'place' ('west')" in notes
 
 
 def test_a_backbone_that_moved_or_changed(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from torch import Tensor
 from pauca.data.columns import find_column, has_text, joined_texts
 from pauca.data.dataset import Kind
 from pauca.data.features import RowFit, vectors_of
-from pauca.data.images import ImageForm, decode_all
+from pauca.data.images import MOST_PIXELS, ImageForm, decode_all
 from pauca.data.in_memory import encoded_picture, items_of
 from pauca.data.own import PixelMap, channels_first
 from pauca.errors import DataError, InputError, shown
@@ -176,7 +176,8 @@ class RowIntake(AbstractIntake):
         size = max(1, _NUMBERS // max(1, self.fit.d))
         table = self.kind == "table" and part.array is None
         columns = {str(name): part.frame[name].tolist() for name in part.frame if table}
-        return Fresh(len(x), lambda: iter(torch.split(x, size)), columns)
+        notes = self.fit.strangers(part.frame) if table else ()
+        return Fresh(len(x), lambda: iter(torch.split(x, size)), columns, notes)
 
     def probe(self) -> Tensor:
         """A row of zeros."""
@@ -311,13 +312,18 @@ def intake_of(kind: Kind, plain: Mapping[str, Any]) -> AbstractIntake:
     """From what ``AbstractIntake.plain`` gave.
 
     Raises:
-        Exception: whatever values of another form lead to.
+        Exception: whatever values of another form lead to; a ValueError, as a rule.
     """
     if kind == "text":
         return TextIntake(plain["columns"])
     if kind == "image":
-        pixels = None if plain["pixels"] is None else PixelMap(**plain["pixels"])
-        return ImageIntake(ImageForm(**plain["form"]), pixels, plain["channels"])
+        from pydantic import TypeAdapter
+
+        form = TypeAdapter(ImageForm).validate_python(plain["form"])
+        pixels = TypeAdapter(PixelMap | None).validate_python(plain["pixels"])
+        if not 0 < form.height * form.width <= MOST_PIXELS or plain["channels"] not in (1, 3, 4):
+            raise ValueError("an image of another form")
+        return ImageIntake(form, pixels, plain["channels"])
     return RowIntake(kind, RowFit.of(plain))
 
 
