@@ -107,7 +107,7 @@ def of_rows(home: Path) -> Case:
         "" if i % 7 == 0 else str(round(float(v), 3)) for i, v in enumerate(rng.normal(0, 1, N))
     ]
     stamp = [1_700_000_000_000 + 7 * i * i for i in range(N)]
-    columns = {"price": price, "place": place, "day": day, "flag": flag, "size": size,
+    columns: dict[str, list[Any]] = {"price": price, "place": place, "day": day, "flag": flag, "size": size,
                "stamp": stamp}  # fmt: skip
     data = a_table(home / "rows.csv", columns, ";")
     typed = pd.DataFrame(

@@ -216,8 +216,8 @@ def _parts(
         parts = torch.split(pool.rows, max(1, _NUMBERS // pool.rows.shape[1]))
         return parts, (), FitState(_intake(pool), choice)
     if name in ("tf-idf", "lsa"):
-        found, said, state = _words(pool, vocabulary, choice.get("dimensions"))
-        return found, said, FitState(_intake(pool), choice, state)
+        words, told, state = _words(pool, vocabulary, choice.get("dimensions"))
+        return words, told, FitState(_intake(pool), choice, state)
     settings = {key: value for key, value in choice.items() if key != "name"}
     made = extractors.make(name, settings)
     if name == "transformers":
@@ -279,8 +279,7 @@ def _intake(pool: Pool, side: int | None = None, mode: Mode | None = None) -> Ab
         x = channels_first(pool.images.stored, None, "images")
         pixels, _ = find_pixel_map([x], "images")
         channels, height, width = x.shape[1:]
-        shape = "L" if channels == 1 else "RGB"
-        form = ImageForm(height, width, shape, fit="crop", upright=True)
+        form = ImageForm(height, width, "L" if channels == 1 else "RGB", fit="crop", upright=True)
         return ImageIntake(form, pixels, channels)
     form, _ = _form(pool, side, mode)
     return ImageIntake(form, None, form.shape[0])

@@ -262,8 +262,17 @@ def _model_of(kept: Any, device: str, features: Tensor, classes: Classes) -> Mod
         raise ValueError(f"{', '.join(wrong)} of another form or of another project")
     learner = make_for(kept["learner"], d, names, device)
     learner.load_state(kept["state"])
-    choice = kept["learner"]
-    return Model(learner, tuple(ids), kept["temperature"], kept["number"], *columns, choice)
+    checked, margins, guesses = columns
+    return Model(
+        learner,
+        tuple(ids),
+        kept["temperature"],
+        kept["number"],
+        checked,
+        margins,
+        guesses,
+        kept["learner"],
+    )
 
 
 def columns_of(classes: Classes, ids: NDArray[np.int64]) -> Tensor:
