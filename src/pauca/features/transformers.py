@@ -17,7 +17,7 @@ from pauca.errors import CapabilityError, DataError, InputError
 from pauca.features.base import AbstractExtractor, Extracted, extractors, transform_of
 from pauca.rng import generator_from, isolated
 
-__all__ = ["Transformers"]
+__all__ = ["Transformers", "load_library", "load_pretrained"]
 
 _FIRST = "cls"
 
@@ -82,8 +82,8 @@ class Transformers(AbstractExtractor):
                 where="features 'transformers', setting 'path'",
                 todo="download the model once and save it there with save_pretrained",
             )
-        library = _library()
-        model = _loaded(library.AutoModel, folder).to(device).eval().requires_grad_(False)
+        library = load_library()
+        model = load_pretrained(library.AutoModel, folder).to(device).eval().requires_grad_(False)
         reader = _Texts if dataset.kind == "text" else _Images
         read = reader(library, folder, model, self.max_length)
         train = self._embedded(model, read, dataset.train, device)
@@ -132,7 +132,7 @@ class _Texts:
     """Texts, kept as the sources of the items, as tokens of one batch."""
 
     def __init__(self, library: Any, folder: Path, model: Any, max_length: int) -> None:
-        self._tokens = _loaded(library.AutoTokenizer, folder)
+        self._tokens = load_pretrained(library.AutoTokenizer, folder)
         most = getattr(model.config, "max_position_embeddings", max_length)
         self._most = min(max_length, int(most))
         self.said = f"texts cut to {self._most} tokens"
@@ -199,8 +199,12 @@ class _Images:
         return (seen - self._mean) / self._std
 
 
-def _library() -> Any:
+def load_library(features: str = "transformers", extra: str = "hub") -> Any:
     """The package transformers, imported when it is needed.
+
+    Args:
+        features: Which need it.
+        extra: That brings it.
 
     Raises:
         CapabilityError: it is not installed.
@@ -209,14 +213,14 @@ def _library() -> Any:
         return import_module("transformers")
     except ImportError as error:
         raise CapabilityError(
-            "features 'transformers' need the package transformers",
-            expected="pauca with its extra hub",
+            f"features {features!r} need the package transformers",
+            expected=f"pauca with its extra {extra}",
             got=str(error),
-            todo="pip install 'pauca[hub]'",
+            todo=f"pip install 'pauca[{extra}]'",
         ) from None
 
 
-def _loaded(kind: Any, folder: Path) -> Any:
+def load_pretrained(kind: Any, folder: Path) -> Any:
     """A model or tokenizer from its folder, and from nowhere else."""
     try:
         # layers that the folder has no weights for (a pooler that is not read) are drawn
