@@ -7,7 +7,7 @@ read. Nothing of it is imported or run, and other weights than these are refused
 import hashlib
 import os
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -468,16 +468,15 @@ def looks_english(texts: Sequence[str]) -> bool:
     sample = " ".join(text[:2000] for text in texts[:1000]).lower()
     letters = [letter for letter in sample if letter.isalpha()]
     found = sample.split()
-    common = sum(word.strip(".,;:!?\"'()") in _COMMON for word in found)
+    known = set(_COMMON.split())
+    common = sum(word.strip(".,;:!?\"'()") in known for word in found)
     foreign = sum(not letter.isascii() for letter in letters)
     return common >= 0.05 * len(found) and foreign <= 0.2 * len(letters)
 
 
-_COMMON = frozenset(
-    "the and of to is that it for you with this have are be not from by but what my how they which "
-    "can would there their we your has were been will if about when who than its our could should "
-    "did does i he she his her all or had them into out only other some these then".split()
-)
+_COMMON = """the and of to is that it for you with this have are be not from by but what my how they
+which can would there their we your has were been will if about when who than its our could should
+did does i he she his her all or had them into out only other some these then"""
 
 
 def _cut(order: NDArray[np.int64], size: int) -> Iterator[NDArray[np.int64]]:

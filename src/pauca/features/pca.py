@@ -21,10 +21,10 @@ class PCA(AbstractExtractor):
     """Coordinates along the directions of the largest variance, after the evaluation transform.
 
     Mean and directions come from the training part, without its labels: the covariance is summed
-    in float64 block by block and its leading eigenvectors are computed, so the answer is exact. With
-    fewer items than numbers they are those of the n x n matrix of scalar products, brought back: the
-    same directions. A direction's sign is such that its largest coefficient is positive. Directions in which nothing
-    varies are left out, so fewer than asked for may come out.
+    in float64 block by block and its leading eigenvectors are computed, so the answer is exact.
+    With fewer items than numbers they are those of the n x n matrix of scalar products, brought
+    back: the same directions. A direction's sign is such that its largest coefficient is positive.
+    Directions in which nothing varies are left out, so fewer than asked for may come out.
 
     Args:
         dimensions: How many.

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -224,7 +225,7 @@ def load_pretrained(kind: Any, folder: Path) -> Any:
     """A model or tokenizer from its folder, and from nowhere else."""
     try:
         # layers that the folder has no weights for (a pooler that is not read) are drawn
-        with isolated(generator_from(0)):
+        with _no_bars(), isolated(generator_from(0)):
             return kind.from_pretrained(str(folder), local_files_only=True)
     except (OSError, ValueError, KeyError, ImportError) as error:
         raise DataError(
@@ -234,6 +235,19 @@ def load_pretrained(kind: Any, folder: Path) -> Any:
             where=folder,
             todo="save model (and, for texts, tokenizer) there",
         ) from None
+
+
+@contextmanager
+def _no_bars() -> Iterator[None]:
+    """Without the library's own progress bars, which say how fast a local file is read."""
+    bars: Any = import_module("transformers.utils.logging")
+    shown = bars.is_progress_bar_enabled()
+    bars.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            bars.enable_progress_bar()
 
 
 def _preprocessing(folder: Path) -> Mapping[str, Any]:

@@ -24,11 +24,13 @@ from pauca.label.duplicates import (
     read_groups,
     write_groups,
 )
-from pauca.label.embed import FEATURES
+from pauca.label.embed import resolve_choice
+from pauca.label.encoding import CurrentFeatures, encode, put_in_place, want
 from pauca.label.items import ANEW, ITEMS
 from pauca.label.labels import Disagreement, Labels, labels_of
 from pauca.label.locking import FolderLock
 from pauca.label.model import MODEL, Model, columns_of, load_model, make_for, save_model
+from pauca.label.pool import Pool
 from pauca.label.settings import ProjectSettings
 from pauca.label.training import Fitted, Material, assess, fit
 from pauca.learners import AbstractLearner
@@ -58,27 +60,54 @@ class Predictions:
 class Engine:
     """Chooses batches, trains and predicts for one project.
 
+    Features that took the place of others, in whichever process, are seen at the next call.
+
     Args:
         folder: The project's.
         settings: The project's.
-        features: float32 [n, d], mapped.
+        n: Items of the pool.
         book: The account.
     """
 
-    def __init__(
-        self, folder: Path, settings: ProjectSettings, features: Tensor, book: Book
-    ) -> None:
-        self.folder, self.settings, self.features, self.book = folder, settings, features, book
+    def __init__(self, folder: Path, settings: ProjectSettings, n: int, book: Book) -> None:
+        self.folder, self.n, self.book = folder, n, book
+        self._current = CurrentFeatures(folder, settings, n)
         self._choosing = FolderLock(folder / "choosing.lock")
         self._training = FolderLock(folder / "training.lock")
+        self._encoding = FolderLock(folder / "encoding.lock", patience=0.0)
         self._lock = RLock()
         self._model: tuple[tuple[int, int], Model] | None = None
-        self._groups: NDArray[np.int32] | None = None
+        self._groups: tuple[Tensor, NDArray[np.int32]] | None = None
 
     @property
-    def n(self) -> int:
-        """Items of the pool."""
-        return len(self.features)
+    def settings(self) -> ProjectSettings:
+        """The project's, as they are now."""
+        return self._current.now[0]
+
+    @property
+    def features(self) -> Tensor:
+        """Of all items, as they are now, float32 [n, d], mapped."""
+        return self._current.now[1]
+
+    def encode(
+        self, pool: Pool, features: str | Mapping[str, Any] | None, progress: Progress | None
+    ) -> tuple[str, ...]:
+        """Compute the features that are to come and put them in place; returns what was done.
+
+        Args:
+            pool: The items.
+            features: Which; those that the project is to get if None.
+            progress: Told which fraction is done; what it raises ends the work.
+        """
+        with self._encoding.held():
+            if features is not None:
+                want(self.folder, resolve_choice(features, pool))
+            if self.settings.next_features is None:
+                return ()
+            file, notes = encode(self.folder, self.settings, pool, progress=progress)
+            with self._training.held(), self._choosing.held():
+                put_in_place(self.folder, file)
+            return notes
 
     @property
     def labels(self) -> Labels:
@@ -136,7 +165,8 @@ class Engine:
             InputError: fewer than two classes, or no label.
         """
         with self._training.held():
-            check_files(self.folder, self.settings.duplicates, whole=True)
+            settings = self.settings
+            check_files(self.folder, settings.duplicates, settings.features_file, whole=True)
             standing, classes = self.book.moment()
             labels = labels_of(standing, classes)
             _check(labels, classes)
@@ -189,16 +219,16 @@ class Engine:
         Raises:
             InputError: no model was trained yet.
         """
-        model = self.model
-        if model is None:
+        features, model = self.features, self.model
+        if model is None or model.d != features.shape[1]:  # those of other features meanwhile
             raise InputError("no model was trained yet", todo="train first: `pauca label train`")
         wanted = np.asarray(items, dtype=np.int64) if items is not None else self._unlabelled()
         classes = self.book.classes()
         ids = np.array(classes.ids, dtype=np.int64)
-        size = max(1, _BLOCK // self.features.shape[1])
+        size = max(1, _BLOCK // features.shape[1])
         for low in range(0, len(wanted), size):
             part = wanted[low : low + size]
-            probs = model.probabilities(self.features[torch.from_numpy(part)], classes)
+            probs = model.probabilities(features[torch.from_numpy(part)], classes)
             best = probs.max(1)
             yield Predictions(part, ids[best.indices.numpy()], best.values.numpy())
 
@@ -216,19 +246,22 @@ class Engine:
 
     def duplicates(self, progress: Progress | None = None) -> NDArray[np.int32]:
         """The group of near-duplicates of each item; found once, and kept on the disk."""
-        groups = self.known_groups()
-        if groups is None:
-            groups = find_groups(self.features, self.settings.duplicates, progress=progress)
-            write_groups(self.folder, self.settings.duplicates, groups)
-            self._groups = groups
+        while (groups := self.known_groups()) is None:
+            features = self.features
+            groups = find_groups(features, self.settings.duplicates, progress=progress)
+            with self._choosing.held():  # others may have taken the place of these meanwhile
+                if features is self.features:
+                    write_groups(self.folder, self.settings.duplicates, groups)
         return groups
 
     def known_groups(self) -> NDArray[np.int32] | None:
         """The groups, if they were found already."""
+        features = self.features
         with self._lock:
-            if self._groups is None:
-                self._groups = read_groups(self.folder, self.settings.duplicates, self.n)
-            return self._groups
+            if self._groups is None or self._groups[0] is not features:
+                found = read_groups(self.folder, self.settings.duplicates, self.n)
+                self._groups = None if found is None else (features, found)
+            return None if self._groups is None else self._groups[1]
 
     def open_duplicates(self, item: int) -> tuple[int, ...]:
         """Other members of the item's group that nobody has answered or was asked for."""
@@ -298,12 +331,13 @@ class Engine:
         )
 
 
-def check_files(folder: Path, threshold: float, *, whole: bool = False) -> None:
+def check_files(folder: Path, threshold: float, features: str, *, whole: bool = False) -> None:
     """Refuse a project whose items, features or groups of duplicates are not as they were written.
 
     Args:
         folder: The project's.
         threshold: From which items count as duplicates.
+        features: The file of its features.
         whole: Read all of them, and keep the digests of a project that has none yet; else only what
             changed since the last look.
 
@@ -312,7 +346,7 @@ def check_files(folder: Path, threshold: float, *, whole: bool = False) -> None:
     """
     groups = duplicates_file(folder, threshold).name
     again = "remove it: it is made anew when duplicates are asked for"
-    todo = {ITEMS: ANEW, FEATURES: ANEW, groups: again}
+    todo = {ITEMS: ANEW, features: ANEW, groups: again}
     check_sums(folder, todo, whole=whole)
     if whole and not (folder / SUMS).exists():
         keep_sums(folder, (name for name in todo if (folder / name).is_file()))

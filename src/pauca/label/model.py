@@ -68,6 +68,11 @@ class Model:
         """Name and number, as in ``probe-3``."""
         return f"{self.learner.name}-{self.number}"
 
+    @property
+    def d(self) -> int:
+        """Features that it reads."""
+        return self.learner.task.shape[0]
+
     def probabilities(self, x: Tensor, classes: Classes) -> Tensor:
         """Calibrated probabilities of the classes as they stand now, float64 [n, c].
 

@@ -16,16 +16,16 @@ from pauca.label.book import Book, Training
 from pauca.label.checking import check_given, check_person
 from pauca.label.classes import Classes
 from pauca.label.discovering import Accepted, Discovered, accept, discover
-from pauca.label.embed import open_features
+from pauca.label.encoding import pool_of
 from pauca.label.engine import Engine, Predictions, check_files
 from pauca.label.items import ANEW, Items
 from pauca.label.labels import Agreement, Disagreement, Labels, agreement_of
-from pauca.label.making import DATABASE, GUIDELINES, SETTINGS, make_project
+from pauca.label.making import DATABASE, GUIDELINES, make_project
 from pauca.label.model import Model
 from pauca.label.pictures import Pictures
 from pauca.label.pool import PoolOptions
 from pauca.label.records import Action, Answer, Entry, Event, Given, Leased
-from pauca.label.settings import ProjectSettings, read_settings
+from pauca.label.settings import SETTINGS, ProjectSettings, read_settings
 from pauca.label.status import Status, status_of
 from pauca.learners.base import Progress
 
@@ -49,8 +49,8 @@ class Project:
 
     def __init__(self, folder: Path | str, *, clock: Callable[[], float] = time.time) -> None:
         self.folder = Path(folder)
-        self.settings: ProjectSettings = read_settings(self.folder / SETTINGS)
-        source = self.settings.source
+        settings = read_settings(self.folder / SETTINGS)
+        source = settings.source
         files = source.format == "folder"
         self.items = Items(self.folder, source.kind, Path(source.path), files)
         if self.items.n != source.items:
@@ -61,12 +61,16 @@ class Project:
                 where=self.folder,
                 todo=ANEW,
             )
-        self.features: Tensor = open_features(self.folder, self.items.n)
-        check_files(self.folder, self.settings.duplicates)
         self.notes: tuple[str, ...] = ()  # what was done to the data, if made just now
         self._pictures = Pictures(self.items, source)
-        self._book = Book(self.folder / DATABASE, overlap=self.settings.overlap, clock=clock)
-        self._engine = Engine(self.folder, self.settings, self.features, self._book)
+        self._book = Book(self.folder / DATABASE, overlap=settings.overlap, clock=clock)
+        try:
+            self._engine = Engine(self.folder, settings, self.items.n, self._book)
+            now = self.settings
+            check_files(self.folder, now.duplicates, now.features_file)
+        except BaseException:
+            self._book.close()
+            raise
 
     @classmethod
     def create(
@@ -143,6 +147,44 @@ class Project:
     def n(self) -> int:
         """Items of the pool."""
         return self.items.n
+
+    @property
+    def settings(self) -> ProjectSettings:
+        """What it is set to."""
+        return self._engine.settings
+
+    @property
+    def features(self) -> Tensor:
+        """Of all items, float32 [n, d], mapped."""
+        return self._engine.features
+
+    def encode(
+        self,
+        features: str | Mapping[str, Any] | None = None,
+        *,
+        progress: Progress | None = None,
+    ) -> tuple[str, ...]:
+        """Compute the features that are to come, if any, and put them in place of those now.
+
+        People may label meanwhile; no answer changes. The model and the near-duplicates are those
+        of the features before, and have to be made anew. A run that is ended goes on where it was.
+
+        Args:
+            features: A name, or ``name`` and settings; those that the project is to get if None.
+            progress: Told which fraction is done; what it raises ends the work.
+
+        Returns:
+            What was done; nothing where no others are to come.
+
+        Raises:
+            UsageError: no such features, or not for texts or images.
+            StoreError: another process is at it.
+            PaucaError: an item, or the encoder's package, is not as it has to be.
+        """
+        if features is None and self.settings.next_features is None:
+            return ()
+        pool = pool_of(self.items, self.settings.source, self.original)
+        return self._engine.encode(pool, features, progress)
 
     @property
     def guidelines(self) -> str:
