@@ -16,10 +16,13 @@ from pauca.cli.app import app
 SOURCE = Path(pauca.__file__).parent
 STUDIES = ("run", "resume")
 REACHED_BY: dict[str, tuple[str, ...]] = {
+    "formats/_tree.py": ("label export",),
+    "formats/argilla.py": ("label import",),
+    "formats/label_studio.py": ("label import",),
     "cli/label_discover.py": ("label discover",),
-    "cli/label_words.py": ("label classes",),
     "label/atomic.py": ("label init", "label suggest", "label export", "label predict"),
     "label/discovering.py": ("label discover",),
+    "label/embed.py": ("label init",),
     "label/exporting.py": ("label export",),
     "label/importing.py": ("label import",),
     "label/items.py": ("label init",),

@@ -2,13 +2,14 @@
 
 import json
 import random
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pauca.errors import PaucaError
+from pauca.errors import CapabilityError, PaucaError
 from pauca.formats import (
     AbstractFormat,
     AnswerRow,
@@ -186,10 +187,12 @@ def test_damaged_files_end_in_words(name: str, tmp_path: Path) -> None:
     assert all(error.todo for error in refused)
 
 
-def test_a_format_of_a_package_that_is_missing_says_so() -> None:
-    for name in NAMES:
-        package = made(name).package
-        assert package is None or (isinstance(package, str) and package)
+@pytest.mark.parametrize("name", [name for name in NAMES if made(name).package])
+def test_a_package_that_is_missing_is_named(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = str(made(name).package)
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(CapabilityError, match=f"not installed.*pip install .*{package}"):
+        made(name).needed_package()
 
 
 @pytest.mark.parametrize("name", ["label-studio", "prodigy", "doccano", "argilla"])

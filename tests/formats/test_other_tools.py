@@ -85,9 +85,18 @@ def test_the_control_of_our_configuration_is_read_whatever_else_is_asked(pool: P
 
 
 def test_another_control_is_read_where_it_is_the_only_one_and_that_is_said(pool: Project) -> None:
-    found = take(pool, "e.json", [task(0, [choice("spam", "mood")])])
+    found = take(pool, "e.json", [task(0, [choice("spam", "mood")], key=False)])
     assert told(pool) == [("m0", "label", "spam", "label-studio-1")]
     assert found.notes == ("labels are the answers to 'mood', the only question",)
+
+
+def test_another_question_than_ours_is_no_label(pool: Project) -> None:
+    content = [task(0, [choice("spam", "mood")])]  # with our id: we asked for 'class'
+    with pytest.raises(DataError, match=r"another question.*'class'.*mood.*--control"):
+        take(pool, "e.json", content)
+    assert told(pool) == []
+    take(pool, "e.json", content, control="mood")
+    assert told(pool) == [("m0", "label", "spam", "label-studio-1")]
 
 
 def test_one_of_several_controls_has_to_be_named(pool: Project) -> None:
@@ -252,6 +261,12 @@ def test_a_project_made_there_becomes_a_pool(tmp_path: Path) -> None:
     assert (part.n, part.text, part.label, part.id) == (2, ("text",), "label", "task_id")
     assert part.frame["text"].tolist() == TEXTS[:2]
     assert part.frame["label"].tolist() == ["spam", None]
+    other = [{"id": i, "data": {"body": t, "kind": "x y z"}} for i, t in enumerate(TEXTS)]
+    path.write_text(json.dumps(other))
+    part = find_format(path, "items").read_items(path, TextOptions()).train
+    assert (part.text, part.notes) == (
+        ("body",), ("texts are those of 'body', the only column of sentences",),
+    )  # fmt: skip
     images(tmp_path, ["cat.png", "images/dog.png"])
     shown = ["/data/upload/1/1a2b3c4d-cat.png", "/data/local-files/?d=x/dog.png"]
     tasks = [{"id": i, "data": {"image": name}} for i, name in enumerate(shown)]
@@ -267,6 +282,24 @@ def test_a_project_made_there_becomes_a_pool(tmp_path: Path) -> None:
     path.write_text(json.dumps([*tasks, {"id": 3, "data": {"image": "gone.png"}}]))
     with pytest.raises(DataError, match="1 of 3 pictures are not beside the file"):
         find_format(path, "items").read_items(path, TextOptions())
+
+
+@pytest.mark.parametrize("kind", ["text", "image"])
+def test_answers_come_into_a_pool_that_was_taken_over(tmp_path: Path, kind: str) -> None:
+    """Persons and times too; tasks are known by their numbers."""
+    images(tmp_path, [f"images/1a2b3c4d-{i}.png" for i in range(8)])
+    shown = [{"text": text} for text in TEXTS]
+    if kind == "image":
+        shown = [{"image": f"/data/upload/3/1a2b3c4d-{i}.png"} for i in range(8)]
+    tasks = [{**task(i, [choice(CLASSES[i % 2])]), "data": data} for i, data in enumerate(shown)]
+    path = tmp_path / "e.json"
+    path.write_text(json.dumps(tasks))
+    options = PoolOptions(known=False)
+    with Project.create(path, tmp_path / "p", classes=CLASSES, options=options) as made:
+        assert (made.settings.source.kind, made.labels.m) == (kind, 0)
+        assert import_file(made, path).new == 8
+        assert told(made)[1] == ("102", "label", "ham", "label-studio-1")
+        assert import_file(made, path).new == 0
 
 
 # Prodigy

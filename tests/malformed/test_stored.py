@@ -155,6 +155,7 @@ def test_merge_resume_and_report(old: Path, tmp_path: Path) -> None:
     """These take longer; damage is in the pages of what they read."""
     raw = (old / "study.db").read_bytes()
     places = [at for at in range(len(raw)) if raw[at : at + 8] == b'"metrics']
+    places += [raw.find(b"items.npy") + more for more in (0, 200, 400, 600)]
     rng = random.Random(3)
 
     def inputs(count: int) -> Iterator[tuple[str, bytes]]:

@@ -17,6 +17,7 @@ _SUFFIXES = frozenset(
     {".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
 )
 _SHOWN = 3
+_WORDS = 3  # of a sentence, on average
 LABEL = "label"
 
 
@@ -52,6 +53,7 @@ def part_of_records(
     picture = next((name for name, cells in columns.items() if _are_pictures(cells)), None)
     images = None if picture is None else _images(path, columns[picture])
     id_ = next((name for name in ("pauca_id", "task_id") if _all_differ(columns.get(name))), None)
+    text = () if images is not None else _texts(columns, said)
     if _any(labels):
         columns[label] = labels
     frame = pd.DataFrame(columns, index=range(len(records)), dtype=object)
@@ -61,7 +63,7 @@ def part_of_records(
         images=images,
         label=label if label in columns else None,
         id=id_,
-        text=("text",) if "text" in columns else (),
+        text=text,
         notes=tuple(said),
     )
 
@@ -73,6 +75,24 @@ def _answers(read_answers: Callable[[], Answers]) -> tuple[Sequence[AnswerRow], 
     except DataError as error:
         return (), [f"no labels were taken over: {error.what}"]
     return found, list(found.notes)
+
+
+def _texts(columns: Mapping[str, Sequence[Any]], said: list[str]) -> tuple[str, ...]:
+    """The column ``text``, else the only one that holds sentences."""
+    if "text" in columns:
+        return ("text",)
+    found = [name for name, cells in columns.items() if _are_sentences(cells)]
+    if len(found) != 1:
+        return ()
+    said.append(f"texts are those of {found[0]!r}, the only column of sentences")
+    return (found[0],)
+
+
+def _are_sentences(cells: Sequence[Any]) -> bool:
+    """Whether most cells are different, and have three words on average."""
+    texts = [cell for cell in cells if isinstance(cell, str) and cell.strip()]
+    words = sum(len(text.split()) for text in texts)
+    return 2 * len(set(texts)) > len(cells) and words >= _WORDS * len(texts)
 
 
 def _any(cells: Sequence[Any]) -> bool:

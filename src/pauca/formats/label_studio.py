@@ -268,7 +268,7 @@ def _read_long(
         for annotation in _annotations(task, where)
         for part in _objects(annotation.get("result"), f"{where}: a result")
     ]
-    control, said = _control(parts, options.control)
+    control, said = _control(parts, options.control, ours=any(map(_is_ours, tasks)))
     errors = RowErrors()
     found = [row for where, task in tasks for row in _rows_of_task(where, task, control, errors)]
     errors.refuse()
@@ -297,11 +297,20 @@ def _objects(found: Any, what: str) -> list[Row]:
     return found
 
 
-def _control(parts: Sequence[Row], wanted: str | None) -> tuple[str | None, tuple[str, ...]]:
+def _is_ours(task: tuple[str, Row]) -> bool:
+    """Whether a task was written by pauca, whose interface asks one question."""
+    data = task[1].get("data")
+    return isinstance(data, dict) and _ID in data
+
+
+def _control(
+    parts: Sequence[Row], wanted: str | None, *, ours: bool
+) -> tuple[str | None, tuple[str, ...]]:
     """The control whose choices are read, and what is said of that.
 
     Raises:
-        DataError: none has choices, several have, or none has this name.
+        DataError: none has choices, several have, or none has this name; tasks that are ours with
+            answers to another question than ours.
     """
     choices = _names(part for part in parts if part.get("type") == "choices")
     others = Counter(str(part.get("type")) for part in parts if part.get("type") != "choices")
@@ -316,6 +325,13 @@ def _control(parts: Sequence[Row], wanted: str | None) -> tuple[str | None, tupl
         f"{_TASKS.get(kind, kind)[:40]} ({count} results of type {kind[:40]}) were left out"
         for kind, count in others.most_common(5)
     )
+    if ours and wanted is None and len(choices) == 1 and _FROM not in choices:
+        raise DataError(
+            "the file answers another question than the one that was asked",
+            expected=f"choices of {_FROM!r}, as the labelling interface names them",
+            got=cut_list(choices),
+            todo="if its answers are the labels all the same, name it with --control",
+        )
     chosen, said = _chosen(choices, wanted)
     return chosen, (*said, *notes)
 

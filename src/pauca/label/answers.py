@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from types import MappingProxyType
 
 from pauca.errors import InputError
 from pauca.label.classes import Classes
@@ -14,13 +15,16 @@ from pauca.label.records import Action, Answer, Event, Given
 from pauca.label.schema import ANSWERS
 
 __all__ = [
+    "ChangedMeanwhile",
     "check_flagged",
+    "check_standing",
     "counted",
     "flagged",
     "history",
     "record",
     "replay",
     "settle",
+    "standing_of",
     "take_back",
     "told_before",
 ]
@@ -31,6 +35,16 @@ COLUMNS = (
 )
 _MOMENT = 1e-3  # seconds by which one event may differ after a way through text
 COUNTED = ", ".join(f"'{action}'" for action in ANSWERS)
+
+
+class ChangedMeanwhile(InputError):
+    """The person has answered otherwise meanwhile, for example in another tab.
+
+    Args:
+        standing: The answer that stands for each of the items in question, or None.
+    """
+
+    standing: Mapping[int, Event | None] = MappingProxyType({})
 
 
 def told_before(db: sqlite3.Connection, token: str | None, person: str) -> Answer | None:
@@ -80,12 +94,76 @@ def record(
     return Answer(tuple(found))
 
 
+def standing_of(db: sqlite3.Connection, person: str, items: Iterable[int]) -> dict[int, Event]:
+    """The person's answers to these items that stand."""
+    found = {}
+    for item in items:
+        row = db.execute(
+            f"SELECT {COLUMNS} FROM events WHERE seq = "
+            "(SELECT seq FROM standing WHERE item = ? AND person = ?)",
+            (item, person),
+        ).fetchone()
+        if row is not None:
+            found[item] = event(row)
+    return found
+
+
+def check_standing(
+    db: sqlite3.Connection, given: Sequence[Given], stands: Mapping[int, int]
+) -> None:
+    """Refuse answers whose person does not know what stands.
+
+    Args:
+        db: In a transaction.
+        given: All by one person.
+        stands: Place of the answer that stands for each item, as far as the person knows.
+
+    Raises:
+        ChangedMeanwhile: another one stands, or none.
+    """
+    now = standing_of(db, given[0].person, [each.item for each in given])
+    other = [
+        each.item
+        for each in given
+        if stands.get(each.item) != (now[each.item].seq if each.item in now else None)
+    ]
+    if other:
+        raise _changed(
+            "answered meanwhile, in another tab or window",
+            {item: now.get(item) for item in other},
+        )
+
+
+def _changed(what: str, standing: Mapping[int, Event | None]) -> ChangedMeanwhile:
+    error = ChangedMeanwhile(
+        what,
+        got=f"number {next(iter(standing))}, {len(standing)} in all",
+        todo="look at what stands now, then answer again",
+    )
+    error.standing = standing
+    return error
+
+
 def take_back(
-    db: sqlite3.Connection, person: str, at: float, overlap: int, token: str | None
+    db: sqlite3.Connection,
+    person: str,
+    at: float,
+    overlap: int,
+    token: str | None,
+    last: int | None = None,
 ) -> Answer:
     """Take back the person's last answer that stands, and what stood before stands again.
 
+    Args:
+        db: In a transaction.
+        person: Whose.
+        at: Now.
+        overlap: Answers an item.
+        token: The client's.
+        last: The act that the person believes to be the last; unchecked if None.
+
     Raises:
+        ChangedMeanwhile: another act is the last.
         InputError: there is none.
     """
     row = db.execute(
@@ -99,30 +177,34 @@ def take_back(
             expected="an answer by this person before",
             got="none",
             where=f"person {person!r}",
+            todo="nothing: no answer of theirs stands",
         )
     rows = db.execute(
         f"SELECT {COLUMNS} FROM events WHERE act = ? AND seq IN (SELECT seq FROM standing) "
         "ORDER BY seq",
         row,
     ).fetchall()
+    undone = list(map(event, rows))
+    if last is not None and last != undone[0].act:
+        raise _changed("your last answer is another one", {each.item: each for each in undone})
     act = 1 + _one(db, "SELECT max(seq) FROM events")
     found = []
-    for number, last in enumerate(map(event, rows)):
+    for number, old in enumerate(undone):
         new = Event(
             seq=act + number,
             act=act,
             at=at,
             person=person,
-            item=last.item,
+            item=old.item,
             action="undo",
-            round=last.round,
-            strategy=last.strategy,
+            round=old.round,
+            strategy=old.strategy,
             token=token,
-            undoes=last.seq,
+            undoes=old.seq,
         )
         _write(db, new)
-        _stand_again(db, last)
-        settle(db, last.item, overlap)
+        _stand_again(db, old)
+        settle(db, old.item, overlap)
         found.append(new)
     return Answer(tuple(found))
 

@@ -2,12 +2,15 @@
 
 import hashlib
 import json
+import secrets
+import shutil
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from threading import RLock
 from typing import Any
 
@@ -18,8 +21,8 @@ from pauca.errors import StoreError
 from pauca.label import answers, leases
 from pauca.label.classes import Classes, add_class, merge_class, read_classes, rename_class
 from pauca.label.records import Answer, Event, Given, Pick
-from pauca.label.schema import ACCOUNT, PROJECT
-from pauca.store.connect import connect, one, roll_back
+from pauca.label.schema import ACCOUNT, META, PROJECT
+from pauca.store.connect import UNWRITABLE, connect, one, roll_back
 from pauca.store.faults import Advice, told
 
 __all__ = ["Book", "Standing", "Training"]
@@ -91,6 +94,9 @@ class Training:
 class Book:
     """Keeps the account of a project. Every call is one transaction, on the disk when it returns.
 
+    Where nothing can be written (a full disk, a folder of somebody else's) it is read all the same,
+    and a call that would write says why it cannot.
+
     Args:
         path: The file.
         create: Make it.
@@ -123,8 +129,18 @@ class Book:
             )
         if not create and not path.stat().st_size:
             raise StoreError("the project's database is empty", where=path, todo="put back a copy")
+        self._barred: sqlite3.Error | None = None  # why nothing can be written
+        self._copy: TemporaryDirectory[str] | None = None
         with told(path, _ADVICE):
-            self._open = connect(path, readonly=False, timeout=timeout, form=PROJECT, threads=True)
+            try:
+                self._open = connect(
+                    path, readonly=False, timeout=timeout, form=PROJECT, threads=True
+                )
+            except sqlite3.OperationalError as error:
+                if create or error.sqlite_errorcode & 0xFF not in UNWRITABLE:
+                    raise
+                self._barred = error
+                self._open = self._readable(error, timeout)
         try:
             with self._read() as db:
                 _check_account(db, path)
@@ -132,25 +148,69 @@ class Book:
             self.close()
             raise
 
+    def _readable(self, barred: sqlite3.Error, timeout: float) -> sqlite3.Connection:
+        """A connection that only reads; of a copy where a log was left that has to be read too."""
+        try:
+            return connect(self.path, readonly=True, timeout=timeout, form=PROJECT, threads=True)
+        except sqlite3.OperationalError:
+            pass
+        try:
+            self._copy = TemporaryDirectory(prefix="pauca-read-")
+            for path in (self.path, self.path.with_name(f"{self.path.name}-wal")):
+                if path.exists():
+                    shutil.copyfile(path, Path(self._copy.name) / path.name)
+            place = Path(self._copy.name) / self.path.name
+            return connect(place, readonly=True, timeout=timeout, form=PROJECT, threads=True)
+        except (OSError, sqlite3.Error):
+            if self._copy is not None:
+                self._copy.cleanup()
+            raise barred from None
+
     def close(self) -> None:
         """Let go of the file."""
         with self._lock:
             if self._open is not None:
                 self._open.close()
                 self._open = None
+            if self._copy is not None:
+                self._copy.cleanup()
 
-    def answer(self, given: Sequence[Given]) -> Answer:
+    def own(self, name: str) -> str:
+        """A random text that is this project's alone; made when it is first asked for, and kept.
+
+        Raises:
+            StoreError: there is none, and none can be kept.
+        """
+        with self._read() as db:
+            known = db.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone()
+            if known and (row := _own(db, name)):
+                return row
+        with self._write() as db:
+            db.execute(META)
+            made = (name, secrets.token_hex(16))
+            db.execute("INSERT OR IGNORE INTO meta (key, value) VALUES (?, ?)", made)
+            return _own(db, name) or ""
+
+    def answer(self, given: Sequence[Given], stands: Mapping[int, int] | None = None) -> Answer:
         """Keep one person's answers to one or more items as one act.
 
         The same token again is the answer that was kept before, whatever else is said.
 
+        Args:
+            given: The answers.
+            stands: Place of the person's answer that stands for each item, as far as the person
+                knows; items without one are not named. Unchecked if None.
+
         Raises:
+            ChangedMeanwhile: another answer of the person's stands.
             InputError: there is no such class; the token is another person's.
         """
         with self._write() as db:
             before = answers.told_before(db, given[0].token, given[0].person)
             if before is not None:
                 return before
+            if stands is not None:
+                answers.check_standing(db, given, stands)
             return answers.record(db, given, read_classes(db), self.clock(), self.overlap)
 
     def answer_all(self, given: Sequence[Given]) -> int:
@@ -209,10 +269,13 @@ class Book:
             found = answers.record(db, given, known, at, self.overlap)
             return found, new, frozenset(answers.flagged(db).intersection(named))
 
-    def undo(self, person: str, *, seconds: float, token: str | None = None) -> Answer:
+    def undo(
+        self, person: str, *, seconds: float, token: str | None = None, last: int | None = None
+    ) -> Answer:
         """Take back the person's last answer; the items are leased to him, if nobody else has them.
 
         Raises:
+            ChangedMeanwhile: it is not the one named by ``last``.
             InputError: there is none; the token is another person's.
         """
         with self._write() as db:
@@ -220,7 +283,7 @@ class Book:
             if before is not None:
                 return before
             now = self.clock()
-            found = answers.take_back(db, person, now, self.overlap, token)
+            found = answers.take_back(db, person, now, self.overlap, token, last)
             leases.hold(db, person, found.items, now, now + seconds, self.overlap)
             return found
 
@@ -230,6 +293,11 @@ class Book:
         """Events, newest first, each with whether it stands."""
         with self._read() as db:
             return answers.history(db, person, most, before)
+
+    def standing_of(self, person: str, items: Sequence[int]) -> dict[int, Event]:
+        """The person's answers to these items that stand."""
+        with self._read() as db:
+            return answers.standing_of(db, person, items)
 
     def lease(self, person: str, k: int, seconds: float) -> list[leases.Held]:
         """Up to k items for this person, held for so many seconds."""
@@ -375,6 +443,9 @@ class Book:
     @contextmanager
     def _write(self) -> Iterator[sqlite3.Connection]:
         """All or nothing; the lock is taken first, so nothing read here can be overtaken."""
+        if self._barred is not None:
+            with told(self.path, _ADVICE):
+                raise self._barred
         with self._transaction("BEGIN IMMEDIATE") as db:
             yield db
             _seal(db)
@@ -471,6 +542,11 @@ def _plain(record: str, seq: int, path: Path) -> Mapping[str, Any]:
     except (TypeError, ValueError, RecursionError):
         pass
     raise _damaged(path, f"another record of training {seq}")
+
+
+def _own(db: sqlite3.Connection, name: str) -> str | None:
+    row = db.execute("SELECT value FROM meta WHERE key = ?", (name,)).fetchone()
+    return None if row is None else str(row[0])
 
 
 def _stands(db: sqlite3.Connection, given: Given, known: Classes) -> bool:

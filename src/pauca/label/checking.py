@@ -22,26 +22,36 @@ def check_given(given: Given, also: Sequence[int], n: int) -> list[Given]:
     """
     items = [check_count(each, "item", most=n - 1) for each in (given.item, *also)]
     if len(set(items)) != len(items):
-        raise InputError("an item is named twice", got=items)
+        raise InputError("an item is named twice", got=str(items)[:300], todo="name it once")
     if given.action not in ("label", "skip", "unsure", "flag"):
         raise InputError(
             "there is no such action",
             expected="label, skip, unsure or flag",
-            got=repr(given.action),
+            got=repr(given.action)[:300],
+            todo="choose one of these",
         )
     if (given.cls is None) == (given.action == "label"):
         raise InputError(
             "a label has a class, and nothing else has",
             got=f"{given.action} with class {given.cls}",
+            todo="give a class with a label, and with nothing else",
         )
     if given.ms is not None:
         check_count(given.ms, "ms", most=2**53)
     if given.confidence is not None and not 0 <= given.confidence <= 1:
-        raise InputError("confidence is out of range", expected="[0, 1]", got=given.confidence)
+        raise InputError(
+            "confidence is out of range",
+            expected="[0, 1]",
+            got=given.confidence,
+            todo="give a probability, or none",
+        )
     token = given.token
     if token is not None and not (isinstance(token, str) and 0 < len(token) <= _LONGEST):
         raise InputError(
-            "this is no token", expected=f"1 to {_LONGEST} characters", got=repr(token)[:300]
+            "this is no token",
+            expected=f"1 to {_LONGEST} characters",
+            got=repr(token)[:300],
+            todo="choose a shorter text, or none",
         )
     return [replace(given, item=each, shown=bool(given.shown)) for each in items]
 
@@ -58,5 +68,6 @@ def check_person(name: str) -> str:
             "this is no name of a person",
             expected=f"1 to {_LONGEST} characters that can be printed, not {GIVEN!r}",
             got=repr(name)[:300],
+            todo="give another name",
         )
     return bare

@@ -72,7 +72,10 @@ class Classes:
         """
         if cls not in self.roots:
             raise InputError(
-                "there is no such class", expected=f"one of {list(self.ids)}", got=repr(cls)
+                "there is no such class",
+                expected=f"one of {list(self.ids)}"[:300],
+                got=repr(cls),
+                todo="name one of them; `pauca label classes PROJECT` lists their names",
             )
         return self.roots[cls]
 
@@ -151,7 +154,9 @@ def merge_class(db: sqlite3.Connection, name: str, into: str, person: str, at: f
     known = read_classes(db)
     cls, target = known.find(name), known.find(into)
     if cls == target:
-        raise InputError("a class cannot be merged into itself", got=repr(name))
+        raise InputError(
+            "a class cannot be merged into itself", got=repr(name), todo="name two classes"
+        )
     _write(db, at, person, "merge", cls, None, target)
 
 
@@ -162,7 +167,8 @@ def _checked(name: str, taken: set[str]) -> str:
         raise InputError(
             "this is no name of a class",
             expected=f"1 to {_LONGEST} characters that can be printed",
-            got=repr(name),
+            got=repr(name)[:300],
+            todo="choose another name",
         )
     if bare in taken:
         raise InputError(

@@ -85,6 +85,7 @@ def resolve_choice(choice: str | Mapping[str, Any] | None, pool: Pool) -> dict[s
             f"features {name!r} have no such setting",
             expected=", ".join(known) or "none",
             got=", ".join(sorted(unknown)),
+            todo="leave it out",
         )
     whole = {**known, **settings}
     for value in whole.values():
@@ -187,7 +188,11 @@ def write_features(
                 shape = (pool.n, rows.shape[1])
                 room = np.lib.format.open_memmap(draft, "w+", np.float32, shape)
             if not np.isfinite(rows).all():
-                raise DataError("a feature is NaN or infinite", where=f"items from {low} on")
+                raise DataError(
+                    "a feature is NaN or infinite",
+                    where=f"items from {low} on",
+                    todo="leave these items out, or choose other features",
+                )
             room[low : low + len(rows)] = rows
             low += len(rows)
         assert room is not None
@@ -228,6 +233,7 @@ def _misfit(name: str, kind: str) -> UsageError:
         expected=", ".join(fit),
         got=name,
         where="features",
+        todo="choose one of these with --features",
     )
 
 

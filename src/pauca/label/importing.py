@@ -89,9 +89,9 @@ def import_file(
     index = ItemIndex(project)
     if match == "content":
         answered = [replace(row, key=None) for row in answered]
-    if unmatched == "refuse":
-        _check_ids(answered, index, path)
     reader = _Reader(project, index, who or _PERSON, join_labels, unmatched == "skip")
+    if unmatched == "refuse":
+        reader.check_ids(answered, path)
     given = reader.all_of(answered)
     reader.errors.refuse(str(path), reader.todo)
     blank = len(found) - len(answered) + reader.blank
@@ -128,19 +128,6 @@ def _read(path: Path, form: str | None, options: TextOptions) -> list[AnswerRow]
         raise
 
 
-def _check_ids(rows: Sequence[AnswerRow], index: ItemIndex, path: Path) -> None:
-    """Refuse a file that has no ids, and says of no item what the project holds of one."""
-    if rows and not any(row.key is not None or index.find(row.shown) for row in rows):
-        names = sorted({str(name) for row in rows for name in row.shown})
-        raise DataError(
-            "there is no column of ids, and no item is like what the file says",
-            expected="pauca_id or id, or the texts or names of files of this project",
-            got=f"columns {', '.join(names)[:300] or 'of labels alone'}",
-            where=str(path),
-            todo="name the column with --id-column",
-        )
-
-
 class _Reader:
     """Turns rows into answers of a project, and gathers what is wrong with them."""
 
@@ -162,6 +149,24 @@ class _Reader:
             (e.item, "label" if e.action == "relabel" else e.action, self._root(e.cls))
             for e in project.answers()
         }
+
+    def check_ids(self, rows: Sequence[AnswerRow], path: Path) -> None:
+        """Refuse a file that has no ids, and says of no item what the project holds of one.
+
+        Raises:
+            DataError: it is such a file; its columns are named.
+        """
+        told = (self._key(row) is not None or self._index.find(row.shown) for row in rows)
+        if not rows or any(told):
+            return
+        names = sorted({str(name) for row in rows for name in row.shown})
+        raise DataError(
+            "there is no column of ids, and no item is like what the file says",
+            expected="pauca_id or id, or the texts or names of files of this project",
+            got=f"columns {', '.join(names)[:300] or 'of labels alone'}",
+            where=str(path),
+            todo="name the column with --id-column",
+        )
 
     def all_of(self, rows: Sequence[AnswerRow]) -> list[tuple[AnswerRow, Given]]:
         """The answers of rows that have one, each with its row."""
@@ -215,9 +220,7 @@ class _Reader:
 
     def _item(self, row: AnswerRow) -> int | None:
         """The item of a row; None for one that is passed over."""
-        key = row.key
-        if not key and self._tasks:
-            key = row.more.get("task")
+        key = self._key(row)
         if not key:
             hint = self._items.number(row.more["hint"]) if self._is_hint(row) else None
             return self._by_content(row) if hint is None else hint
@@ -239,6 +242,10 @@ class _Reader:
             )
             raise DataError(f"id {key!r} has in the project {told[0]}, in the file {told[1]}")
         return item
+
+    def _key(self, row: AnswerRow) -> str | None:
+        """The id of a row; the number of its task in a project that was made of such tasks."""
+        return row.key or (row.more.get("task") if self._tasks else row.key)
 
     def _is_hint(self, row: AnswerRow) -> bool:
         """Whether the row has an id that may be the project's, and what it shows agrees."""

@@ -132,7 +132,11 @@ class Items:
             DataError: it is gone, or leads out of the folder.
         """
         if not self.images:
-            raise InputError("these items are no files", got=f"{self.kind} in {self.root.name}")
+            raise InputError(
+                "these items are no files",
+                got=f"{self.kind} in {self.root.name}",
+                todo="read what they are: `source`",
+            )
         return inside(self.root, self.key(item))
 
     def shown(self, items: Sequence[int]) -> Iterator[dict[str, Any]]:
@@ -150,7 +154,12 @@ class Items:
 
     def _checked(self, item: int) -> int:
         if not 0 <= item < self.n:
-            raise InputError("there is no such item", expected=f"0 to {self.n - 1}", got=item)
+            raise InputError(
+                "there is no such item",
+                expected=f"0 to {self.n - 1}",
+                got=item,
+                todo="items are numbered from 0",
+            )
         return item
 
 

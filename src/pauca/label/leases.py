@@ -8,8 +8,8 @@ from pauca.label.records import Pick
 
 __all__ = ["Held", "ask", "lease", "let_go", "waiting"]
 
-Held = tuple[int, float, int, str]
-"""Item, when its lease runs out, round, strategy."""
+Held = tuple[int, float, int, str, int | None]
+"""Item, when its lease runs out, round, strategy, place of the person's answer that stands."""
 
 _FREE = f"""
 SELECT q.item FROM queue q
@@ -63,7 +63,11 @@ def lease(
     )
     found = []
     for item in items:
-        row = db.execute("SELECT round, strategy FROM asked WHERE item = ?", (item,)).fetchone()
+        row = db.execute(
+            "SELECT round, strategy, (SELECT seq FROM standing WHERE item = :item "
+            "AND person = :person) FROM asked WHERE item = :item",
+            {"item": item, "person": person},
+        ).fetchone()
         found.append((item, until, *row))
     return found
 

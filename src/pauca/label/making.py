@@ -235,7 +235,12 @@ def _resolved(registry: Any, given: Any, key: str) -> dict[str, Any]:
     choice = {"name": given} if isinstance(given, str) else dict(given)
     name = choice.pop("name", None)
     if not isinstance(name, str):
-        raise UsageError(f"the {key} is not named", expected="a name", got=repr(given))
+        raise UsageError(
+            f"the {key} is not named",
+            expected="a name",
+            got=repr(given)[:300],
+            todo=f"choose one of: {', '.join(registry.names())}",
+        )
     found = registry.resolve(name, choice)
     return {"name": name, **{k: v for k, v in found.items() if v is not None}}
 

@@ -72,7 +72,7 @@ class ItemIndex:
             for name in row:
                 if name in bare:
                     yield name, row[name], bare[name]
-        elif self._kind == "image":
+        elif self._items.images:
             for name in _PICTURES:
                 if isinstance(shown.get(name), str) and names_of_file(shown[name]):
                     yield name, self._items.key(item), shown[name]

@@ -1,5 +1,7 @@
 """A labelling project: all that commands and a page need, for threads and processes alike."""
 
+import hashlib
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -11,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pauca.checks import check_count, check_ordered, check_positive
-from pauca.errors import DataError
+from pauca.errors import DataError, StoreError
 from pauca.label.book import Book, Training
 from pauca.label.checking import check_given, check_person
 from pauca.label.classes import Classes
@@ -43,6 +45,9 @@ class Project:
         folder: The project's.
         clock: Tells the time in seconds since 1970.
 
+    Attributes:
+        id: Stays with the project: made with it, or when one of an older version is first opened.
+
     Raises:
         PaucaError: there is no project, or some file of it is damaged.
     """
@@ -68,6 +73,7 @@ class Project:
             self._engine = Engine(self.folder, settings, self.items.n, self._book)
             now = self.settings
             check_files(self.folder, now.duplicates, now.features_file)
+            self.id = self._known_id()
         except BaseException:
             self._book.close()
             raise
@@ -130,6 +136,21 @@ class Project:
     def open(cls, folder: Path | str, *, clock: Callable[[], float] = time.time) -> Self:
         """Open a project that is there."""
         return cls(folder, clock=clock)
+
+    def _known_id(self) -> str:
+        try:
+            return self._book.own("id")
+        except StoreError:  # an older project where nothing can be written: it is only read
+            return hashlib.sha256(os.fsencode(self.folder.resolve())).hexdigest()[:32]
+
+    @property
+    def secret(self) -> str:
+        """Known to the server of the project alone.
+
+        Raises:
+            StoreError: there is none yet, and nothing can be written.
+        """
+        return self._book.own("secret")
 
     def close(self) -> None:
         """Let go of the database."""
@@ -260,11 +281,11 @@ class Project:
             held = self._book.lease(who, k, seconds)
         told = self.suggestions([item for item, *_ in held])
         found = []
-        for item, until, round_, strategy in held:
+        for item, until, round_, strategy, stands in held:
             cls, sure = told.get(item, (None, None))
             fellows = self._engine.open_duplicates(item)
             key = self.items.key(item)
-            found.append(Leased(item, key, until, round_, strategy, cls, sure, fellows))
+            found.append(Leased(item, key, until, round_, strategy, cls, sure, fellows, stands))
         return found
 
     def release(self, person: str) -> int:
@@ -284,6 +305,7 @@ class Project:
         shown: bool = False,
         token: str | None = None,
         also: Sequence[int] = (),
+        stands: Mapping[int, int] | None = None,
     ) -> Answer:
         """Keep an answer; it is on the disk when this returns.
 
@@ -303,24 +325,47 @@ class Project:
             token: Chosen by the client: the same token again is the same answer, whatever else is
                 said.
             also: Further items with the same answer: near-duplicates. One undo takes all back.
+            stands: Place of the person's own answer that stands for each of the items, as far as
+                the person knows (``standing_of``, ``Leased.stands``); items without one are not
+                named. Unchecked if None.
 
         Raises:
+            ChangedMeanwhile: another answer of the person's stands, given in another tab say.
             InputError: no such item, class or action; a token of another person's.
         """
         given = Given(
             check_person(person), item, action, cls, suggested, confidence, shown, ms, token
         )
-        return self._book.answer(check_given(given, also, self.n))
+        return self._book.answer(check_given(given, also, self.n), stands)
 
-    def undo(self, person: str, *, token: str | None = None, seconds: float = 600.0) -> Answer:
+    def standing_of(self, person: str, items: Sequence[int]) -> dict[int, Event]:
+        """The person's own answers to these items that stand."""
+        return self._book.standing_of(check_person(person), items)
+
+    def undo(
+        self,
+        person: str,
+        *,
+        token: str | None = None,
+        seconds: float = 600.0,
+        last: int | None = None,
+    ) -> Answer:
         """Take back the person's last answer that stands; its items are leased to him again.
 
         What he had answered before stands again. Items that others hold by now stay theirs.
 
+        Args:
+            person: Who.
+            token: As in ``answer``.
+            seconds: How long the items are leased.
+            last: Place of the answer (``Event.act``) that the person believes to be the last;
+                unchecked if None.
+
         Raises:
+            ChangedMeanwhile: the last answer is another one.
             InputError: there is none.
         """
-        return self._book.undo(check_person(person), seconds=seconds, token=token)
+        return self._book.undo(check_person(person), seconds=seconds, token=token, last=last)
 
     def history(
         self, person: str | None = None, most: int | None = 50, before: int | None = None

@@ -139,6 +139,7 @@ class Leased:
         suggested: Id of the likeliest class, or None without a model.
         confidence: Its calibrated probability, or None.
         duplicates: Unanswered near-duplicates of it, where these are known.
+        stands: Place of the person's own answer that stands, or None.
     """
 
     item: int
@@ -149,6 +150,7 @@ class Leased:
     suggested: int | None = None
     confidence: float | None = None
     duplicates: tuple[int, ...] = ()
+    stands: int | None = None
 
     def plain(self) -> dict[str, Any]:
         """Values that JSON holds."""

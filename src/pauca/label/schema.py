@@ -2,13 +2,22 @@
 
 from pauca.store.connect import Format
 
-__all__ = ["ACCOUNT", "ANSWERS", "PROJECT"]
+__all__ = ["ACCOUNT", "ANSWERS", "META", "PROJECT"]
 
 ANSWERS = ("label", "relabel", "unsure")
 """Actions that count as an answer to an item; after ``overlap`` of them it is not given again."""
 
 ACCOUNT = ("events", "asked", "class_changes", "trainings")
 """Tables that only grow; ``digests`` tells whether their rows are as they were written."""
+
+
+META = """
+CREATE TABLE IF NOT EXISTS meta (
+    key TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+) WITHOUT ROWID;
+"""
+"""What is the project's own, such as its id; older databases get the table when it is needed."""
 
 _TABLES = """
 CREATE TABLE events (
@@ -118,8 +127,8 @@ PROJECT = Format(
     what="labelling project",
     mark=0x70616C62,
     version=1,
-    schema=_TABLES + _TRIGGERS,
+    schema=_TABLES + META + _TRIGGERS,
     begin="pauca label init DATA --classes a,b --out PROJECT",
 )
 """The database of a project: events, asked, class_changes and trainings are its account and only
-grow; standing, queue and leases follow from it and from who works now."""
+grow; meta names it; standing, queue and leases follow from it and from who works now."""

@@ -77,4 +77,5 @@ def _dump(value: Any, where: str, *, allow_nan: bool) -> str:
             expected="plain values: numbers, text, lists, mappings with text keys",
             got=str(error),
             where=where,
+            todo="turn it into plain values first",
         ) from None

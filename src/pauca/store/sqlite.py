@@ -7,7 +7,10 @@ were written before there were digests are read without.
 
 import re
 import sqlite3
+import struct
 import time
+import zipfile
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -38,8 +41,11 @@ OR EXISTS (SELECT 1 FROM runs r WHERE NOT EXISTS
 OR EXISTS (SELECT 1 FROM rounds r WHERE NOT EXISTS
     (SELECT 1 FROM digests d WHERE d.run = r.run AND d.name = 'round ' || r.number))
 """
-_BY_VALUES = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError)
-"""What the code raises that reads a value of another form."""
+_BY_VALUES = (
+    *(LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RuntimeError),
+    *(EOFError, zipfile.BadZipFile, zlib.error, struct.error),
+)
+"""What the code raises that reads a value, or an archive of arrays, of another form."""
 
 _IDS = re.compile(r"[0-9a-f]{20}")
 
