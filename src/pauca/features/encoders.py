@@ -7,7 +7,7 @@ read. Nothing of it is imported or run, and other weights than these are refused
 import hashlib
 import os
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -144,6 +144,7 @@ class AbstractEncoder(AbstractExtractor):
         block: Items that are computed and kept together.
     """
 
+    frozen = True
     pinned: ClassVar[EncoderPackage]
     width: ClassVar[int]
     block: ClassVar[int]
@@ -164,6 +165,16 @@ class AbstractEncoder(AbstractExtractor):
                 todo="leave package, version and sha256 out, and compute the features anew",
             )
         self.package, self.version, self.sha256 = package, version, sha256
+
+    def identity(self) -> dict[str, str]:
+        """Package, version and digest of the weights."""
+        return {"package": self.package, "version": self.version, "sha256": self.sha256}
+
+    def apply(
+        self, state: Mapping[str, Any] | None, dataset: Dataset, device: torch.device
+    ) -> Tensor:
+        """Rows of further items; nothing of them is kept."""
+        return self._rows(dataset.train, device, None)
 
     @property
     @abstractmethod
@@ -259,7 +270,7 @@ class AbstractEncoder(AbstractExtractor):
         assert found[0] is not None
         return Extracted(found[0], found[1], Pipeline(), (self.said, *kept.notes))
 
-    def _rows(self, split: Split, device: torch.device, kept: RowCache) -> Tensor:
+    def _rows(self, split: Split, device: torch.device, kept: RowCache | None) -> Tensor:
         return torch.from_numpy(self.encode(self._items(split), device=device, kept=kept))
 
     @property
@@ -452,7 +463,7 @@ class TextEncoder(AbstractEncoder):
             )
         return split.sources
 
-    def _rows(self, split: Split, device: torch.device, kept: RowCache) -> Tensor:
+    def _rows(self, split: Split, device: torch.device, kept: RowCache | None) -> Tensor:
         found = super()._rows(split, device, kept)
         if not self.words:
             return found

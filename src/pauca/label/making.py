@@ -19,6 +19,7 @@ from pauca.label.embed import (
     write_features,
 )
 from pauca.label.encoding import data_files
+from pauca.label.fitting import FIT
 from pauca.label.items import ITEMS, write_items
 from pauca.label.labels import GIVEN
 from pauca.label.model import make_for
@@ -115,7 +116,7 @@ def make_project(
             files=data_files(source),
             progress=progress,
         )
-        keep_sums(folder, (ITEMS, FEATURES))
+        keep_sums(folder, (ITEMS, FEATURES, FIT))
         _begin(folder, pool, names, whole.overlap)
         if guidelines is not None:
             (folder / GUIDELINES).write_text(guidelines, encoding="utf-8")
