@@ -394,7 +394,7 @@ def _sheet(
         link=link,
         untyped=source.format in ("csv", "tsv", "txt"),
         original=project.original if source.kind == "image" else None,
-        file=project.items.path if project.items.images else None,
+        file=project.items.path if project.items.all_files else None,
         vector=(lambda item: _vector(project, item)) if source.kind == "embedding" else None,
     )
 

@@ -13,21 +13,19 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pauca.checks import check_count, check_ordered, check_positive
-from pauca.errors import DataError, StoreError
+from pauca.errors import StoreError
 from pauca.label.book import Book, Training
 from pauca.label.checking import check_given, check_person
 from pauca.label.classes import Classes
 from pauca.label.discovering import Accepted, Discovered, accept, discover
-from pauca.label.embed import open_features
-from pauca.label.engine import Engine, Predictions, check_files
-from pauca.label.items import ANEW, Items
+from pauca.label.engine import Engine, Predictions
+from pauca.label.items import Items
 from pauca.label.labels import Agreement, Disagreement, Labels, agreement_of
-from pauca.label.making import DATABASE, GUIDELINES, SETTINGS, make_project
+from pauca.label.making import DATABASE, GUIDELINES, make_project
 from pauca.label.model import Model
-from pauca.label.pictures import Pictures
 from pauca.label.pool import PoolOptions
-from pauca.label.records import Action, Answer, Entry, Event, Given, Leased
-from pauca.label.settings import ProjectSettings, read_settings
+from pauca.label.records import Action, Answer, Entry, Event, Given, Leased, Version
+from pauca.label.settings import SETTINGS, ProjectSettings, Source, read_settings
 from pauca.label.status import Status, status_of
 from pauca.learners.base import Progress
 
@@ -54,25 +52,15 @@ class Project:
 
     def __init__(self, folder: Path | str, *, clock: Callable[[], float] = time.time) -> None:
         self.folder = Path(folder)
-        self.settings: ProjectSettings = read_settings(self.folder / SETTINGS)
-        source = self.settings.source
-        files = source.format == "folder"
-        self.items = Items(self.folder, source.kind, Path(source.path), files)
-        if self.items.n != source.items:
-            raise DataError(
-                "the list of items is that of another project",
-                expected=f"{source.items} items, as project.toml says",
-                got=self.items.n,
-                where=self.folder,
-                todo=ANEW,
-            )
-        self.features: Tensor = open_features(self.folder, self.items.n)
-        check_files(self.folder, self.settings.duplicates)
+        settings = read_settings(self.folder / SETTINGS)
         self.notes: tuple[str, ...] = ()  # what was done to the data, if made just now
-        self._pictures = Pictures(self.items, source)
-        self._book = Book(self.folder / DATABASE, overlap=self.settings.overlap, clock=clock)
-        self._engine = Engine(self.folder, self.settings, self.features, self._book)
-        self.id = self._known_id()
+        self._book = Book(self.folder / DATABASE, overlap=settings.overlap, clock=clock)
+        try:
+            self._engine = Engine(self.folder, settings, self._book)
+            self.id = self._known_id()
+        except BaseException:
+            self._book.close()
+            raise
 
     @classmethod
     def create(
@@ -162,8 +150,65 @@ class Project:
 
     @property
     def n(self) -> int:
-        """Items of the pool."""
+        """Numbers of items, from 0; those of items that were removed among them."""
         return self.items.n
+
+    @property
+    def settings(self) -> ProjectSettings:
+        """What it is set to."""
+        return self._engine.settings
+
+    def encode(
+        self,
+        features: str | Mapping[str, Any] | None = None,
+        *,
+        progress: Progress | None = None,
+    ) -> tuple[str, ...]:
+        """Compute the features that are to come, if any, and put them in place of those now.
+
+        People may label meanwhile; no answer changes. The model and the near-duplicates are those
+        of the features before, and have to be made anew. A run that is ended goes on where it was.
+
+        Args:
+            features: A name, or ``name`` and settings; those that the project is to get if None.
+            progress: Told which fraction is done; what it raises ends the work.
+
+        Returns:
+            What was done; nothing where no others are to come.
+
+        Raises:
+            UsageError: no such features, or not for texts or images.
+            StoreError: another process is at it.
+            PaucaError: an item, or the encoder's package, is not as it has to be.
+        """
+        if features is None and self.settings.next_features is None:
+            return ()
+        return self._engine.encode(features, progress)
+
+    @property
+    def items(self) -> Items:
+        """Every item that there ever was, as the pool is now, whichever process changed it."""
+        return self._engine.pool.items
+
+    @property
+    def features(self) -> Tensor:
+        """Features of all items, float32 [n, d], mapped."""
+        return self._engine.features
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """Where the items are from: of what the project began with, then of each addition."""
+        return self._engine.pool.sources
+
+    @property
+    def removed(self) -> frozenset[int]:
+        """Numbers of items that were taken out of the pool."""
+        return frozenset(self._engine.pool.removed.tolist())
+
+    @property
+    def version(self) -> Version:
+        """How often the pool has changed."""
+        return self._book.version()
 
     @property
     def guidelines(self) -> str:
@@ -173,11 +218,11 @@ class Project:
 
     def picture(self, item: int) -> tuple[bytes, str]:
         """Bytes and media type of the picture of an item of kind image; see ``Pictures.read``."""
-        return self._pictures.read(item)
+        return self._engine.pool.pictures(item).read(item)
 
     def original(self, item: int) -> tuple[bytes, str]:
         """Bytes of the picture as the data hold it, and its file's name; see ``Pictures``."""
-        return self._pictures.original(item)
+        return self._engine.pool.pictures(item).original(item)
 
     @property
     def classes(self) -> Classes:
@@ -393,9 +438,15 @@ class Project:
         return self._book.where_asked(items)
 
     def answers(self) -> list[Event]:
-        """Every answer that stands, in order."""
-        found = self._book.history(None, -1)
-        return [event for event, stands in reversed(found) if stands]
+        """Every answer that counts, in order: none of removed items or of deleted classes."""
+        found, gone, classes = self._book.history(None, -1), self.removed, self.classes
+        return [
+            event
+            for event, stands in reversed(found)
+            if stands
+            and event.item not in gone
+            and (event.cls is None or classes.is_active(event.cls))
+        ]
 
     @property
     def model(self) -> Model | None:
