@@ -25,6 +25,7 @@ from sklearn.utils.validation import check_is_fitted
 
 import pauca
 from pauca.errors import CapabilityError, DataError, InputError, UsageError
+from pauca.features.encoders import ImageEncoder, TextEncoder
 from pauca.files import pack, unpack
 from pauca.label import (
     PoolOptions,
@@ -107,8 +108,8 @@ def of_rows(home: Path) -> Case:
         "" if i % 7 == 0 else str(round(float(v), 3)) for i, v in enumerate(rng.normal(0, 1, N))
     ]
     stamp = [1_700_000_000_000 + 7 * i * i for i in range(N)]
-    columns: dict[str, list[Any]] = {"price": price, "place": place, "day": day, "flag": flag, "size": size,
-               "stamp": stamp}  # fmt: skip
+    columns: dict[str, list[Any]] = {"price": price, "place": place, "day": day}
+    columns |= {"flag": flag, "size": size, "stamp": stamp}
     data = a_table(home / "rows.csv", columns, ";")
     typed = pd.DataFrame(
         {
@@ -236,6 +237,21 @@ def of_an_image_backbone(home: Path) -> Case:
     return of_photographs(home, features=choice, size=8)
 
 
+def encoder(name: str) -> str:
+    kind = ImageEncoder if name == "image-encoder" else TextEncoder
+    if not kind.pinned.installed:
+        pytest.skip(f"{kind.pinned.distribution} is not installed")
+    return name
+
+
+def of_a_text_encoder(home: Path) -> Case:
+    return of_texts(home, features=encoder("text-encoder"))
+
+
+def of_an_image_encoder(home: Path) -> Case:
+    return of_photographs(home, features=encoder("image-encoder"))
+
+
 def with_lsa(home: Path) -> Case:
     return of_texts(home, features={"name": "lsa", "dimensions": 3})
 
@@ -259,6 +275,11 @@ CASES: dict[str, Callable[[Path], Case]] = {
     "arrays in [0, 1]": lambda home: of_image_arrays(home, np.float32, 0, 1),
     "net": of_a_net,
     "image backbone": of_an_image_backbone,
+    "text encoder": of_a_text_encoder,
+    "image encoder": of_an_image_encoder,
+    "arrays by an encoder": lambda home: of_image_arrays(
+        home, np.float32, 0, 1, features=encoder("image-encoder")
+    ),
     "mlp head": lambda home: of_vectors(
         home, learner={"name": "probe", "head": "mlp", "steps": 20, "hidden": 4}
     ),
