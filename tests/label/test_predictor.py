@@ -622,6 +622,32 @@ def test_as_it_is_typed(cli: Run, tmp_path: Path) -> None:
     assert "model" in err
 
 
+def test_new_data_are_read_as_the_pool_was(cli: Run, tmp_path: Path) -> None:
+    """Encoding, delimiter and column of ids need not be said again."""
+
+    def written(name: str, texts: list[str]) -> Path:
+        lines = [f"n{i};{text};{['p', 'c'][i % 2]}" for i, text in enumerate(texts)]
+        path = tmp_path / name
+        path.write_text("\n".join(["nr;body;label", *lines]), encoding="cp1252")
+        return path
+
+    data = written("t.csv", ["rose blüte", "straße öl"] * 10)
+    how = ("--read", "encoding=cp1252", "--read", "delimiter=;")
+    code, _, err = cli(
+        "label", "init", data, "--text", "body", "--id", "nr", *how, "--out", tmp_path / "p"
+    )
+    assert code == 0, err
+    assert (
+        cli("label", "export", tmp_path / "p", "--format", "model", "--out", tmp_path / "m")[0] == 0
+    )
+    new = written("new.csv", ["öl", "blüte"])
+    for source in (tmp_path / "p", tmp_path / "m"):
+        code, out, err = cli("label", "predict", source, "--data", new, "--no-probabilities")
+        assert code == 0, err
+        rows = [line.split(",")[:3] for line in out.splitlines()]
+        assert rows[1:] == [["n0", "öl", "c"], ["n1", "blüte", "p"]]
+
+
 def test_predictions_come_in_again(cli: Run, tmp_path: Path) -> None:
     """Columns of probabilities are none of the answers'."""
     path, _ = made(tmp_path, of_texts(tmp_path))

@@ -383,7 +383,10 @@ def _facts(project: "Project") -> dict[str, Any]:
         "accuracy": None
         if told is None or accuracy is None
         else {**accuracy, "labels": told.labels},
-        "read": dict(settings.source.read or {}),
+        "read": {
+            **(settings.source.read or {}),
+            **({} if settings.source.id is None else {"id": settings.source.id}),
+        },
         "pauca": pauca.__version__,
     }
 
