@@ -86,6 +86,7 @@ def of_texts(home: Path, texts: list[str] = TEXTS, **settings: Any) -> Case:
         "Series": pd.Series(texts),
         "array": np.array(texts),
         "frame": pd.DataFrame({"body": texts, "other": 1}),
+        "predictions": pd.DataFrame({"id": range(N), "text": texts, "label": "even"}),
     }
     return Case(data, items, PoolOptions(text="body"), settings)
 
@@ -559,6 +560,19 @@ def test_a_project_without_what_was_fitted(tmp_path: Path) -> None:
     fit.write_bytes(raw)
     with Project.open(tmp_path / "project") as project:
         Predictor.of(project)
+
+
+def test_a_project_with_nothing_to_take_away(tmp_path: Path) -> None:
+    case = of_vectors(tmp_path)
+    with Project.create(case.data, tmp_path / "p", classes=["a", "b"]) as project:
+        with pytest.raises(InputError, match="no model was trained"):
+            Predictor.of(project)
+        for item in range(6):
+            project.answer("ann", item, item % 2)
+        project.train(assessed=False)
+        project.merge_class("b", "a")
+        with pytest.raises(InputError, match="nothing to tell apart"):
+            Predictor.of(project)
 
 
 def test_files_that_are_no_models(tmp_path: Path) -> None:

@@ -144,12 +144,14 @@ class TextIntake(AbstractIntake):
         return {"columns": list(self.columns)}
 
     def _columns(self, part: Part) -> Sequence[str]:
-        """The pool's columns, else what the format takes for the text, else the only column."""
+        """The pool's columns, else what the format takes for the text, one called text, or all."""
         names = [str(name) for name in part.frame.columns]
         if set(self.columns) <= set(names):
             return self.columns
         if part.text:
             return part.text
+        if "text" in names and not set(self.columns) & set(names):
+            return ["text"]
         if len(names) == 1:
             return names
         lost = next(name for name in self.columns if name not in names)

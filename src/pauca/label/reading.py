@@ -67,7 +67,7 @@ def read_fresh(
     """
     named = before.get("id")
     _, data, part = _read(path, options, {k: v for k, v in before.items() if k != "id"})
-    if options.id is None and named in part.frame.columns:
+    if options.id is None and isinstance(named, str) and named in part.frame.columns:
         data = replace(data, columns=replace(data.columns, id=named))
     if options.text is not None and isinstance(intake, TextIntake):
         intake = TextIntake([options.text] if isinstance(options.text, str) else options.text)
