@@ -120,13 +120,15 @@ def feature_notes(
         pool: Whose items.
     """
     name, better = str(choice["name"]), ENCODERS.get(pool.kind)
+    if better is None:
+        return ()
     used = name if later is None else str(later["name"])
     if later is not None:
         line = (
             f"features: {name} at once, then {used}, which `pauca label serve` computes in the "
             "background and `pauca label encode` at once"
         )
-    elif better is None or used in (better, "transformers", "net"):
+    elif used in (better, "transformers", "net"):
         line = f"features: {name}"
     elif _encoder(better).pinned.installed:
         line = f"features: {name}; better as a rule: --features {better}"
