@@ -12,11 +12,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+import pauca.label.embed as embed
 import pauca.label.encoding as encoding
 from pauca.cli import main
 from pauca.errors import DataError, StoreError, UsageError
 from pauca.features.encoders import EncoderPackage, ImageEncoder, TextEncoder
 from pauca.label import Project
+from pauca.label.predictor import Predictor, load
 from pauca.label.settings import SETTINGS
 from tests.label.helpers import images, npz, table
 
@@ -118,6 +120,16 @@ def test_what_is_asked_for_is_computed_at_once(tmp_path: Path, fakes: dict[str, 
             project.encode("pca")
 
 
+def test_many_texts_are_encoded_without_their_words(
+    tmp_path: Path, fakes: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embed, "_MANY_TEXTS", 50)
+    with made(tmp_path) as project:
+        assert project.settings.features["name"] == "lsa"
+        project.encode()
+        assert project.features.shape == (60, 384)
+
+
 def test_images(tmp_path: Path, fakes: dict[str, int]) -> None:
     folder = images(tmp_path / "pets", [f"{i}.png" for i in range(9)], size=24)
     with Project.create(folder, tmp_path / "project", classes=("a", "b")) as project:
@@ -204,6 +216,21 @@ def test_a_search_for_duplicates_that_was_overtaken_is_repeated(
         groups = project.duplicates(overtaken)
         with Project.open(project.folder) as other:
             np.testing.assert_array_equal(other.duplicates(), groups)
+
+
+def test_a_model_to_take_away_reads_with_the_encoder(tmp_path: Path, fakes: dict[str, int]) -> None:
+    with made(tmp_path) as project:
+        project.encode()
+        answered(project)
+        project.train()
+        project_says = next(project.predict(range(5))).probs
+        Predictor.of(project).save(tmp_path / "mails.model")
+        texts = [project.items.text(item) for item in range(5)]
+    rows = list((tmp_path / "cache").glob("*.rows"))
+    before = [path.read_bytes() for path in rows]
+    model = load(tmp_path / "mails.model")
+    np.testing.assert_allclose(model.predict_proba(texts), project_says, atol=1e-5)
+    assert [path.read_bytes() for path in rows] == before  # nothing that it reads is kept
 
 
 def test_one_at_a_time(tmp_path: Path, fakes: dict[str, int]) -> None:

@@ -96,8 +96,10 @@ def resolve_choice(choice: str | Mapping[str, Any] | None, pool: Pool) -> dict[s
     return {"name": name, **whole}
 
 
-def better_choice(kind: str) -> dict[str, Any] | None:
-    """The encoder for items of this kind, with every setting; None where none is installed.
+def better_choice(kind: str, n: int) -> dict[str, Any] | None:
+    """The encoder for n items of this kind, with every setting; None where none is installed.
+
+    Beyond 50,000 texts it is the encoder alone, since the words beside it take ten times its room.
 
     Raises:
         DataError: its package is there with a file that is not the one that pauca knows.
@@ -106,7 +108,8 @@ def better_choice(kind: str) -> dict[str, Any] | None:
     if name is None or not _encoder(name).pinned.installed:
         return None
     _encoder(name).pinned.find()
-    return resolve_features(name)
+    many = kind == "text" and n > _MANY_TEXTS
+    return resolve_features({"name": name, **({"words": 0} if many else {})})
 
 
 def feature_notes(
@@ -120,13 +123,15 @@ def feature_notes(
         pool: Whose items.
     """
     name, better = str(choice["name"]), ENCODERS.get(pool.kind)
+    if better is None:
+        return ()
     used = name if later is None else str(later["name"])
     if later is not None:
         line = (
             f"features: {name} at once, then {used}, which `pauca label serve` computes in the "
             "background and `pauca label encode` at once"
         )
-    elif better is None or used in (better, "transformers", "net"):
+    elif used in (better, "transformers", "net"):
         line = f"features: {name}"
     elif _encoder(better).pinned.installed:
         line = f"features: {name}; better as a rule: --features {better}"

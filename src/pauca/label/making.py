@@ -135,7 +135,7 @@ def _choices(
     once.
     """
     choice = resolve_choice(features, pool)
-    later = better_choice(pool.kind) if features is None else None
+    later = better_choice(pool.kind, pool.n) if features is None else None
     if size is not None:
         choice, later = (_sized(each, size) for each in (choice, later))
     return choice, later

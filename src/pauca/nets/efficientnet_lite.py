@@ -58,7 +58,7 @@ class _Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """[b, c, h, w] -> [b, out, h / stride, w / stride]."""
-        h = F.relu6(self._bn0(self._expand_conv(x))) if self.expands else x
+        h: Tensor = F.relu6(self._bn0(self._expand_conv(x))) if self.expands else x
         h = F.relu6(self._bn1(self._depthwise_conv(h)))
         h = self._bn2(self._project_conv(h))
         return x + h if self.skips else h
