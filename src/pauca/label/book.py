@@ -663,7 +663,7 @@ def _check_account(db: sqlite3.Connection, path: Path) -> None:
         low, row = 0, rows.fetchone()
         for end, kept in ends.fetchall():
             found = hashlib.sha256()
-            while row is not None and row[0] <= end:
+            while row is not None and (not isinstance(row[0], int) or row[0] <= end):
                 found.update(ascii(row).encode())
                 row = rows.fetchone()
             if found.hexdigest()[:_SHOWN] != kept:
