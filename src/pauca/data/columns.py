@@ -716,7 +716,7 @@ def _seconds_of(cell: str) -> float:
     if found is None:
         return float("nan")
     parts = [float(part) for part in (found[3] or "0").split(":")]
-    clock = sum(part * 60**power for part, power in zip(parts, (2, 1, 0), strict=False))
+    clock = sum(part * (3600, 60, 1)[i] for i, part in enumerate(parts))
     return clock + 86_400 * int(found[2] or found[4] or 0)
 
 

@@ -357,7 +357,8 @@ def text_weights(
 def _hardly_shared(x: Any) -> bool:
     """Whether less than a tenth of the words of texts [n, d] stand in another text too."""
     counts = np.bincount(x.indices, minlength=x.shape[1])
-    return x.shape[0] >= _FEW_TEXTS and int(counts[counts > 1].sum()) < 0.1 * x.nnz
+    shared = int(counts[counts > 1].sum())
+    return len(counts) > 0 and int(x.shape[0]) >= _FEW_TEXTS and shared < 0.1 * int(x.nnz)
 
 
 def tf_idf(vocabulary: int, *, characters: bool = False) -> Any:

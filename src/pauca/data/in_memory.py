@@ -219,7 +219,7 @@ def _encoded(picture: Any) -> bytes:
 
 
 def _plain(x: Any) -> Any:
-    """Rows as dicts, columns in a dict, and fields of records as a frame; texts of an array listed."""
+    """Rows in dicts, columns in a dict and records as a frame; an array of texts as a list."""
     import pandas as pd
 
     records = isinstance(x, list | tuple) and len(x) and all(isinstance(row, dict) for row in x)
@@ -263,7 +263,7 @@ def _array(x: Any, where: str) -> NDArray[np.generic]:
             todo="pass a list or an array",
         )
     if isinstance(x, np.ma.MaskedArray):  # what is masked is missing, and not what stands below
-        x = x.astype(np.float64).filled(np.nan) if np.ma.is_masked(x) else x.data
+        x = np.where(np.ma.getmaskarray(x), np.nan, x.data) if np.ma.is_masked(x) else x.data
     try:
         found = x.detach().cpu().numpy() if isinstance(x, torch.Tensor) else np.asanyarray(x)
     except (ValueError, TypeError, RuntimeError) as error:
