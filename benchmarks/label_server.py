@@ -27,8 +27,11 @@ from pauca.label import Project
 class Client(threading.Thread):
     """Labels until enough was answered."""
 
-    def __init__(self, name: str, port: int, left: list[int], lock: threading.Lock) -> None:
+    def __init__(
+        self, name: str, port: int, project: str, left: list[int], lock: threading.Lock
+    ) -> None:
         super().__init__()
+        self.headers = {"content-type": "application/json", "pauca-project": project}
         self.who, self.port, self.left, self.lock = name, port, left, lock
         self.told: dict[str, int] = {}
         self.seconds: dict[str, list[float]] = {"lease": [], "answer": []}
@@ -54,7 +57,7 @@ class Client(threading.Thread):
     def _ask(self, link: http.client.HTTPConnection, path: str, body: dict) -> dict:
         content = json.dumps(body)
         began = time.perf_counter()
-        link.request("POST", f"/api/{path}", content, {"content-type": "application/json"})
+        link.request("POST", f"/api/{path}", content, self.headers)
         reply = link.getresponse()
         found = json.loads(reply.read())
         self.seconds[path].append(time.perf_counter() - began)
@@ -79,14 +82,15 @@ def main() -> None:
         np.savez(folder / "x.npz", x=x)
         classes = [f"class {k}" for k in range(10)]
         batch = 20 * asked.clients
-        Project.create(folder / "x.npz", folder / "p", classes=classes, batch=batch).close()
+        with Project.create(folder / "x.npz", folder / "p", classes=classes, batch=batch) as made:
+            project = made.id
         command = [sys.executable, "-m", "pauca", "label", "serve", str(folder / "p")]
         command += ["--port", "0", "--retrain", str(asked.retrain)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
             assert server.stdout is not None
             port = int(server.stdout.readline().split("127.0.0.1:")[1].split("/")[0])
             left, lock = [asked.answers], threading.Lock()
-            clients = [Client(f"p{k}", port, left, lock) for k in range(asked.clients)]
+            clients = [Client(f"p{k}", port, project, left, lock) for k in range(asked.clients)]
             began = time.perf_counter()
             for client in clients:
                 client.start()
@@ -94,9 +98,9 @@ def main() -> None:
                 client.join()
             took = time.perf_counter() - began
             server.terminate()
-        with Project.open(folder / "p") as project:
-            events = [entry.event for entry in project.history(most=None)]
-            trainings = len(project.trainings())
+        with Project.open(folder / "p") as made:
+            events = [entry.event for entry in made.history(most=None)]
+            trainings = len(made.trainings())
     kept = {event.token: event.item for event in events}
     told = {token: item for client in clients for token, item in client.told.items()}
     items = [event.item for event in events]

@@ -221,7 +221,7 @@ def test_reading_a_folder_that_may_not_be_written(
     begun(path).close()
     unpatched = connect._open
 
-    def late(place: str, timeout: float, *, uri: bool = False) -> sqlite3.Connection:
+    def late(place: str, timeout: float, *, uri: bool, threads: bool) -> sqlite3.Connection:
         class Late(sqlite3.Connection):
             def execute(self, *args: object) -> sqlite3.Cursor:
                 error = sqlite3.OperationalError("unable to open database file")
@@ -230,7 +230,7 @@ def test_reading_a_folder_that_may_not_be_written(
 
         if "mode=rw" in place:
             return sqlite3.connect(":memory:", factory=Late)
-        return unpatched(place, timeout, uri=uri)
+        return unpatched(place, timeout, uri=uri, threads=threads)
 
     monkeypatch.setattr(connect, "_open", late)
     with SqliteStore(path, readonly=True) as store:

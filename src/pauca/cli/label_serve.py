@@ -48,6 +48,14 @@ def serve(
     lease: Annotated[
         float, typer.Option(help="Seconds for which an item is one person's.", min=1)
     ] = 600.0,
+    behind_proxy: Annotated[
+        bool,
+        typer.Option(
+            "--behind-proxy",
+            help="A server on this machine that speaks https hands requests on: what it says of "
+            "the client and of https is believed, and every request needs a token.",
+        ),
+    ] = False,
     open_: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
 ) -> None:
     """Open a page on which people label; Ctrl-C ends it. Every answer is on the disk at once."""
@@ -74,5 +82,6 @@ def serve(
         names=tuple(allow_host or ()),
         every=retrain,
         lease=lease,
+        behind_proxy=behind_proxy,
         ready=ready,
     )

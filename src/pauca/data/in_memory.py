@@ -19,7 +19,7 @@ from pauca.formats import Images, Items, Part, Raw
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["items_of"]
+__all__ = ["encoded_picture", "items_of"]
 
 _WHERE = "x"
 _KINDS = "an array, a tensor, a DataFrame, a list, a datasets.Dataset or a scikit-learn Bunch"
@@ -124,7 +124,7 @@ def _hub(x: Any, y: Any, where: str) -> Part:
     """A ``datasets.Dataset``: its columns, class names and pictures; nothing is downloaded."""
     from datasets import Audio, ClassLabel, Image
 
-    if not hasattr(x, "features") or x.features is None or not hasattr(x, "select_columns"):
+    if _class_of(x) != "datasets.arrow_dataset.Dataset":
         raise InputError(
             "a stream of rows cannot be chosen from",
             expected="a datasets.Dataset",
@@ -208,18 +208,25 @@ def _listed(
 def _png_blocks(pictures: Sequence[Any]) -> Iterator[Sequence[Raw]]:
     """PIL images as PNG or, where PNG has no such pixels, TIFF: as they are, to the bit."""
     for low in range(0, len(pictures), _BLOCK):
-        yield [_encoded(each) for each in pictures[low : low + _BLOCK]]
+        yield [encoded_picture(each) for each in pictures[low : low + _BLOCK]]
 
 
-def _encoded(picture: Any) -> bytes:
-    out = io.BytesIO()
+def encoded_picture(picture: Any) -> bytes:
+    """A PIL image as the bytes of a file that has the same pixels, and the same way up."""
+    from PIL.Image import Exif
+
+    out, upright, exif = io.BytesIO(), 0x0112, Exif()
+    turned = picture.getexif().get(upright)
+    if turned is not None:
+        exif[upright] = turned
     plain = picture.mode in ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")
-    picture.save(out, "PNG" if plain else "TIFF", **({"compress_level": 1} if plain else {}))
+    more: dict[str, Any] = {"compress_level": 1} if plain else {}
+    picture.save(out, "PNG" if plain else "TIFF", exif=exif, **more)
     return out.getvalue()
 
 
 def _plain(x: Any) -> Any:
-    """Rows in dicts, columns in a dict and records as a frame; an array of texts as a list."""
+    """Rows or columns in dicts, and fields of records, as a frame; texts of an array listed."""
     import pandas as pd
 
     records = isinstance(x, list | tuple) and len(x) and all(isinstance(row, dict) for row in x)
@@ -263,7 +270,7 @@ def _array(x: Any, where: str) -> NDArray[np.generic]:
             todo="pass a list or an array",
         )
     if isinstance(x, np.ma.MaskedArray):  # what is masked is missing, and not what stands below
-        x = np.where(np.ma.getmaskarray(x), np.nan, x.data) if np.ma.is_masked(x) else x.data
+        x = np.ma.filled(x.astype(np.float64), np.nan) if np.ma.is_masked(x) else x.data
     try:
         found = x.detach().cpu().numpy() if isinstance(x, torch.Tensor) else np.asanyarray(x)
     except (ValueError, TypeError, RuntimeError) as error:

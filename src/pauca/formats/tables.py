@@ -3,19 +3,26 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pauca.errors import DataError, PaucaError
+from pauca.errors import DataError
 from pauca.formats.base import Items, Part
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["as_text", "checked_names", "cut_list", "library", "object_frame", "read_parts"]
+__all__ = [
+    "as_text",
+    "checked_names",
+    "cut_list",
+    "object_frame",
+    "read_parts",
+    "safe_cell",
+    "unsafe_cell",
+]
 
 _SHOWN = 8
 _TESTS = ("test", "valid", "validation")
@@ -26,6 +33,30 @@ def cut_list(names: Sequence[object], shown: int = _SHOWN) -> str:
     words = [word if len(word) <= 40 else word[:37] + "..." for word in map(str, names[:shown])]
     more = f", and {len(names) - shown} more" if len(names) > shown else ""
     return ", ".join(words) + more
+
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def safe_cell(value: Any) -> Any:
+    """A text that a spreadsheet would compute, with an apostrophe in front; all else as it is.
+
+    Such are texts that begin with =, +, -, @ or a tab and are no numbers. ``unsafe_cell`` takes
+    the apostrophe away.
+    """
+    if not isinstance(value, str) or not value.startswith(_FORMULA):
+        return value
+    try:
+        float(value)
+    except ValueError:
+        return f"'{value}"
+    return value
+
+
+def unsafe_cell(value: Any) -> Any:
+    """The text that ``safe_cell`` made safe, or the value itself."""
+    made_safe = isinstance(value, str) and value[:1] == "'" and value[1:].startswith(_FORMULA)
+    return value[1:] if made_safe else value
 
 
 def as_text(value: Any) -> str:
@@ -73,24 +104,6 @@ def object_frame(cells: Mapping[str, Sequence[Any]], n: int) -> "pd.DataFrame":
     held = {name: np.fromiter(column, object, count=n) for name, column in cells.items()}
     columns = pd.Index(list(held), dtype="str")
     return pd.DataFrame(held, index=range(n), columns=columns, dtype=object)
-
-
-@contextmanager
-def library(where: str, expected: str, todo: str) -> Iterator[None]:
-    """Whatever a library raises over a broken file, as an error that says where and what to do."""
-    try:
-        yield
-    except PaucaError:
-        raise
-    except Exception as error:  # the door to a library: broken files raise what they like
-        said = (str(error).strip().splitlines() or [""])[0]
-        raise DataError(
-            "the file cannot be read",
-            expected=expected,
-            got=(said or type(error).__name__)[:200],
-            where=where,
-            todo=todo,
-        ) from error
 
 
 def read_parts(path: Path, suffixes: Sequence[str], read: Callable[[Path], Part]) -> Items:

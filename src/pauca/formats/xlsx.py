@@ -15,12 +15,20 @@ import numpy as np
 
 from pauca.errors import DataError, UsageError
 from pauca.formats.answers import answers_of_items
-from pauca.formats.base import Ability, AbstractFormat, Answers, Items, Part, TextOptions, formats
+from pauca.formats.base import (
+    Ability,
+    AbstractFormat,
+    Answers,
+    Items,
+    Part,
+    TextOptions,
+    formats,
+    reading,
+)
 from pauca.formats.tables import (
     as_text,
     checked_names,
     cut_list,
-    library,
     object_frame,
     read_parts,
 )
@@ -101,7 +109,7 @@ class XlsxFormat(AbstractFormat):
         self.needed_package()
         where = str(path)
         _check_zip(path, where)
-        with library(where, _EXPECTED, _TODO), _opened(path) as book:
+        with reading(path, _EXPECTED, _TODO), _opened(path) as book:
             sheet, notes = _chosen(book, where)
             rows = _Rows(where)
             header, found = rows.read(sheet)
@@ -210,7 +218,7 @@ def _check_zip(path: Path, where: str) -> None:
             where=where,
             todo=_TODO,
         )
-    with library(where, _EXPECTED, _TODO), zipfile.ZipFile(path) as file:
+    with reading(path, _EXPECTED, _TODO), zipfile.ZipFile(path) as file:
         members = file.infolist()
         size = sum(member.file_size for member in members)
         if size > _MOST_BYTES or len(members) > _MOST_MEMBERS:

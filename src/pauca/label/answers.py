@@ -7,6 +7,8 @@ import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Any
 
 from pauca.errors import InputError
 from pauca.label.classes import Classes
@@ -14,13 +16,19 @@ from pauca.label.records import Action, Answer, Event, Given
 from pauca.label.schema import ANSWERS
 
 __all__ = [
+    "COUNTED",
+    "VALID",
+    "ChangedMeanwhile",
     "check_flagged",
+    "check_present",
+    "check_standing",
     "counted",
     "flagged",
     "history",
     "record",
     "replay",
     "settle",
+    "standing_of",
     "take_back",
     "told_before",
 ]
@@ -30,7 +38,21 @@ COLUMNS = (
     "token, undoes"
 )
 _MOMENT = 1e-3  # seconds by which one event may differ after a way through text
-COUNTED = ", ".join(f"'{action}'" for action in ANSWERS)
+VALID = "(s.class IS NULL OR s.class NOT IN (SELECT class FROM deleted_classes))"
+"""Of a row ``s`` of standing: whether it counts; an answer of a deleted class does not."""
+
+COUNTED = "s.action IN ({}) AND {}".format(", ".join(f"'{each}'" for each in ANSWERS), VALID)
+"""Of a row ``s`` of standing: whether it is an answer to its item."""
+
+
+class ChangedMeanwhile(InputError):
+    """The person has answered otherwise meanwhile, for example in another tab.
+
+    Args:
+        standing: The answer that stands for each of the items in question, or None.
+    """
+
+    standing: Mapping[int, Event | None] = MappingProxyType({})
 
 
 def told_before(db: sqlite3.Connection, token: str | None, person: str) -> Answer | None:
@@ -69,8 +91,9 @@ def record(
         overlap: Answers an item.
 
     Raises:
-        InputError: there is no such class.
+        InputError: there is no such class, or an item was removed.
     """
+    check_present(db, [each.item for each in given])
     act = 1 + _one(db, "SELECT coalesce(max(seq), 0) FROM events")
     found = []
     for number, each in enumerate(given):
@@ -80,12 +103,76 @@ def record(
     return Answer(tuple(found))
 
 
+def standing_of(db: sqlite3.Connection, person: str, items: Iterable[int]) -> dict[int, Event]:
+    """The person's answers to these items that stand."""
+    found = {}
+    for item in items:
+        row = db.execute(
+            f"SELECT {COLUMNS} FROM events WHERE seq = "
+            "(SELECT seq FROM standing WHERE item = ? AND person = ?)",
+            (item, person),
+        ).fetchone()
+        if row is not None:
+            found[item] = event(row)
+    return found
+
+
+def check_standing(
+    db: sqlite3.Connection, given: Sequence[Given], stands: Mapping[int, int]
+) -> None:
+    """Refuse answers whose person does not know what stands.
+
+    Args:
+        db: In a transaction.
+        given: All by one person.
+        stands: Place of the answer that stands for each item, as far as the person knows.
+
+    Raises:
+        ChangedMeanwhile: another one stands, or none.
+    """
+    now = standing_of(db, given[0].person, [each.item for each in given])
+    other = [
+        each.item
+        for each in given
+        if stands.get(each.item) != (now[each.item].seq if each.item in now else None)
+    ]
+    if other:
+        raise _changed(
+            "answered meanwhile, in another tab or window",
+            {item: now.get(item) for item in other},
+        )
+
+
+def _changed(what: str, standing: Mapping[int, Event | None]) -> ChangedMeanwhile:
+    error = ChangedMeanwhile(
+        what,
+        got=f"number {next(iter(standing))}, {len(standing)} in all",
+        todo="look at what stands now, then answer again",
+    )
+    error.standing = standing
+    return error
+
+
 def take_back(
-    db: sqlite3.Connection, person: str, at: float, overlap: int, token: str | None
+    db: sqlite3.Connection,
+    person: str,
+    at: float,
+    overlap: int,
+    token: str | None,
+    last: int | None = None,
 ) -> Answer:
     """Take back the person's last answer that stands, and what stood before stands again.
 
+    Args:
+        db: In a transaction.
+        person: Whose.
+        at: Now.
+        overlap: Answers an item.
+        token: The client's.
+        last: The act that the person believes to be the last; unchecked if None.
+
     Raises:
+        ChangedMeanwhile: another act is the last.
         InputError: there is none.
     """
     row = db.execute(
@@ -106,24 +193,27 @@ def take_back(
         "ORDER BY seq",
         row,
     ).fetchall()
+    undone = list(map(event, rows))
+    if last is not None and last != undone[0].act:
+        raise _changed("your last answer is another one", {each.item: each for each in undone})
     act = 1 + _one(db, "SELECT max(seq) FROM events")
     found = []
-    for number, last in enumerate(map(event, rows)):
+    for number, old in enumerate(undone):
         new = Event(
             seq=act + number,
             act=act,
             at=at,
             person=person,
-            item=last.item,
+            item=old.item,
             action="undo",
-            round=last.round,
-            strategy=last.strategy,
+            round=old.round,
+            strategy=old.strategy,
             token=token,
-            undoes=last.seq,
+            undoes=old.seq,
         )
         _write(db, new)
-        _stand_again(db, last)
-        settle(db, last.item, overlap)
+        _stand_again(db, old)
+        settle(db, old.item, overlap)
         found.append(new)
     return Answer(tuple(found))
 
@@ -247,8 +337,13 @@ def history(
 
 def settle(db: sqlite3.Connection, item: int, overlap: int) -> None:
     """Let the item be in the queue while it was asked for and lacks answers, and not otherwise."""
-    flagged = _one(db, "SELECT count(*) FROM standing WHERE item = ? AND action = 'flag'", item)
-    if flagged or counted(db, item) >= overlap:
+    out = _one(
+        db,
+        "SELECT (SELECT count(*) FROM standing WHERE item = :item AND action = 'flag') "
+        "+ (SELECT count(*) FROM removals WHERE item = :item)",
+        {"item": item},
+    )
+    if out or counted(db, item) >= overlap:
         db.execute("DELETE FROM queue WHERE item = ?", (item,))
         return
     db.execute(
@@ -259,12 +354,30 @@ def settle(db: sqlite3.Connection, item: int, overlap: int) -> None:
 
 def counted(db: sqlite3.Connection, item: int) -> int:
     """Answers that the item has."""
-    return _one(db, f"SELECT count(*) FROM standing WHERE item = ? AND action IN ({COUNTED})", item)
+    return _one(db, f"SELECT count(*) FROM standing s WHERE s.item = ? AND {COUNTED}", item)
+
+
+def check_present(db: sqlite3.Connection, items: Iterable[int]) -> None:
+    """Refuse items that were removed.
+
+    Raises:
+        InputError: there are such.
+    """
+    for item in items:
+        if _one(db, "SELECT count(*) FROM removals WHERE item = ?", item):
+            raise InputError(
+                "this item was removed from the pool",
+                got=f"number {item}",
+                todo="go on with the next item",
+            )
 
 
 def flagged(db: sqlite3.Connection) -> set[int]:
     """Items that somebody's standing answer sets aside."""
-    rows = db.execute("SELECT item FROM standing WHERE action = 'flag'")
+    rows = db.execute(
+        "SELECT item FROM standing WHERE action = 'flag' AND item NOT IN "
+        "(SELECT item FROM removals)"
+    )
     return {item for (item,) in rows}
 
 
@@ -296,7 +409,7 @@ def _kept(
 ) -> Event:
     asked = db.execute("SELECT round, strategy FROM asked WHERE item = ?", (given.item,)).fetchone()
     round_, strategy = asked if asked is not None else (None, given.strategy)
-    cls = None if given.cls is None else known.root(given.cls)
+    cls = None if given.cls is None else known.active_root(given.cls)
     suggested = None if given.suggested is None else known.root(given.suggested)
     new = Event(
         seq=seq,
@@ -357,5 +470,6 @@ def _write(db: sqlite3.Connection, new: Event) -> None:
     )
 
 
-def _one(db: sqlite3.Connection, query: str, *values: object) -> int:
-    return int(db.execute(query, values).fetchone()[0])
+def _one(db: sqlite3.Connection, query: str, *values: Any) -> int:
+    named = values[0] if len(values) == 1 and isinstance(values[0], dict) else values
+    return int(db.execute(query, named).fetchone()[0])

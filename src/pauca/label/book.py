@@ -2,28 +2,39 @@
 
 import hashlib
 import json
+import secrets
+import shutil
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from threading import RLock
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pauca.errors import StoreError
 from pauca.label import answers, leases
-from pauca.label.classes import Classes, add_class, merge_class, read_classes, rename_class
-from pauca.label.records import Answer, Event, Given, Pick
-from pauca.label.schema import ACCOUNT, PROJECT
-from pauca.store.connect import connect, one, roll_back
+from pauca.label.classes import (
+    Classes,
+    add_class,
+    end_class,
+    merge_class,
+    read_classes,
+    rename_class,
+)
+from pauca.label.records import Addition, Answer, Event, Given, Move, Pick, Version
+from pauca.label.schema import ACCOUNT, LATER, META, PROJECT
+from pauca.store.connect import UNWRITABLE, connect, one, roll_back
 from pauca.store.faults import Advice, told
 
 __all__ = ["Book", "Standing", "Training"]
 
+_Told = TypeVar("_Told", Given, Event)
 _SHOWN = 32  # hexadecimal digits of a digest that are kept
 _AGAIN = "wait for that process or end it, then try again"
 _KEPT = "every answer that was acknowledged is kept"
@@ -91,6 +102,9 @@ class Training:
 class Book:
     """Keeps the account of a project. Every call is one transaction, on the disk when it returns.
 
+    Where nothing can be written (a full disk, a folder of somebody else's) it is read all the same,
+    and a call that would write says why it cannot.
+
     Args:
         path: The file.
         create: Make it.
@@ -123,8 +137,19 @@ class Book:
             )
         if not create and not path.stat().st_size:
             raise StoreError("the project's database is empty", where=path, todo="put back a copy")
+        self._barred: sqlite3.Error | None = None  # why nothing can be written
+        self._copy: TemporaryDirectory[str] | None = None
         with told(path, _ADVICE):
-            self._open = connect(path, readonly=False, timeout=timeout, form=PROJECT, threads=True)
+            try:
+                self._open = connect(
+                    path, readonly=False, timeout=timeout, form=PROJECT, threads=True
+                )
+            except sqlite3.OperationalError as error:
+                if create or error.sqlite_errorcode & 0xFF not in UNWRITABLE:
+                    raise
+                self._barred = error
+                self._open = self._readable(error, timeout)
+                _lend_tables(self._open)
         try:
             with self._read() as db:
                 _check_account(db, path)
@@ -132,44 +157,113 @@ class Book:
             self.close()
             raise
 
+    def _readable(self, barred: sqlite3.Error, timeout: float) -> sqlite3.Connection:
+        """A connection that only reads; of a copy where a log was left that has to be read too."""
+        try:
+            return connect(self.path, readonly=True, timeout=timeout, form=PROJECT, threads=True)
+        except sqlite3.OperationalError:
+            pass
+        try:
+            self._copy = TemporaryDirectory(prefix="pauca-read-")
+            for path in (self.path, self.path.with_name(f"{self.path.name}-wal")):
+                if path.exists():
+                    shutil.copyfile(path, Path(self._copy.name) / path.name)
+            place = Path(self._copy.name) / self.path.name
+            return connect(place, readonly=True, timeout=timeout, form=PROJECT, threads=True)
+        except (OSError, sqlite3.Error):
+            if self._copy is not None:
+                self._copy.cleanup()
+            raise barred from None
+
     def close(self) -> None:
         """Let go of the file."""
         with self._lock:
             if self._open is not None:
                 self._open.close()
                 self._open = None
+            if self._copy is not None:
+                self._copy.cleanup()
 
-    def answer(self, given: Sequence[Given]) -> Answer:
+    def copy_to(self, path: Path) -> None:
+        """Write the database as it is at one moment into a new file; others may write meanwhile.
+
+        Raises:
+            StoreError: it cannot be read, or the copy not be written.
+        """
+        with self._lock, told(path, _ADVICE):
+            if self._open is None:
+                raise StoreError("the project was closed", where=self.path, todo="open it again")
+            copy = sqlite3.connect(path)
+            try:
+                self._open.backup(copy)
+            finally:
+                copy.close()
+
+    def own(self, name: str) -> str:
+        """A random text that is this project's alone; made when it is first asked for, and kept.
+
+        Raises:
+            StoreError: there is none, and none can be kept.
+        """
+        with self._read() as db:
+            known = db.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone()
+            if known and (row := _own(db, name)):
+                return row
+        with self._write() as db:
+            db.execute(META)
+            made = (name, secrets.token_hex(16))
+            db.execute("INSERT OR IGNORE INTO meta (key, value) VALUES (?, ?)", made)
+            return _own(db, name) or ""
+
+    def answer(self, given: Sequence[Given], stands: Mapping[int, int] | None = None) -> Answer:
         """Keep one person's answers to one or more items as one act.
 
         The same token again is the answer that was kept before, whatever else is said.
 
+        Args:
+            given: The answers.
+            stands: Place of the person's answer that stands for each item, as far as the person
+                knows; items without one are not named. Unchecked if None.
+
         Raises:
+            ChangedMeanwhile: another answer of the person's stands.
             InputError: there is no such class; the token is another person's.
         """
         with self._write() as db:
             before = answers.told_before(db, given[0].token, given[0].person)
             if before is not None:
                 return before
+            if stands is not None:
+                answers.check_standing(db, given, stands)
             return answers.record(db, given, read_classes(db), self.clock(), self.overlap)
 
-    def answer_all(self, given: Sequence[Given]) -> int:
+    def answer_all(
+        self, given: Sequence[Given], new: Mapping[int, str] | None = None, person: str = "cli"
+    ) -> int:
         """Keep many answers, each an act of its own, all or none; equal ones are passed over.
+
+        Args:
+            given: The answers.
+            new: Names of classes that are added with them, by the number that stands for each in
+                ``given``; those that are there by now are taken.
+            person: Who adds these.
 
         Returns:
             How many were new: an answer equal to what stands from the same person is not.
         """
-        new = 0
         with self._write() as db:
-            known, at = read_classes(db), self.clock()
-            for each in given:
-                if not _stands(db, each, known):
-                    answers.record(db, [each], known, at, self.overlap)
-                    new += 1
-        return new
+            known, places = _with_new(db, new or {}, person, self.clock())
+            return _keep_all(db, _placed(given, places), known, self.clock(), self.overlap)
 
-    def replay(self, account: Sequence[Event]) -> tuple[int, list[tuple[Event, str]]]:
+    def replay(
+        self, account: Sequence[Event], new: Mapping[int, str] | None = None, person: str = "cli"
+    ) -> tuple[int, list[tuple[Event, str]]]:
         """Keep the events of an account that was written elsewhere, all or none.
+
+        Args:
+            account: The events.
+            new: As in ``answer_all``.
+            person: As in ``answer_all``.
 
         Returns:
             How many were new, and those that do not fit; see ``answers.replay``. With any of them
@@ -177,10 +271,12 @@ class Book:
         """
         try:
             with self._write() as db:
-                new, wrong = answers.replay(db, account, read_classes(db), self.overlap)
+                known, places = _with_new(db, new or {}, person, self.clock())
+                account = _placed(account, places)
+                kept, wrong = answers.replay(db, account, known, self.overlap)
                 if wrong:
                     raise _Conflict(wrong)
-                return new, []
+                return kept, []
         except _Conflict as conflict:
             return 0, conflict.wrong
 
@@ -209,10 +305,13 @@ class Book:
             found = answers.record(db, given, known, at, self.overlap)
             return found, new, frozenset(answers.flagged(db).intersection(named))
 
-    def undo(self, person: str, *, seconds: float, token: str | None = None) -> Answer:
+    def undo(
+        self, person: str, *, seconds: float, token: str | None = None, last: int | None = None
+    ) -> Answer:
         """Take back the person's last answer; the items are leased to him, if nobody else has them.
 
         Raises:
+            ChangedMeanwhile: it is not the one named by ``last``.
             InputError: there is none; the token is another person's.
         """
         with self._write() as db:
@@ -220,7 +319,7 @@ class Book:
             if before is not None:
                 return before
             now = self.clock()
-            found = answers.take_back(db, person, now, self.overlap, token)
+            found = answers.take_back(db, person, now, self.overlap, token, last)
             leases.hold(db, person, found.items, now, now + seconds, self.overlap)
             return found
 
@@ -230,6 +329,11 @@ class Book:
         """Events, newest first, each with whether it stands."""
         with self._read() as db:
             return answers.history(db, person, most, before)
+
+    def standing_of(self, person: str, items: Sequence[int]) -> dict[int, Event]:
+        """The person's answers to these items that stand."""
+        with self._read() as db:
+            return answers.standing_of(db, person, items)
 
     def lease(self, person: str, k: int, seconds: float) -> list[leases.Held]:
         """Up to k items for this person, held for so many seconds."""
@@ -269,9 +373,12 @@ class Book:
         return int(n), 0 if last is None else int(last) + 1
 
     def closed(self) -> NDArray[np.int64]:
-        """Items that were asked for, or that have an answer that stands, int64, increasing."""
+        """Items that were asked for, have an answer that counts, or are gone; int64, increasing."""
         with self._read() as db:
-            rows = db.execute("SELECT item FROM asked UNION SELECT item FROM standing").fetchall()
+            rows = db.execute(
+                "SELECT item FROM asked UNION SELECT item FROM removals "
+                f"UNION SELECT s.item FROM standing s WHERE {answers.VALID}"
+            ).fetchall()
         return np.sort(np.array([item for (item,) in rows], dtype=np.int64))
 
     def closed_among(self, items: Sequence[int]) -> set[int]:
@@ -282,10 +389,29 @@ class Book:
                 for item in items
                 if db.execute(
                     "SELECT EXISTS (SELECT 1 FROM asked WHERE item = :i) "
-                    "OR EXISTS (SELECT 1 FROM standing WHERE item = :i)",
+                    "OR EXISTS (SELECT 1 FROM removals WHERE item = :i) "
+                    f"OR EXISTS (SELECT 1 FROM standing s WHERE s.item = :i AND {answers.VALID})",
                     {"i": int(item)},
                 ).fetchone()[0]
             }
+
+    def unheard(self, first: int) -> NDArray[np.int64]:
+        """Items whose label is missing for a reason that has to do with what they are.
+
+        They wait, and either came with an addition and nobody has looked at them yet, or had the
+        label of a class that was deleted.
+
+        Args:
+            first: Number of the first item that was added.
+        """
+        with self._read() as db:
+            rows = db.execute(
+                "SELECT q.item FROM queue q WHERE q.item >= ? AND NOT EXISTS "
+                "(SELECT 1 FROM standing s WHERE s.item = q.item) OR EXISTS "
+                f"(SELECT 1 FROM standing s WHERE s.item = q.item AND NOT {answers.VALID})",
+                (first,),
+            ).fetchall()
+        return np.sort(np.array([item for (item,) in rows], dtype=np.int64))
 
     def last(self) -> int:
         """Place of the last event, 0 without one."""
@@ -304,7 +430,8 @@ class Book:
                 "SELECT item, person, action, class, coalesce(CASE action WHEN 'relabel' THEN "
                 "(SELECT min(e.seq) FROM events e WHERE e.item = s.item AND e.person = s.person "
                 "AND e.action = 'label' AND e.seq NOT IN (SELECT undoes FROM events u WHERE "
-                "u.item = s.item AND undoes IS NOT NULL)) END, seq) FROM standing s ORDER BY seq"
+                "u.item = s.item AND undoes IS NOT NULL)) END, seq) FROM standing s WHERE "
+                f"item NOT IN (SELECT item FROM removals) AND {answers.VALID} ORDER BY seq"
             ).fetchall()
             last = db.execute("SELECT coalesce(max(seq), 0) FROM events").fetchone()[0]
         item, person, action, cls, first = zip(*rows, strict=True) if rows else ((),) * 5
@@ -322,7 +449,10 @@ class Book:
     def counts(self) -> dict[str, int]:
         """How many answers of each kind stand, and how many items wait (``pending``)."""
         with self._read() as db:
-            rows = db.execute("SELECT action, count(*) FROM standing GROUP BY action").fetchall()
+            rows = db.execute(
+                "SELECT action, count(*) FROM standing s WHERE item NOT IN "
+                f"(SELECT item FROM removals) AND {answers.VALID} GROUP BY action"
+            ).fetchall()
             pending = db.execute("SELECT count(*) FROM queue").fetchone()[0]
         return {**dict(rows), "pending": pending}
 
@@ -345,6 +475,105 @@ class Book:
         """Let a class become part of another."""
         with self._write() as db:
             merge_class(db, name, into, person, self.clock())
+
+    def delete_class(self, name: str, person: str) -> None:
+        """Let a class end: what was answered so does not count, and its items are asked again."""
+        self._end_class(name, person, restore=False)
+
+    def restore_class(self, name: str, person: str) -> None:
+        """Undo that a class was deleted: what was answered so counts again."""
+        self._end_class(name, person, restore=True)
+
+    def _end_class(self, name: str, person: str, *, restore: bool) -> None:
+        with self._write() as db:
+            ids = end_class(db, name, person, self.clock(), restore=restore)
+            for cls in ids:
+                rows = db.execute("SELECT item FROM standing WHERE class = ?", (cls,)).fetchall()
+                for (item,) in rows:
+                    answers.settle(db, item, self.overlap)
+
+    def version(self) -> Version:
+        """What the pool is: how many additions, removals and moves there were."""
+        with self._read() as db:
+            return _version(db)
+
+    def pool(self) -> tuple[Version, list[Addition], list[Move], list[int]]:
+        """What became of the pool: what was added, where it lies now, which items are gone."""
+        with self._read() as db:
+            added = db.execute("SELECT first, source, prefix FROM additions ORDER BY seq")
+            moved = db.execute("SELECT part, was, path FROM moves ORDER BY seq")
+            gone = db.execute("SELECT item FROM removals ORDER BY item")
+            return (
+                _version(db),
+                [Addition(*row) for row in added],
+                [Move(*row) for row in moved],
+                [item for (item,) in gone],
+            )
+
+    def add_items(
+        self,
+        addition: Addition,
+        before: int,
+        given: Sequence[Given],
+        new: Mapping[int, str],
+        person: str,
+    ) -> None:
+        """Let items be part of the pool from now on, with the labels that they came with.
+
+        Args:
+            addition: What is added.
+            before: How many additions there were when its files were written.
+            given: Labels that came with the data.
+            new: As in ``answer_all``.
+            person: Who adds them.
+
+        Raises:
+            StoreError: something was added meanwhile.
+        """
+        with self._write() as db:
+            if _version(db).additions != before:
+                raise StoreError(
+                    "items were added by another process meanwhile",
+                    where=self.path.parent,
+                    todo="add yours again",
+                )
+            at = self.clock()
+            db.execute(
+                "INSERT INTO additions (at, person, first, source, prefix) VALUES (?, ?, ?, ?, ?)",
+                (at, person, addition.first, addition.source, addition.prefix),
+            )
+            known, places = _with_new(db, new, person, at)
+            _keep_all(db, _placed(given, places), known, at, self.overlap)
+
+    def remove_items(self, items: Sequence[int], person: str) -> None:
+        """Take items out of the pool, all or none; what was answered stays in the account.
+
+        Raises:
+            InputError: one was removed before.
+        """
+        with self._write() as db:
+            answers.check_present(db, items)
+            at = self.clock()
+            for item in items:
+                db.execute(
+                    "INSERT INTO removals (at, person, item) VALUES (?, ?, ?)", (at, person, item)
+                )
+                db.execute("DELETE FROM queue WHERE item = ?", (item,))
+                db.execute("DELETE FROM leases WHERE item = ?", (item,))
+
+    def move(self, moves: Sequence[Move], person: str) -> None:
+        """Keep where data lie now, all or none."""
+        with self._write() as db:
+            db.executemany(
+                "INSERT INTO moves (at, person, part, was, path) VALUES (?, ?, ?, ?, ?)",
+                [(self.clock(), person, each.part, each.was, each.path) for each in moves],
+            )
+
+    def changed(self) -> float:
+        """When labels last came or went otherwise than by answers, in seconds since 1970."""
+        with self._read() as db:
+            found = [one(db, f"SELECT max(at) FROM {name}") for name in ("removals", "class_ends")]
+        return max(at or 0.0 for at in found)
 
     def keep_training(self, last: int, labels: int, record: Mapping[str, Any]) -> int:
         """Keep what a training found out; its number."""
@@ -375,6 +604,9 @@ class Book:
     @contextmanager
     def _write(self) -> Iterator[sqlite3.Connection]:
         """All or nothing; the lock is taken first, so nothing read here can be overtaken."""
+        if self._barred is not None:
+            with told(self.path, _ADVICE):
+                raise self._barred
         with self._transaction("BEGIN IMMEDIATE") as db:
             yield db
             _seal(db)
@@ -471,6 +703,60 @@ def _plain(record: str, seq: int, path: Path) -> Mapping[str, Any]:
     except (TypeError, ValueError, RecursionError):
         pass
     raise _damaged(path, f"another record of training {seq}")
+
+
+def _version(db: sqlite3.Connection) -> Version:
+    names = ("additions", "removals", "moves")
+    return Version(*(one(db, f"SELECT coalesce(max(seq), 0) FROM {name}") for name in names))
+
+
+def _with_new(
+    db: sqlite3.Connection, new: Mapping[int, str], person: str, at: float
+) -> tuple[Classes, dict[int, int]]:
+    """The classes with these added, and the id of each by the number that stood for it."""
+    names = read_classes(db).names
+    add_class(db, [name for name in new.values() if name not in names], person, at)
+    known = read_classes(db)
+    return known, {number: known.find(name) for number, name in new.items()}
+
+
+def _placed(given: Sequence[_Told], places: Mapping[int, int]) -> list[_Told]:
+    """The same with the ids that classes have."""
+    if not places:
+        return list(given)
+    return [
+        each if each.cls is None else replace(each, cls=places.get(each.cls, each.cls))
+        for each in given
+    ]
+
+
+def _keep_all(
+    db: sqlite3.Connection, given: Sequence[Given], known: Classes, at: float, overlap: int
+) -> int:
+    """Keep answers, each an act of its own; how many were new."""
+    new = 0
+    for each in given:
+        if not _stands(db, each, known):
+            answers.record(db, [each], known, at, overlap)
+            new += 1
+    return new
+
+
+def _lend_tables(db: sqlite3.Connection) -> None:
+    """Let tables that an older database lacks be there, empty, for this connection alone."""
+    there = {name for (name,) in db.execute("SELECT name FROM sqlite_master")}
+    db.execute("PRAGMA query_only = OFF")
+    db.execute("PRAGMA temp_store = MEMORY")
+    for statement in LATER.split(";"):
+        name = statement.strip().removeprefix("CREATE TABLE ").partition(" ")[0]
+        if name and name not in there:
+            db.execute(statement.replace("CREATE TABLE", "CREATE TEMP TABLE"))
+    db.execute("PRAGMA query_only = ON")
+
+
+def _own(db: sqlite3.Connection, name: str) -> str | None:
+    row = db.execute("SELECT value FROM meta WHERE key = ?", (name,)).fetchone()
+    return None if row is None else str(row[0])
 
 
 def _stands(db: sqlite3.Connection, given: Given, known: Classes) -> bool:

@@ -41,7 +41,7 @@ class FolderLock:
                     "the project's folder may not be written",
                     got=error.strerror,
                     where=self.path.parent,
-                    todo="check who owns it, or copy the project to a place of your own",
+                    todo="free some space, check who may write there, or copy the project",
                 ) from None
             with file:
                 end = time.monotonic() + self.patience

@@ -76,7 +76,7 @@ class Pictures:
         if self._source.kind != "image":
             raise InputError("these items have no pictures", got=self._source.kind)
         key = self._items.key(item)
-        if self._items.images:
+        if self._items.part(item).images:
             return self._file_bytes(item), PurePosixPath(key).name
         row = int(self._items.source(item) or item)  # others were left out before it
         with self._lock:
@@ -99,8 +99,8 @@ class Pictures:
             ) from None
 
     def _where(self, item: int) -> str:
-        if self._items.images:
-            return f"{self._items.root}, {self._items.key(item)}"
+        if self._items.part(item).images:
+            return f"{self._items.part(item).root}, {self._items.key(item)}"
         return f"row {item} of {self._source.path}"
 
     @cached_property
@@ -110,7 +110,8 @@ class Pictures:
         given = [array for array in arrays if array is not None]
         if not given:
             raise _other(Path(self._source.path), "rows")
-        return torch.cat(image_arrays(*given, where=self._source.path)[0])
+        channels = (self._source.read or {}).get("channels")
+        return torch.cat(image_arrays(*given, channels=channels, where=self._source.path)[0])
 
     @cached_property
     def _file(self) -> Any:

@@ -11,7 +11,15 @@ from typing import Any
 from pauca.errors import StoreError
 from pauca.store.schema import APPLICATION, SCHEMA, VERSION
 
-__all__ = ["STUDY", "Format", "connect", "one", "roll_back"]
+__all__ = ["STUDY", "UNWRITABLE", "Format", "connect", "one", "roll_back"]
+
+UNWRITABLE = (
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+)
+"""What SQLite says of a place where nothing can be written, by its primary code."""
 
 
 _MADE = re.compile(r"CREATE (?:UNIQUE )?[A-Z]+ (\w+)")
@@ -63,7 +71,8 @@ def connect(
         StoreError: a database of another program, or of another version of pauca.
         sqlite3.Error: whatever else is wrong with the file.
     """
-    db = _reader(path, timeout) if readonly else _open(str(path), timeout, threads=threads)
+    opened = _reader if readonly else _writer
+    db = opened(path, timeout, threads)
     try:
         db.execute("BEGIN")  # one moment: another process may be making the tables
         known = _known(db, path, form)  # before anything else: a foreign file is left as it is
@@ -106,20 +115,24 @@ def _open(
     )
 
 
-def _reader(path: Path, timeout: float) -> sqlite3.Connection:
+def _writer(path: Path, timeout: float, threads: bool) -> sqlite3.Connection:
+    return _open(str(path), timeout, threads=threads)
+
+
+def _reader(path: Path, timeout: float, threads: bool) -> sqlite3.Connection:
     """Only reads. Opened as for writing where that is possible, so that no log is left behind."""
     place = path.resolve().as_uri()
-    db = _open(f"{place}?mode=rw", timeout, uri=True)
+    db = _open(f"{place}?mode=rw", timeout, uri=True, threads=threads)
     try:
         one(db, "SELECT count(*) FROM sqlite_master")
     except sqlite3.OperationalError as error:
-        # a log cannot be made in a folder that may not be written; without one nothing is lost
+        # a log cannot be made in a folder that may not be written, or on a full disk; without one,
+        # or with an empty one, nothing is lost
         db.close()
         log = path.with_name(f"{path.name}-wal")
-        unwritable = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
-        if error.sqlite_errorcode & 0xFF not in unwritable or log.exists():
+        if error.sqlite_errorcode & 0xFF not in UNWRITABLE or (log.exists() and log.stat().st_size):
             raise
-        return _open(f"{place}?immutable=1", timeout, uri=True)
+        return _open(f"{place}?immutable=1", timeout, uri=True, threads=threads)
     db.execute("PRAGMA query_only = ON")
     return db
 

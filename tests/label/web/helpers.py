@@ -22,6 +22,7 @@ def client(made: Project, door: Door | None = None, **settings: Any) -> Iterator
     work = Work(made, copies=False, **settings)
     app = make_app(made, door=door, work=work, lease=lease)
     with TestClient(app, base_url="http://127.0.0.1:8765", client=("127.0.0.1", 1)) as asked:
+        asked.headers["pauca-project"] = made.id
         yield asked
 
 

@@ -1,5 +1,6 @@
 """The server as a process of its own, and a client that keeps trying."""
 
+import asyncio
 import http.client
 import json
 import os
@@ -9,16 +10,19 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Coroutine, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import uvicorn
 
 from pauca.label import Project
 from pauca.label.web import Door, Work, make_app
+from pauca.label.web.connections import Limits
+from pauca.label.web.serving import configured
 
 __all__ = ["Refused", "Running", "Threaded", "ask", "start", "threaded"]
 
@@ -51,8 +55,8 @@ class Running:
         return self.process.returncode
 
 
-def start(folder: Path, *arguments: str, patience: float = 60.0) -> Running:
-    """Start a server on a free port and wait until it says where."""
+def start(folder: Path, *arguments: str, patience: float = 60.0, answers: bool = True) -> Running:
+    """Start a server on a free port and wait until it says where, and answers there."""
     process = subprocess.Popen(
         [sys.executable, "-m", "pauca", "label", "serve", str(folder), "--port", "0", *arguments],
         stdout=subprocess.PIPE,
@@ -66,6 +70,8 @@ def start(folder: Path, *arguments: str, patience: float = 60.0) -> Running:
         process.kill()
         raise AssertionError(line + process.communicate()[1])
     running = Running(process, line.split("label here: ")[1].split()[0])
+    if not answers:
+        return running
     end = time.monotonic() + patience
     while time.monotonic() < end:
         try:
@@ -95,15 +101,18 @@ class Threaded:
 
 
 @contextmanager
-def threaded(folder: Path, *, token: str | None = None) -> Iterator[Threaded]:
+def threaded(
+    folder: Path, *, token: str | None = None, port: int = 0, limits: Limits | None = None
+) -> Iterator[Threaded]:
     """A server of a project in this process, until the end of the block.
 
     It does not look for near-duplicates, which might be found before or after an item is shown.
     """
     with Project.open(folder) as project, socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(("127.0.0.1", port))
         app = make_app(project, door=Door(token=token), work=Work(project, copies=False))
-        server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
+        server = uvicorn.Server(configured(app, limits or Limits()))
         thread = threading.Thread(target=server.run, args=([listening],))
         thread.start()
         while not server.started:
@@ -132,11 +141,13 @@ def ask(
     timeout: float = 30.0,
     **headers: str,
 ) -> Any:
-    """What it says, as plain values.
+    """What it says, as plain values; a write names the project that is served there.
 
     Raises:
         OSError: it is not there, broke off, or refused.
     """
+    if body is not None and path != "/api/login" and "pauca-project" not in headers:
+        headers["pauca-project"] = ask(base, "/api/project", None, timeout, **headers)["id"]
     link = http.client.HTTPConnection(base.removeprefix("http://"), timeout=timeout)
     try:
         content = None if body is None else json.dumps(body).encode()
@@ -149,3 +160,12 @@ def ask(
         return json.loads(text) if text else None
     finally:
         link.close()
+
+
+T = TypeVar("T")
+
+
+def awaited(work: Coroutine[Any, Any, T]) -> T:
+    """What a coroutine gives; in a thread of its own, for a browser may keep a loop in this one."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, work).result()

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,22 @@ def test_a_person_labels_until_nothing_is_left(tmp_path: Path) -> None:
         assert [each["labels"] for each in told["classes"]] == [10, 10, 10]
         assert told["advice"]["stop"] is True
         assert told["choosing"] is False
+
+
+def test_a_batch_that_comes_while_items_are_asked_for_is_not_missed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with project(tmp_path, n=30, batch=10) as made:
+        made.refill()
+        real, missed = Project.lease, [True]
+
+        def late(self: Project, *given: Any, **more: Any) -> Any:
+            return [] if missed and missed.pop() else real(self, *given, **more)
+
+        monkeypatch.setattr(Project, "lease", late)
+        with client(made) as asked:
+            told = asked.post("/api/lease", json={"person": "anna", "k": 2}).json()
+            assert len(told["items"]) == 2
 
 
 def test_asking_again_gives_the_same_items_and_nobody_else_gets_them(tmp_path: Path) -> None:
@@ -82,6 +99,64 @@ def test_skip_unsure_and_flag(tmp_path: Path) -> None:
         assert (told["skip"], told["unsure"], told["flag"]) == (1, 1, 1)
         left = {each["item"] for each in leased(asked, "anna", 20)}
         assert not left & {each["item"] for each in items}
+
+
+def test_an_answer_names_what_stood_and_is_refused_where_that_changed(tmp_path: Path) -> None:
+    with served(tmp_path, n=30) as asked:
+        first, second = leased(asked, "anna", 2)
+        assert first["stands"] is None
+        body = {"person": "anna", "item": first["item"], "class": 1, "stands": {}}
+        both = {**body, "also": [second["item"]]}
+        given = asked.post("/api/answer", json=body).json()["events"][0]
+        told = asked.post("/api/answer", json={**both, "class": 2, "token": "t"})
+        assert told.status_code == 409
+        assert told.json()["changed"] == [
+            {"item": first["item"], "seq": given["seq"], "action": "label", "class": 1}
+        ]
+        (item,) = asked.get(f"/api/items?ids={first['item']}&person=anna").json()["items"]
+        assert (item["stands"], item["answer"]["class"]) == (given["seq"], 1)
+        stands = {str(first["item"]): given["seq"]}
+        done = asked.post("/api/answer", json={**both, "class": 2, "token": "t", "stands": stands})
+        assert [each["action"] for each in done.json()["events"]] == ["relabel", "label"]
+        # sent again after its reply was lost, it is the same answer and no other one
+        again = asked.post("/api/answer", json={**both, "class": 2, "token": "t", "stands": {}})
+        assert again.json() == {**done.json(), "again": True}
+        wrong = asked.post("/api/undo", json={"person": "anna", "last": given["seq"]})
+        assert (wrong.status_code, len(wrong.json()["changed"])) == (409, 2)
+        act = done.json()["events"][0]["seq"]
+        assert asked.post("/api/undo", json={"person": "anna", "last": act}).status_code == 200
+        gone = asked.post("/api/answer", json={**body, "item": second["item"], "stands": {
+            str(second["item"]): act + 1}})  # fmt: skip
+        assert gone.json()["changed"] == [
+            {"item": second["item"], "seq": None, "action": None, "class": None}
+        ]
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [(sqlite3.SQLITE_FULL, 507), (sqlite3.SQLITE_IOERR, 503), (sqlite3.SQLITE_BUSY, 503),
+     (sqlite3.SQLITE_READONLY, 503)],
+)  # fmt: skip
+def test_what_cannot_be_kept_is_told_and_the_rest_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, status: int
+) -> None:
+    from pauca.label import answers
+
+    def full(*given: Any) -> None:
+        error = sqlite3.OperationalError("no")
+        error.sqlite_errorcode = code
+        raise error
+
+    with served(tmp_path, n=30) as asked:
+        (item,) = leased(asked, "anna")
+        answer(asked, "anna", item["item"], **{"class": 1})
+        monkeypatch.setattr(answers, "_write", full)
+        told = asked.post("/api/answer", json={"person": "anna", "item": 0, "class": 1})
+        assert told.status_code == status
+        assert told.json()["error"]
+        assert told.json()["todo"]
+        assert asked.get("/api/status").json()["labels"] == 1
+        assert len(asked.get("/api/export/csv").text.splitlines()) == 2
 
 
 def test_near_duplicates_are_one_act_and_one_undo(tmp_path: Path) -> None:

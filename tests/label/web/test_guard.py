@@ -1,5 +1,6 @@
 """Who may ask for what."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +9,10 @@ from starlette.testclient import TestClient
 
 from pauca.label import Project
 from pauca.label.web import Door
-from pauca.label.web.guard import Rates, is_loopback
+from pauca.label.web.guard import Guesses, Rates, client_of, is_loopback
 from tests.label.helpers import images
 from tests.label.web.helpers import TOKEN, client, leased, served
+from tests.label.web.running import awaited
 
 
 def outside() -> Door:
@@ -73,15 +75,113 @@ def test_the_token_is_shown_once_for_a_cookie_that_scripts_cannot_read(tmp_path:
 
 def test_tokens_are_not_guessed_quickly(tmp_path: Path) -> None:
     with served(tmp_path, outside(), n=30) as asked:
-        told = [asked.post("/api/login", json={"token": str(i)}).status_code for i in range(14)]
-        assert told[:10] == [403] * 10
-        assert set(told[10:]) == {429}
-        # also with the right one, and nothing else suffers
-        late = asked.post("/api/login", json={"token": TOKEN})
-        assert late.status_code == 429
-        assert int(late.headers["retry-after"]) >= 1
+        told = [asked.post("/api/login", json={"token": str(i)}) for i in range(14)]
+        assert [each.status_code for each in told] == [403] * 10 + [429] * 4
+        assert int(told[-1].headers["retry-after"]) >= 1
+        # who has the right one has to wait too, and comes in
+        assert asked.post("/api/login", json={"token": TOKEN}).status_code == 204
         right = {"authorization": f"Bearer {TOKEN}"}
         assert asked.get("/api/project", headers=right).status_code == 200
+
+
+SHOWN = {
+    "header": lambda guess: {"authorization": f"Bearer {guess}"},
+    "cookie": lambda guess: {"cookie": f"pauca_session={guess}"},
+}
+
+
+@pytest.mark.parametrize("door", SHOWN)
+def test_tokens_are_guessed_quickly_at_no_door(tmp_path: Path, door: str) -> None:
+    """What is shown wrong too often has to wait, and the right one comes in all the same."""
+    with served(tmp_path, outside(), n=30) as asked:
+        told = [
+            asked.get("/api/project", headers=SHOWN[door](f"guess-{i}")).status_code
+            for i in range(13)
+        ]
+        assert told == [401] * 10 + [429] * 3
+        right = {"authorization": f"Bearer {TOKEN}"}
+        assert asked.get("/api/project", headers=right).status_code == 200
+        assert asked.post("/api/login", json={"token": TOKEN}).status_code == 204
+        assert asked.get("/api/project").status_code == 200  # by the cookie, at once
+
+
+def test_only_some_guesses_are_looked_at_side_by_side() -> None:
+    async def flood() -> tuple[list[float | None], float | None]:
+        guesses = Guesses()
+        for _ in range(12):
+            await guesses.judge("a", False)
+        found = await asyncio.gather(*(guesses.judge("a", number == 30) for number in range(40)))
+        return found, await guesses.judge("b", False)
+
+    found, other = awaited(flood())
+    assert found[30] is not None  # among too many at once not even the right one is looked at
+    assert other == 0  # whoever asks from elsewhere is not held up
+
+
+def test_guesses_are_forgotten_and_counted_by_network() -> None:
+    now = [0.0]
+
+    async def wrong(count: int) -> list[float | None]:
+        return [await guesses.judge("a", False) for _ in range(count)]
+
+    guesses = Guesses(clock=lambda: now[0])
+    assert awaited(wrong(11))[-1] == 0.25
+    now[0] = 1000.0
+    assert awaited(wrong(1)) == [0.0]
+    same = {client_of({"client": (f"2001:db8::{i:x}", 1)}) for i in range(1, 9)}
+    assert same == {"2001:db8::/64"}
+    assert client_of({"client": ("10.0.0.1", 1)}) == "10.0.0.1"
+    assert client_of({"client": None}) == "unknown"
+
+
+def test_a_cookie_cannot_be_worked_out_from_a_guessed_token() -> None:
+    with_secret = Door(token=TOKEN, secret="of the server")
+    assert with_secret.pass_ != Door(token=TOKEN).pass_
+    assert with_secret.pass_ == Door(token=TOKEN, secret="of the server").pass_
+
+
+@pytest.mark.parametrize("token", ["plus+and/slash=and%25&x#", "grün-und-blau-und-rot", "a" * 16])
+def test_any_token_is_known_in_a_header(tmp_path: Path, token: str) -> None:
+    with served(tmp_path, Door(host="0.0.0.0", token=token), n=30) as asked:
+        right = {b"authorization": f"Bearer {token}".encode()}
+        assert asked.get("/api/project", headers=right).status_code == 200
+
+
+PROXY = {"x-forwarded-proto": "https", "x-forwarded-for": "6.6.6.6, 203.0.113.9"}
+
+
+def test_behind_a_proxy_cookies_are_for_https_alone(tmp_path: Path) -> None:
+    door = Door(token=TOKEN, names=("labels.example",), behind_proxy=True)
+    with served(tmp_path, door, n=30) as asked:
+        headers = {**PROXY, "host": "labels.example", "origin": "https://labels.example"}
+        told = asked.post("/api/login", json={"token": TOKEN}, headers=headers)
+        assert told.status_code == 204
+        assert "Secure" in told.headers["set-cookie"]
+        plain = asked.post("/api/login", json={"token": TOKEN})
+        assert "Secure" not in plain.headers["set-cookie"]
+        asked.cookies.clear()
+        for number in range(12):  # guesses count for the client, not for the proxy
+            asked.get("/api/project", headers={**PROXY, "authorization": f"Bearer {number}"})
+        assert set(door.guesses._wrong) == {"203.0.113.9"}
+
+
+@pytest.mark.parametrize(("behind", "client"), [(False, "127.0.0.1"), (True, "198.51.100.7")])
+def test_what_a_proxy_says_is_believed_of_the_one_of_this_machine_alone(
+    behind: bool, client: str
+) -> None:
+    headers = [(name.encode(), value.encode()) for name, value in PROXY.items()]
+    scope = {"type": "http", "scheme": "http", "client": (client, 1), "headers": headers}
+    assert Door(token=TOKEN, behind_proxy=behind).seen(scope) == scope
+
+
+@pytest.mark.parametrize(
+    "host", ["[", "[::1", "[::1]:x", "a b", "[v1.x]", "\xe2\x84\x80", "@", "#"]
+)
+def test_a_host_that_is_none_is_refused(tmp_path: Path, host: str) -> None:
+    with served(tmp_path, n=30) as asked:
+        told = asked.get("/api/project", headers={b"host": host.encode("latin-1")})
+        assert told.status_code in (200, 400)
+        assert "default-src 'none'" in told.headers["content-security-policy"]
 
 
 @pytest.mark.parametrize(

@@ -295,8 +295,7 @@ def test_a_file_whose_name_is_markup(browser: Browser, tmp_path: Path) -> None:
         for _ in range(4):
             expect(page.locator(".stage .picture")).to_be_visible()
             page.keyboard.press("1")
-            said(page, "a")
-            page.wait_for_timeout(50)
+            expect(page.locator("main")).to_have_attribute("aria-busy", "false")
         expect(page.locator(".empty")).to_contain_text("Nothing is left")
         page.keyboard.press("Shift+H")
         expect(page.locator(".history")).to_contain_text(name)

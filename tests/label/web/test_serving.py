@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from urllib.parse import quote, unquote
 
 import pytest
 
@@ -107,6 +108,30 @@ def test_beyond_this_machine_a_token_is_made_up_and_needed(folder: Path) -> None
         assert told["token_needed"] is True
     finally:
         running.end()
+
+
+@pytest.mark.parametrize("token", ["plus+and/slash=and%25&x#", "grün und blau und rot"])
+def test_a_token_is_quoted_in_the_address(folder: Path, token: str) -> None:
+    running = start(folder, "--token", token, "--host", "0.0.0.0")
+    try:
+        shown = running.address.partition("#token=")[2]
+        assert unquote(shown) == token
+        assert quote(shown, safe="%") == shown
+    finally:
+        running.end()
+
+
+def test_behind_a_proxy_a_token_is_needed_and_the_address_is_that_of_the_proxy(
+    folder: Path,
+) -> None:
+    running = start(folder, "--behind-proxy", "--allow-host", "labels.example", answers=False)
+    try:
+        assert running.address.startswith("https://labels.example/#token=")
+    finally:
+        running.end()
+    told = command(str(folder), "--token", " leading-blank-in-a-token")
+    assert told.returncode == 2
+    assert "blank" in told.stderr
 
 
 class Person(threading.Thread):

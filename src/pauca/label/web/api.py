@@ -1,6 +1,7 @@
 """What the page asks for and sends, as JSON."""
 
 import json
+import sqlite3
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -13,15 +14,19 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from pauca.errors import InputError, PaucaError
+from pauca.errors import InputError, PaucaError, StoreError
 from pauca.formats import AbstractFormat
+from pauca.label.answers import ChangedMeanwhile
 from pauca.label.exporting import export, writers
 from pauca.label.project import Project
-from pauca.label.web.content import content_of, item_plain, plain
-from pauca.label.web.guard import COOKIE, Door, refuse
+from pauca.label.web.content import answer_plain, content_of, item_plain, plain
+from pauca.label.web.guard import Door, client_of, refuse, too_many
 from pauca.label.web.work import Work
 
-__all__ = ["Api"]
+__all__ = ["PROJECT", "Api"]
+
+PROJECT = "pauca-project"
+"""Header by which a request names the project that it is meant for."""
 
 _MOST = 100
 _LEAST, _TILES = 20, 24  # items set aside from which groups are looked for, shown of each
@@ -62,24 +67,71 @@ class Api:
             "release": self._release,
             "accept": self._accept,
         }
-        found = [Route(f"/api/{name}", _read(told)) for name, told in reads.items()]
+        found = [Route(f"/api/{name}", self._read(told)) for name, told in reads.items()]
         found += [
-            Route(f"/api/{name}", _written(told), methods=["POST"]) for name, told in writes.items()
+            Route(f"/api/{name}", self._written(told), methods=["POST"])
+            for name, told in writes.items()
         ]
         return [
             *found,
             Route("/api/login", self._login, methods=["POST"]),
-            Route("/api/picture/{item:int}", self._picture),
+            Route("/api/picture/{item}", self._picture),
             Route("/api/export/{form}", self._export),
         ]
 
+    def _read(self, told: Callable[[Request], Any]) -> Callable[[Request], Any]:
+        async def answer(request: Request) -> Response:
+            return self._other(request) or await _answered(told, request)
+
+        return answer
+
+    def _written(self, told: Callable[[Body], Any]) -> Callable[[Request], Any]:
+        async def answer(request: Request) -> Response:
+            refused = self._other(request, named=True)
+            if refused is not None:
+                return refused
+            try:
+                body = await _body(request)
+            except InputError as error:
+                return _refused(error)
+            return await _answered(told, body)
+
+        return answer
+
+    def _other(self, request: Request, *, named: bool = False) -> Response | None:
+        """What is said to a request that is meant for another project.
+
+        Args:
+            request: Names its project in a header, or in a link by ``?project=``.
+            named: Whether it has to name one.
+        """
+        meant = request.headers.get(PROJECT) or request.query_params.get("project")
+        if meant == self.project.id or (meant is None and not named):
+            return None
+        what = "another project is served here now"
+        return refuse(
+            409,
+            what if meant is not None else "a write has to name its project",
+            expected=f"the header {PROJECT} with the id that /api/project tells",
+            got=meant,
+            todo="load the page again",
+            more={"project": {"id": self.project.id, "name": self.project.settings.name}},
+        )
+
     async def _login(self, request: Request) -> Response:
-        body = await _body(request)
-        if not self.door.fits(str(body.get("token", ""))):
+        try:
+            body = await _body(request)
+        except InputError as error:
+            return _refused(error)
+        right = self.door.fits(str(body.get("token", "")))
+        wait = await self.door.guesses.judge(client_of(request.scope), right)
+        if wait:
+            return too_many("too many wrong tokens", wait)
+        if wait is not None:
             return refuse(403, "this is not the token", todo="copy it from where the server runs")
         answer = Response(status_code=204)
         answer.set_cookie(
-            COOKIE,
+            self.door.cookie,
             self.door.pass_,
             httponly=True,
             samesite="strict",
@@ -91,9 +143,10 @@ class Api:
     def _project(self, request: Request) -> Any:
         settings = self.project.settings
         return {
+            "id": self.project.id,
             "name": settings.name,
             "kind": settings.source.kind,
-            "items": self.project.n,
+            "items": self.project.n - len(self.project.removed),
             "classes": self._named(),
             "guidelines": self.project.guidelines,
             "overlap": settings.overlap,
@@ -111,6 +164,8 @@ class Api:
             raise InputError("k is out of range", expected=f"1 to {_MOST}", got=k)
         held = self.project.lease(person, k, self.seconds, refill=False)
         waiting = self.project.waiting(person)
+        if len(held) < min(k, waiting):  # a batch came just now: it is not that nothing is left
+            held = self.project.lease(person, k, self.seconds, refill=False)
         # early enough that nobody waits, late enough that most labels count
         low = max(k, self.project.settings.batch // 4)
         choosing = self.work.choose() if waiting < low else self.work.now.choosing
@@ -134,18 +189,22 @@ class Api:
             shown=body.get("shown") is True,
             token=None if body.get("token") is None else _text(body, "token"),
             also=also,
+            stands=_standing(body),
         )
         self.work.answered()
-        events = [
-            {"seq": e.seq, "item": e.item, "action": e.action, "class": e.cls} for e in found.events
-        ]
-        return {"events": events, "again": found.again}
+        return {
+            "events": [answer_plain(each.item, each) for each in found.events],
+            "again": found.again,
+        }
 
     def _undo(self, body: Body) -> Any:
         person = _person(body)
         token = None if body.get("token") is None else _text(body, "token")
+        last = None if body.get("last") is None else _whole(body, "last")
         try:
-            found = self.project.undo(person, token=token, seconds=self.seconds)
+            found = self.project.undo(person, token=token, seconds=self.seconds, last=last)
+        except ChangedMeanwhile:
+            raise
         except InputError as error:
             return refuse(404, error.what, got=error.got, todo=error.todo)
         self.work.answered()
@@ -177,7 +236,8 @@ class Api:
         asked = [part for part in request.query_params.get("ids", "").split(",") if part]
         if len(asked) > _MOST:
             raise InputError("too many items at once", expected=f"at most {_MOST}", got=len(asked))
-        return {"items": item_plain(self.project, [_asked(part, "ids") for part in asked])}
+        items = [_asked(part, "ids") for part in asked]
+        return {"items": item_plain(self.project, items, request.query_params.get("person"))}
 
     def _status(self, request: Request) -> Any:
         found, now, trainings = self.work.status(), self.work.now, self.project.trainings()
@@ -283,8 +343,11 @@ class Api:
         return {"released": self.project.release(_person(body))}
 
     async def _picture(self, request: Request) -> Response:
-        item = int(request.path_params["item"])
+        other = self._other(request)
+        if other is not None:
+            return other
         try:
+            item = _asked(request.path_params["item"], "the number of a picture")
             content, kind = await run_in_threadpool(self.project.picture, item)
         except PaucaError as error:
             return refuse(404, error.what, got=error.got, todo=error.todo)
@@ -292,16 +355,22 @@ class Api:
 
     async def _export(self, request: Request) -> Response:
         form, known = request.path_params["form"], _exports()
+        other = self._other(request)
+        if other is not None:
+            return other
         if form not in known:
             return refuse(404, "no such export", expected=", ".join(known), got=form)
         name = f"labels{known[form].suffixes[0]}"
-        folder = tempfile.TemporaryDirectory(prefix="pauca-export-")
+        try:
+            folder = tempfile.TemporaryDirectory(prefix="pauca-export-")
+        except OSError as error:
+            return _no_room(error)
         path = Path(folder.name) / name
         try:
             await run_in_threadpool(export, self.project, path, form)
-        except PaucaError as error:
+        except (PaucaError, OSError) as error:
             folder.cleanup()
-            return _refused(error)
+            return _refused(error) if isinstance(error, PaucaError) else _no_room(error)
         return FileResponse(path, filename=name, background=BackgroundTask(folder.cleanup))
 
     def _named(self) -> list[dict[str, Any]]:
@@ -311,24 +380,6 @@ class Api:
 def _exports() -> dict[str, AbstractFormat]:
     """Formats in which labels go out as one file, by name."""
     return {each.name: each for each in writers("labels") if not each.folder}
-
-
-def _read(told: Callable[[Request], Any]) -> Callable[[Request], Any]:
-    async def answer(request: Request) -> Response:
-        return await _answered(told, request)
-
-    return answer
-
-
-def _written(told: Callable[[Body], Any]) -> Callable[[Request], Any]:
-    async def answer(request: Request) -> Response:
-        try:
-            body = await _body(request)
-        except InputError as error:
-            return _refused(error)
-        return await _answered(told, body)
-
-    return answer
 
 
 async def _answered(told: Callable[[Any], Any], given: Any) -> Response:
@@ -342,12 +393,33 @@ async def _answered(told: Callable[[Any], Any], given: Any) -> Response:
 def _refused(error: PaucaError) -> JSONResponse:
     # where it happened is a place on this machine, which the page need not know
     status = 400 if isinstance(error, InputError) or error.exit_code != 2 else 422
-    return refuse(status, error.what, expected=error.expected, got=error.got, todo=error.todo)
+    more = None
+    if isinstance(error, StoreError):
+        status = _unkept(error.__cause__)
+    elif isinstance(error, ChangedMeanwhile):
+        status, more = 409, {"changed": [answer_plain(*each) for each in error.standing.items()]}
+    return refuse(
+        status, error.what, expected=error.expected, got=error.got, todo=error.todo, more=more
+    )
+
+
+def _unkept(cause: BaseException | None) -> int:
+    """507 for a full disk, 503 for what may pass too, 422 for what will not."""
+    code = (getattr(cause, "sqlite_errorcode", None) or 0) & 0xFF
+    if code == sqlite3.SQLITE_FULL:
+        return 507
+    return 422 if code == sqlite3.SQLITE_CONSTRAINT else 503
+
+
+def _no_room(error: OSError) -> JSONResponse:
+    todo = "free some space, or export at the command line: `pauca label export`"
+    return refuse(507, "the file cannot be written", got=error.strerror, todo=todo)
 
 
 async def _body(request: Request) -> Body:
     try:
         found = json.loads(await request.body() or b"{}")
+        json.dumps(found, ensure_ascii=False).encode()  # halves of characters are none
     except (ValueError, RecursionError) as error:
         raise InputError("the body is no JSON", got=str(error)[:200]) from None
     if not isinstance(found, dict):
@@ -375,9 +447,21 @@ def _whole(body: Body, name: str, default: int | None = None) -> int:
 
 def _number(body: Body, name: str) -> float | None:
     found = body.get(name)
-    if found is None or (isinstance(found, int | float) and not isinstance(found, bool)):
-        return None if found is None else float(found)
+    if found is None or isinstance(found, float):
+        return found
+    if isinstance(found, int) and not isinstance(found, bool) and abs(found) < 2**53:
+        return float(found)
     raise InputError(f"{name} is no number", got=repr(found)[:100])
+
+
+def _standing(body: Body) -> dict[int, int] | None:
+    """Place of the person's answer that stands for each item, as the page believes."""
+    found = body.get("stands")
+    if found is None:
+        return None
+    if not isinstance(found, dict) or not all(type(each) is int for each in found.values()):
+        raise InputError("stands names no answers", expected="{item: place of the answer}")
+    return {_asked(item, "stands"): place for item, place in found.items()}
 
 
 def _asked(text: str | None, name: str, default: int = 0) -> int:

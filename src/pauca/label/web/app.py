@@ -6,7 +6,7 @@ from importlib.resources import files
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
@@ -59,7 +59,12 @@ def make_app(
             Route("/static/{name}", page),
             *Api(project, work, door, lease=lease).routes(),
         ],
-        exception_handlers={HTTPException: _told, TooLarge: _too_large, Exception: _broken},
+        exception_handlers={
+            HTTPException: _told,
+            TooLarge: _too_large,
+            ClientDisconnect: _gone,
+            Exception: _broken,
+        },
         lifespan=life,
     )
     return Guard(app, door)
@@ -82,6 +87,10 @@ async def _told(request: Request, error: Exception) -> Response:
 
 async def _too_large(request: Request, error: Exception) -> Response:
     return refuse(413, "the body is too large")
+
+
+async def _gone(request: Request, error: Exception) -> Response:
+    return refuse(400, "the body broke off")
 
 
 async def _broken(request: Request, error: Exception) -> Response:

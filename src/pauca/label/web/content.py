@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from pauca.label.project import Project
+from pauca.label.records import Event
 
-__all__ = ["content_of", "item_plain", "plain"]
+__all__ = ["answer_plain", "content_of", "item_plain", "plain"]
 
 _NUMBERS = 16
 
@@ -20,7 +21,8 @@ def content_of(project: Project, item: int) -> dict[str, Any]:
     kind = project.settings.source.kind
     project.items.key(item)
     if kind == "image":
-        return {"picture": f"/api/picture/{item}"}
+        # a browser keeps pictures by their address: those of another project have others
+        return {"picture": f"/api/picture/{item}?project={project.id}"}
     if kind == "text":
         return {"text": project.items.text(item)}
     if kind == "table":
@@ -33,19 +35,36 @@ def content_of(project: Project, item: int) -> dict[str, Any]:
     }
 
 
-def item_plain(project: Project, items: Sequence[int]) -> list[dict[str, Any]]:
-    """Items with their ids, contents and suggestions."""
+def item_plain(
+    project: Project, items: Sequence[int], person: str | None = None
+) -> list[dict[str, Any]]:
+    """Items with their ids, contents and suggestions, and what stands of the person's answers.
+
+    Raises:
+        InputError: there is no such item.
+    """
+    keys = [project.items.key(item) for item in items]
     told = project.suggestions(items)
+    standing = {} if person is None else project.standing_of(person, items)
     return [
         {
             "item": item,
-            "key": project.items.key(item),
+            "key": key,
             "content": content_of(project, item),
             "suggested": told.get(item, (None, None))[0],
             "confidence": plain(told.get(item, (None, None))[1]),
+            "stands": standing[item].seq if item in standing else None,
+            "answer": answer_plain(item, standing.get(item)),
         }
-        for item in items
+        for item, key in zip(items, keys, strict=True)
     ]
+
+
+def answer_plain(item: int, event: Event | None) -> dict[str, Any]:
+    """An answer to an item, as the page shows it; without place and action where there is none."""
+    if event is None:
+        return {"item": item, "seq": None, "action": None, "class": None}
+    return {"item": item, "seq": event.seq, "action": event.action, "class": event.cls}
 
 
 def plain(value: Any) -> Any:

@@ -1,24 +1,28 @@
 """``pauca label serve``: one server a project, on this machine unless told otherwise."""
 
 import json
+import math
 import os
 import secrets
 import signal
 import socket
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import quote
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from pauca.errors import StoreError, UsageError
 from pauca.label.locking import FolderLock
 from pauca.label.project import Project
 from pauca.label.web.app import make_app
-from pauca.label.web.guard import Door, is_loopback
+from pauca.label.web.connections import Limits, connection_class
+from pauca.label.web.guard import COOKIE, Door, is_loopback
 from pauca.label.web.work import Work
 from pauca.study.stopping import stoppable
 
-__all__ = ["serve"]
+__all__ = ["configured", "serve"]
 
 _LOCK, _WHERE = "server.lock", "server.json"
 _SHORTEST = 16
@@ -33,6 +37,7 @@ def serve(
     names: tuple[str, ...] = (),
     every: int | None = None,
     lease: float = 600.0,
+    behind_proxy: bool = False,
     ready: Callable[[str], None] | None = None,
 ) -> None:
     """Let people label a project until the process is told to end.
@@ -46,6 +51,7 @@ def serve(
         every: Answers after which the model is trained again; the project's batch if None, 0 for
             never.
         lease: Seconds for which an item is a person's.
+        behind_proxy: Whether a server on this machine that speaks https hands requests on.
         ready: Told the address, with the token behind a # where one is needed.
 
     Raises:
@@ -60,7 +66,11 @@ def serve(
             got=f"{len(token)}",
             todo="leave it out, and one is made up",
         )
-    if token is None and not is_loopback(host):
+    if token is not None and token != token.strip():
+        raise UsageError(
+            "the token begins or ends with a blank", got=repr(token), todo="leave the blank out"
+        )
+    if token is None and (behind_proxy or not is_loopback(host)):
         token = secrets.token_urlsafe(32)
     with (
         stoppable(),
@@ -69,31 +79,46 @@ def serve(
         _listening(host, port) as listening,
     ):
         address = _address(host, listening.getsockname()[1])
-        (folder / _WHERE).write_text(json.dumps({"address": address}), encoding="utf-8")
-        door = Door(host=host, token=token, names=tuple(name.lower() for name in names))
+        if behind_proxy and names:
+            address = f"https://{names[0]}/"
+        _tell(folder, address)
+        door = Door(
+            host=host,
+            token=token,
+            names=tuple(name.lower() for name in names),
+            secret="" if token is None else project.secret,
+            cookie=f"{COOKIE}_{project.id[:12]}",
+            behind_proxy=behind_proxy,
+        )
         work = Work(project, every=every)
         app = make_app(project, door=door, work=work, lease=lease)
-        config = uvicorn.Config(
-            app,
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            date_header=False,
-            proxy_headers=False,
-            limit_concurrency=512,
-            timeout_keep_alive=30,
-            timeout_graceful_shutdown=5,
-            h11_max_incomplete_event_size=32 * 1024,
-        )
+        limits = Limits(each=Limits.all) if behind_proxy else Limits()  # all come from one address
         if ready is not None:
-            ready(address if token is None else f"{address}#token={token}")
+            ready(address if token is None else f"{address}#token={quote(token, safe='')}")
         try:
-            uvicorn.Server(config).run(sockets=[listening])
+            uvicorn.Server(configured(app, limits)).run(sockets=[listening])
         except KeyboardInterrupt as stop:
             if work.at_work:  # in a library, which cannot be told; the interpreter would not wait
                 (folder / _WHERE).unlink(missing_ok=True)
                 os._exit(128 + getattr(stop, "number", signal.SIGINT))
             raise
+
+
+def configured(app: ASGIApp, limits: Limits) -> uvicorn.Config:
+    """How uvicorn serves the application."""
+    return uvicorn.Config(
+        app,
+        http=connection_class(limits),
+        ws="none",
+        log_level="error",  # what is no request is no news, and fills a disk
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=math.ceil(limits.idle),
+        timeout_graceful_shutdown=5,
+        h11_max_incomplete_event_size=32 * 1024,
+    )
 
 
 class _only:
@@ -119,6 +144,19 @@ class _only:
     def __exit__(self, *error: object) -> None:
         (self._folder / _WHERE).unlink(missing_ok=True)
         self._held.__exit__(None, None, None)
+
+
+def _tell(folder: Path, address: str) -> None:
+    """Leave the address for a second server to name."""
+    try:
+        (folder / _WHERE).write_text(json.dumps({"address": address}), encoding="utf-8")
+    except OSError as error:
+        raise StoreError(
+            "the project's folder may not be written, so no answer could be kept",
+            got=error.strerror,
+            where=folder,
+            todo="free some space, or see who may write there; `pauca label status` still reads",
+        ) from None
 
 
 def _where(folder: Path) -> str | None:

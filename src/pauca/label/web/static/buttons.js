@@ -5,7 +5,7 @@ import { classes, keyOf, state } from "./state.js";
 
 const FILTERED = 12; // classes from which a filter is offered
 
-/** Buttons for every class. `chosen(id)` is told which was pressed, and `marked` is the one suggested. */
+/** Buttons for every class. `chosen(id, event)` is told which was pressed, by which click if by one, and `marked` is the one suggested. */
 export function classButtons(chosen, { marked = null, filter = true } = {}) {
   const list = el("div", { class: "classes", role: "group", "aria-label": "Classes" });
   const draw = (typed = "") => {
@@ -26,6 +26,7 @@ export function classButtons(chosen, { marked = null, filter = true } = {}) {
   field.addEventListener("keydown", (event) => {
     if (event.key === "Enter") {
       event.preventDefault();
+      if (event.repeat) return;
       const [first] = draw(field.value);
       if (first && field.value.trim()) chosen(first.id);
     } else if (event.key === "Escape") {
@@ -40,7 +41,7 @@ export function classButtons(chosen, { marked = null, filter = true } = {}) {
 function button(each, chosen, marked) {
   const key = keyOf(classes().indexOf(each));
   return el("button", { type: "button", class: each.id === marked ? "class marked" : "class", "data-class": each.id,
-    "aria-keyshortcuts": key, onclick: () => chosen(each.id) },
+    "aria-keyshortcuts": key, onclick: (event) => chosen(each.id, event) },
     key && el("kbd", { "aria-hidden": "true" }, key), el("span", {}, each.name),
     each.id === marked && el("span", { class: "unseen" }, " (suggested)"));
 }

@@ -1,6 +1,6 @@
 // What was set aside as unfit, in groups that may be classes: look, press out, give a name.
 
-import { call, insist, token } from "./api.js";
+import { call, insist, undo as takeBack } from "./api.js";
 import { shown } from "./content.js";
 import { el, many, put, say } from "./dom.js";
 import { refresh } from "./side.js";
@@ -59,6 +59,7 @@ export function discoverView(main) {
     busy = true;
     try {
       const told = await insist("accept", { person: state.person, names: { [each.number]: name }, seen, without: [...struck] });
+      state.acts.push(null); // one more to take back, of which no place is told
       say(`${name}: ${many(each.size - struck.size, "item")}${told.flagged.length ? `; ${told.flagged.length} stay set aside, which others flagged too` : ""}`);
       refresh();
       await load();
@@ -72,8 +73,8 @@ export function discoverView(main) {
     if (busy) return;
     busy = true;
     try {
-      const told = await insist("undo", { person: state.person, token: token() });
-      say(`taken back: ${many(told.items.length, "item")}`);
+      const told = await takeBack();
+      if (told) say(`taken back: ${many(told.items.length, "item")}`);
       refresh();
       await load();
     } catch (error) {

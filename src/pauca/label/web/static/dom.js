@@ -59,6 +59,10 @@ export function banner(text) {
 
 /** A dialog with a title, content and buttons; settles with the value of the one that was pressed. */
 export function ask(title, content, buttons) {
+  return (ask.last = (ask.last ?? Promise.resolve()).then(() => open(title, content, buttons))); // one after the other
+}
+
+function open(title, content, buttons) {
   const dialog = byId("dialog");
   return new Promise((settle) => {
     let answer = null;
@@ -72,6 +76,9 @@ export function ask(title, content, buttons) {
 }
 
 export const percent = (share) => `${(100 * share).toFixed(share > 0.995 && share < 1 ? 1 : 0)} %`;
+
+/** Whether a click is the second one of a double click, on what was drawn under the pointer meanwhile. */
+export const twice = (event, drawn) => event.detail > 1 && performance.now() - drawn < 400;
 
 /** "1 label", "2 labels". */
 export const many = (n, word) => `${n.toLocaleString("en")} ${word}${n === 1 ? "" : "s"}`;

@@ -1,12 +1,12 @@
 // Many items at once that the model believes alike: strike out what is wrong, accept the rest.
 
-import { answer, insist, token } from "./api.js";
+import { answer, insist, undo as takeBack } from "./api.js";
 import { classButtons, classOfKey, used } from "./buttons.js";
 import { shown } from "./content.js";
-import { add, byId, el, many, percent, put, say } from "./dom.js";
+import { byId, el, many, percent, put, say, twice } from "./dom.js";
 import { labelView } from "./label.js";
 import { refresh } from "./side.js";
-import { nameOf, state } from "./state.js";
+import { nameOf, standing, state } from "./state.js";
 
 const MOST = 24;
 
@@ -49,9 +49,9 @@ export function gridView(main) {
       el("p", { class: "hint" }, hidden ? "Press out what does not belong, then choose the class of all others."
         : "Press out what is something else. Those come one by one afterwards."),
       el("ul", { class: "grid" }, group.map((each) => el("li", {}, tile(each)))),
-      el("div", { class: "suggestion" }, !hidden && el("button", { type: "button", class: "accept", id: "accept", "aria-keyshortcuts": "Space", onclick: () => accept(guess) })),
-      classButtons(accept, { marked: hidden ? null : guess }),
-      el("div", { class: "row commands" }, el("button", { type: "button", class: "command", "aria-keyshortcuts": "z", onclick: undo }, "Undo ", el("kbd", { "aria-hidden": "true" }, "z"))));
+      el("div", { class: "suggestion" }, !hidden && el("button", { type: "button", class: "accept", id: "accept", "aria-keyshortcuts": "Space", onclick: (event) => twice(event, since) || accept(guess) })),
+      classButtons((id, event) => (event && twice(event, since)) || accept(id), { marked: hidden ? null : guess }),
+      el("div", { class: "row commands" }, el("button", { type: "button", class: "command", "aria-keyshortcuts": "z", onclick: (event) => twice(event, since) || undo() }, "Undo ", el("kbd", { "aria-hidden": "true" }, "z"))));
     count();
     busy = false;
     main.querySelector(".tile")?.focus({ preventScroll: true });
@@ -82,15 +82,16 @@ export function gridView(main) {
     const [one, ...rest] = group.filter((each) => !struck.has(each.item));
     if (one) {
       const seen = !state.hidden && one.suggested !== null;
+      let told = null;
       try {
-        await answer({ person: state.person, item: one.item, action: "label", class: cls, also: rest.map((each) => each.item), shown: seen,
+        told = await answer({ person: state.person, item: one.item, action: "label", class: cls, also: rest.map((each) => each.item), shown: seen, stands: standing([one, ...rest]),
           suggested: one.suggested, confidence: one.confidence, ms: Math.round((performance.now() - since) / (1 + rest.length)) });
       } catch (error) {
         say(error.message, { warn: true });
         return load();
       }
-      used(cls);
-      say(`${nameOf(cls)}: ${many(1 + rest.length, "item")}`);
+      if (told) used(cls);
+      say(told ? `${nameOf(cls)}: ${many(1 + rest.length, "item")}` : "left as it was answered");
       refresh();
     }
     const left = group.filter((each) => struck.has(each.item));
@@ -109,8 +110,8 @@ export function gridView(main) {
   async function undo() {
     if (busy) return;
     try {
-      const told = await insist("undo", { person: state.person, token: token() });
-      say(`taken back: ${many(told.items.length, "item")}`);
+      const told = await takeBack();
+      if (told) say(`taken back: ${many(told.items.length, "item")}`);
       refresh();
     } catch (error) {
       say(error.status === 404 ? "there is nothing to take back" : error.message, { warn: true });
@@ -127,6 +128,7 @@ export function gridView(main) {
   load().catch((error) => say(error.message, { warn: true }));
   return {
     close() { closed = true; singles?.close(); },
+    moves: (key) => !singles && key.startsWith("Arrow"),
     again() { if (!singles) load(); else singles.again(); },
     key(key) {
       if (singles) return singles.key(key);

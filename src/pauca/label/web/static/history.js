@@ -5,7 +5,7 @@ import { classButtons } from "./buttons.js";
 import { shown } from "./content.js";
 import { ask, el, put, say } from "./dom.js";
 import { refresh } from "./side.js";
-import { nameOf, state } from "./state.js";
+import { nameOf, standing, state } from "./state.js";
 
 const PAGE = 50;
 
@@ -30,14 +30,13 @@ export function historyView(main) {
   function line(entry) {
     const what = entry.class === null ? entry.action : nameOf(entry.class);
     const when = new Date(1000 * entry.at);
-    return el("li", { class: entry.stands ? "" : "gone" }, el("button", { type: "button", class: "entry", onclick: () => look(entry) },
+    return el("li", { class: entry.stands ? "" : "gone" }, el("button", { type: "button", class: "entry", onclick: (event) => event.detail > 1 || look(entry) },
       el("time", { datetime: when.toISOString() }, when.toLocaleTimeString()), el("strong", {}, what), el("span", { class: "key" }, entry.key),
       !mine && el("span", {}, entry.person), !entry.stands && entry.action !== "undo" && el("span", { class: "quiet" }, "replaced or taken back")));
   }
 
   async function look(entry) {
-    const { items: [item] } = await call(`items?ids=${entry.item}`);
-    await relabel(item, entry.class === null ? entry.action : nameOf(entry.class));
+    await relabel(entry.item).catch((error) => say(error.message, { warn: true }));
     await load();
   }
 
@@ -46,7 +45,10 @@ export function historyView(main) {
 }
 
 /** Look at an item again and give it another class; false if nothing was changed. */
-export async function relabel(item, now) {
+export async function relabel(number) {
+  const { items: [item] } = await call(`items?ids=${number}&person=${encodeURIComponent(state.person)}`);
+  const { class: cls, action } = item.answer;
+  const now = cls === null ? action ?? "none" : nameOf(cls);
   let chosen = null;
   const close = () => document.getElementById("dialog").close();
   const content = el("div", { class: "again" }, shown(item), el("p", {}, "Your answer: ", el("strong", {}, now)),
@@ -55,7 +57,8 @@ export async function relabel(item, now) {
   if (other !== null) chosen = { action: other, class: null };
   if (chosen === null) return false;
   try {
-    await answer({ person: state.person, item: item.item, suggested: null, confidence: null, shown: false, ms: null, also: [], ...chosen });
+    const told = await answer({ person: state.person, item: item.item, suggested: null, confidence: null, shown: false, ms: null, also: [], stands: standing([item]), ...chosen });
+    if (!told) return false;
   } catch (error) {
     say(error.message, { warn: true });
     return false;

@@ -1,15 +1,14 @@
 // One item after the other.
 
-import { answer, call, insist, token } from "./api.js";
+import { answer, call, insist, undo as takeBack } from "./api.js";
 import { classButtons, classOfKey, used } from "./buttons.js";
 import { shown } from "./content.js";
-import { add, byId, el, many, percent, put, say } from "./dom.js";
+import { byId, el, many, percent, put, say, twice } from "./dom.js";
 import { guidelines } from "./help.js";
 import { refresh } from "./side.js";
-import { nameOf, remember, state } from "./state.js";
+import { nameOf, place, remember, standing, state } from "./state.js";
 
 const AHEAD = 3; // items that are held, so that the next one is there at once
-const SHOWN = "pauca.shown";
 const RENEW = 240_000; // ms after which what is held is asked for again
 
 /** The view. `only`: items that were struck out of a grid, which come first. */
@@ -21,6 +20,7 @@ export function labelView(main, { only = [] } = {}) {
   let busy = true;
   let closed = false;
   let turn = 0;
+  let beside = []; // near-duplicates that are shown
   const ticked = new Set();
 
   const title = el("h2", { id: "view-title", class: "unseen" }, "Label");
@@ -38,7 +38,7 @@ export function labelView(main, { only = [] } = {}) {
   put(main, title, el("div", { class: "beside" }, stage, copies), suggestion, choice, others);
 
   function command(text, key, act, hint) {
-    return el("button", { type: "button", class: "command", "aria-keyshortcuts": key, title: hint, onclick: act },
+    return el("button", { type: "button", class: "command", "aria-keyshortcuts": key, title: hint, onclick: (event) => twice(event, since) || act() },
       text, " ", el("kbd", { "aria-hidden": "true" }, key));
   }
 
@@ -50,9 +50,18 @@ export function labelView(main, { only = [] } = {}) {
     const known = new Set(first.map((each) => each.item));
     queue = told.items.filter((each) => !known.has(each.item));
     // the one under the eyes stays there, also after a reload
-    const shownNow = current?.item ?? Number(sessionStorage.getItem(SHOWN) ?? -1);
+    const before = JSON.parse(sessionStorage.getItem(place("shown", state.person)) ?? "{}");
+    const shownNow = current?.item ?? before.item ?? -1;
     queue.sort((a, b) => (b.item === shownNow) - (a.item === shownNow));
     return told;
+  }
+
+  // after a reload: what was shown and is not lent, such as an item whose answer was taken back
+  async function restore() {
+    const before = JSON.parse(sessionStorage.getItem(place("shown", state.person)) ?? "{}");
+    if (!before.extra || first.length) return;
+    const { items: [item] } = await call(`items?ids=${before.item}&person=${encodeURIComponent(state.person)}`);
+    if (item.stands === before.stands) first = [{ duplicates: [], ...item }];
   }
 
   async function next() {
@@ -75,6 +84,7 @@ export function labelView(main, { only = [] } = {}) {
           el("p", {}, "Every item was answered, or somebody else holds it. Labels can be exported on the right.")));
         put(choice); put(suggestion); copies.hidden = true;
         busy = false;
+        main.setAttribute("aria-busy", "false");
         return;
       }
       if (!waited.isConnected) put(stage, waited);
@@ -85,7 +95,8 @@ export function labelView(main, { only = [] } = {}) {
 
   function show(item) {
     current = item;
-    sessionStorage.setItem(SHOWN, String(item.item));
+    const extra = first[0] === item;
+    sessionStorage.setItem(place("shown", state.person), JSON.stringify({ item: item.item, stands: item.stands ?? null, extra }));
     since = performance.now();
     put(stage, shown(item));
     const upcoming = first[1] ?? queue.find((each) => each.item !== item.item);
@@ -100,18 +111,21 @@ export function labelView(main, { only = [] } = {}) {
 
   function drawChoice() {
     const seen = !state.hidden && current.suggested !== null;
-    put(choice, classButtons((id) => done("label", id), { marked: seen ? current.suggested : null }));
-    put(suggestion, seen && el("button", { type: "button", class: "accept", "aria-keyshortcuts": "Space", onclick: () => done("label", current.suggested) },
+    put(choice, classButtons((id, event) => (event && twice(event, since)) || done("label", id), { marked: seen ? current.suggested : null }));
+    put(suggestion, seen && el("button", { type: "button", class: "accept", "aria-keyshortcuts": "Space", onclick: (event) => twice(event, since) || done("label", current.suggested) },
       el("kbd", { "aria-hidden": "true" }, "space"), el("span", {}, `${nameOf(current.suggested)}?`),
       el("span", { class: "sure" }, `${words(current.confidence)}, ${percent(current.confidence)}`)));
   }
 
   async function drawCopies() {
     copies.hidden = true;
+    put(copies); // those of the item before must not be ticked for this one
+    beside = [];
     const mine = current;
     if (!mine.duplicates?.length) return;
-    const told = await call(`items?ids=${mine.duplicates.slice(0, 12).join(",")}`).catch(() => null);
+    const told = await call(`items?ids=${mine.duplicates.slice(0, 12).join(",")}&person=${encodeURIComponent(state.person)}`).catch(() => null);
     if (closed || current !== mine || !told) return;
+    beside = told.items;
     copies.hidden = false;
     put(copies, el("h3", {}, many(told.items.length, "near-duplicate")), el("p", {}, "Tick those that get the same answer."),
       el("button", { type: "button", "aria-keyshortcuts": "d", onclick: tickAll }, "Tick all ", el("kbd", { "aria-hidden": "true" }, "d")),
@@ -137,8 +151,9 @@ export function labelView(main, { only = [] } = {}) {
     main.setAttribute("aria-busy", "true");
     const seen = !state.hidden && current.suggested !== null;
     const also = [...ticked];
+    let told = null;
     try {
-      await answer({ person: state.person, item: current.item, action, class: cls, also, shown: seen,
+      told = await answer({ person: state.person, item: current.item, action, class: cls, also, shown: seen, stands: standing([current, ...beside]),
         suggested: current.suggested, confidence: current.confidence, ms: Math.round(performance.now() - since) });
     } catch (error) {
       say(error.message, { warn: true });
@@ -146,12 +161,12 @@ export function labelView(main, { only = [] } = {}) {
       await next();
       return;
     }
-    if (cls !== null) used(cls);
+    if (told && cls !== null) used(cls);
     const gone = new Set([current.item, ...also]);
     first = first.filter((each) => !gone.has(each.item));
     queue = queue.filter((each) => !gone.has(each.item));
     const count = gone.size > 1 ? ` (${gone.size} items)` : "";
-    say({ label: `${cls === null ? "" : nameOf(cls)}${count}`, skip: "skipped", unsure: "unsure", flag: "set aside as unfit" }[action]);
+    say(!told ? "left as it was answered" : { label: `${cls === null ? "" : nameOf(cls)}${count}`, skip: "skipped", unsure: "unsure", flag: "set aside as unfit" }[action]);
     if (closed) return;
     refresh();
     await next();
@@ -162,11 +177,13 @@ export function labelView(main, { only = [] } = {}) {
     busy = true;
     turn += 1;
     try {
-      const told = await insist("undo", { person: state.person, token: token() });
-      say(`taken back: ${many(told.items.length, "item")}`);
-      const { items } = await call(`items?ids=${told.items.slice(0, 50).join(",")}`);
-      first = [...items.map((each) => ({ duplicates: [], ...each })), ...first];
-      refresh();
+      const told = await takeBack();
+      if (told) {
+        say(`taken back: ${many(told.items.length, "item")}`);
+        const { items } = await call(`items?ids=${told.items.slice(0, 50).join(",")}&person=${encodeURIComponent(state.person)}`);
+        first = [...items.map((each) => ({ duplicates: [], ...each })), ...first];
+        refresh();
+      }
     } catch (error) {
       say(error.status === 404 ? "there is nothing to take back" : error.message, { warn: true });
     }
@@ -182,7 +199,7 @@ export function labelView(main, { only = [] } = {}) {
   }
 
   const renewal = setInterval(() => { if (!document.hidden && !busy) fetchMore().catch(() => {}); }, RENEW);
-  next().catch((error) => say(error.message, { warn: true }));
+  restore().catch(() => {}).then(next).catch((error) => say(error.message, { warn: true }));
   return {
     close() { closed = true; clearInterval(renewal); },
     again() { if (current) drawChoice(); },

@@ -16,12 +16,11 @@ export function secondView(main) {
   }
 
   function doubt(each) {
-    const mine = each.answers[state.person];
     return el("article", { class: "doubt" }, el("div", { class: "look" }, shown(each, { small: true })), el("div", {},
       el("p", { class: "key" }, each.key),
       el("ul", { class: "said" }, Object.entries(each.answers).map(([who, cls]) => el("li", {}, `${who}: `, el("strong", {}, nameOf(cls))))),
       each.model !== null && el("p", {}, "model: ", el("strong", {}, nameOf(each.model))),
-      el("button", { type: "button", onclick: async () => { if (await relabel(each, mine === undefined ? "none yet" : nameOf(mine))) await load(); } }, "Look again")));
+      el("button", { type: "button", onclick: async () => { if (await relabel(each.item)) await load(); } }, "Look again")));
   }
 
   load().catch((error) => say(error.message, { warn: true }));

@@ -109,7 +109,7 @@ function people(told) {
 }
 
 function exits() {
-  const link = (form, text) => el("a", { href: `/api/export/${form}`, class: "button", download: true }, text);
+  const link = (form, text) => el("a", { href: `/api/export/${form}?project=${state.project.id}`, class: "button", download: true }, text);
   return el("section", {}, el("h3", {}, "Labels as a file"), el("div", { class: "row" }, state.project.exports.map(({ name, title }) => link(name, title))),
     el("p", {}, el("button", { type: "button", class: "quiet", onclick: async () => {
       const told = await call("release", { person: state.person }).catch((error) => ({ error }));

@@ -1,25 +1,44 @@
-// What the page knows, and what it remembers in this browser.
-
-const KEPT = "pauca.state";
-const kept = JSON.parse(localStorage.getItem(KEPT) ?? "{}");
+// What the page knows, and what it remembers in this browser: of this project, for this person.
 
 export const state = {
   project: null, // as /api/project has it
   status: null, // as /api/status has it
-  person: kept.person ?? "",
-  view: kept.view ?? "label",
-  hidden: kept.hidden ?? false, // whether suggestions are hidden
+  person: "",
+  view: "label",
+  hidden: false, // whether suggestions are hidden
   recent: [], // ids of the classes that were used last
+  acts: [], // places of the answers that were given in this tab, the last one last
 };
 
-/** Keep what a reload should find again. */
+/** Where something of this project is kept. */
+export const place = (...parts) => ["pauca", state.project.id, ...parts].map(encodeURIComponent).join("/");
+
+/** Find who labels, in this tab or before; called once the project is known. */
+export function recall() {
+  const kept = place("person");
+  take(sessionStorage.getItem(kept) ?? localStorage.getItem(kept) ?? "");
+}
+
+/** From now on this person labels here. */
+export function take(person) {
+  state.person = person;
+  state.acts = [];
+  state.hidden = localStorage.getItem(place("hidden", person)) === "true";
+  if (person) remember();
+}
+
+/** Keep what a reload should find again: for this tab, and for the next one that is opened. */
 export function remember() {
-  const { person, view, hidden } = state;
-  localStorage.setItem(KEPT, JSON.stringify({ person, view, hidden }));
+  sessionStorage.setItem(place("person"), state.person);
+  localStorage.setItem(place("person"), state.person);
+  localStorage.setItem(place("hidden", state.person), String(state.hidden));
 }
 
 export const classes = () => state.project.classes;
 export const nameOf = (id) => classes().find((each) => each.id === id)?.name ?? "a class that was merged";
+
+/** The answers of the person that stand for these items, as this tab knows them. */
+export const standing = (items) => Object.fromEntries(items.filter((each) => each.stands).map((each) => [each.item, each.stands]));
 
 const LETTERS = "abceijklmnopqrstwy"; // those that no command has
 /** The key of the class at this place, or null where there are more classes than keys. */
