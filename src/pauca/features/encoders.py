@@ -337,7 +337,7 @@ class ImageEncoder(AbstractEncoder):
         path, what, todo = self.pinned.find(), "the encoder's weights cannot be read", _EXTRA
         weights = read_tensors(read_bytes(path, what, todo), path, what, todo)
         net = EfficientNetLite0.of(weights).to(device)
-        # a third faster on a processor; mypy knows no such form of ``to``
+        # a third faster on a processor; torch's annotations leave this argument out
         net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
         def rows(items: Sequence[Tensor]) -> Iterator[tuple[NDArray[Any], Tensor]]:
