@@ -11,7 +11,14 @@ import numpy as np
 import pytest
 import torch
 
-from pauca.errors import DataError, InputError, PaucaError, UnknownNameError, UsageError
+from pauca.errors import (
+    DataError,
+    InputError,
+    PaucaError,
+    StoreError,
+    UnknownNameError,
+    UsageError,
+)
 from pauca.label import PoolOptions, Project, import_file
 from pauca.label.fitting import read_fit
 from pauca.label.items import ITEMS
@@ -515,3 +522,35 @@ def test_damaged_files_of_a_project_that_grew_are_made_anew(live: Project, tmp_p
         assert made.labels.item.tolist() == labels
         assert made.removed == {7}
         assert torch.equal(made.features, features)
+
+
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        ("UPDATE additions SET source = '{}'", "additions 1 to 1"),
+        ("DELETE FROM removals WHERE item = 5", "removals 1 to 1"),
+        ("UPDATE moves SET path = '/etc'", "moves 1 to 1"),
+        ("UPDATE class_ends SET class = 0", "class_ends 1 to 1"),
+        ("DELETE FROM deleted_classes", "deleted classes"),
+    ],
+)
+def test_what_became_of_the_pool_cannot_be_changed_unnoticed(
+    live: Project, tmp_path: Path, statement: str, said: str
+) -> None:
+    live.add(more(tmp_path))
+    live.remove([5])
+    shutil.copy(tmp_path / "data.npz", tmp_path / "moved.npz")
+    live.relocate(tmp_path / "moved.npz", old=tmp_path / "data.npz")
+    live.delete_class("cat", unlabel=True)
+    live.close()
+    table = next(word for word in statement.split() if word not in ("UPDATE", "DELETE", "FROM"))
+    with sqlite3.connect(live.folder / "project.db") as db:
+        if table != "deleted_classes":  # which follows from what only grows
+            with pytest.raises(sqlite3.IntegrityError, match="never changes"):
+                db.execute(statement)
+        triggers = db.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall()
+        for (name,) in triggers:
+            db.execute(f"DROP TRIGGER {name}")
+        db.execute(statement)
+    with pytest.raises(StoreError, match=f"damaged.*{said}"):
+        Project.open(live.folder)

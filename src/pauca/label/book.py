@@ -663,12 +663,16 @@ def _check_account(db: sqlite3.Connection, path: Path) -> None:
         low, row = 0, rows.fetchone()
         for end, kept in ends.fetchall():
             found = hashlib.sha256()
-            while row is not None and row[0] <= end:
+            while row is not None and (not isinstance(row[0], int) or row[0] <= end):
                 found.update(ascii(row).encode())
                 row = rows.fetchone()
             if found.hexdigest()[:_SHOWN] != kept:
                 raise _damaged(path, f"another digest of {table} {low + 1} to {end}")
             low = end
+    known = read_classes(db)
+    dead = {cls for cls in known.roots if not known.is_active(cls)}
+    if dead != {cls for (cls,) in db.execute("SELECT class FROM deleted_classes")}:
+        raise _damaged(path, "another list of deleted classes")
     follows = (
         "SELECT item, person, max(seq), action, class FROM events WHERE action <> 'undo' AND seq "
         "NOT IN (SELECT undoes FROM events WHERE undoes IS NOT NULL) GROUP BY item, person"
