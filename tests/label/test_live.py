@@ -467,7 +467,7 @@ def test_new_classes_of_a_file(live: Project, tmp_path: Path) -> None:
     found = import_file(live, file, add_new_classes=True)
     assert found.new == 3
     assert any("dog, emu" in note for note in found.notes)
-    assert live.classes.names == (*NAMES, "dog", "emu")
+    assert list(live.classes.names) == [*NAMES, "dog", "emu"]
     cls = dict(zip(live.labels.item.tolist(), live.labels.cls.tolist(), strict=True))
     assert (cls[40], cls[41], cls[42]) == (3, 4, 0)
     assert import_file(live, file, add_new_classes=True).new == 0

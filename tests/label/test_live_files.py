@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -135,7 +136,7 @@ def test_csv_that_is_safe_is_read_back(tmp_path: Path) -> None:
         assert (made.labels.cls == 0).sum() == 5
         made.train(assessed=False)
         made.answer("import", 9, action="skip")
-        outs = {
+        outs: dict[str, Callable[[Path], int]] = {
             "labels": lambda out: export(made, out, "csv", safe_csv=True),
             "answers": lambda out: export_answers(made, out, "csv", safe_csv=True),
             "mixed": lambda out: export_with_predictions(made, out, "csv", safe_csv=True),

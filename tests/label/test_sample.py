@@ -239,6 +239,7 @@ def test_status_says_how_much_of_a_wanted_class_was_found(tmp_path: Path) -> Non
             assert told.wanted.low <= true <= (told.wanted.high or 1)
             if told.advice.stop:
                 break
+        assert told.wanted is not None
         assert told.wanted.met
         assert "every item was asked" in told.advice.reason or "reached" in told.advice.reason
         assert told.plain()["wanted"]["name"] == "cat"
