@@ -9,6 +9,7 @@ import pytest
 
 from pauca.formats import formats
 from pauca.label import Project
+from pauca.label.exporting import MODELS
 from tests.label.helpers import NAMES, clusters, images, npz, table
 from tests.test_cli import Run, cli
 
@@ -192,7 +193,7 @@ def test_errors_are_told_and_end_with_two(cli: Run, tmp_path: Path) -> None:
 def test_formats_are_those_of_the_registry(cli: Run, tmp_path: Path) -> None:
     code, out, _ = cli("label", "formats", "--json")
     told = {row["name"]: row for row in json.loads(out)}
-    assert (code, set(told)) == (0, set(formats.names()))
+    assert (code, set(told)) == (0, {*formats.names(), *MODELS})
     assert told["prodigy"]["import"]
     assert not told["imagefolder"]["import"]
     assert "Label Studio" in cli("label", "formats")[1]

@@ -138,8 +138,8 @@ def init(
     features: Annotated[
         str | None,
         typer.Option(
-            help="What makes features: pca, tf-idf, lsa, rows, net:path=FILE, "
-            "transformers:path=FOLDER. By the kind of the data if left out.",
+            help="What makes features: image-encoder, text-encoder, pca, tf-idf, lsa, rows, "
+            "net:path=FILE, transformers:path=FOLDER. By the kind of the data if left out.",
             metavar="NAME[:KEY=VALUE,...]",
         ),
     ] = None,
@@ -176,6 +176,7 @@ def init(
     ] = False,
 ) -> None:
     """Make a project of images, texts, rows or embeddings; the data stay where they are."""
+    from pauca.cli.label_show import show_fraction
     from pauca.label import PoolOptions, Project
 
     texts, more = tuple(words(text)), options(read)
@@ -211,6 +212,7 @@ def init(
         seed=seed,
         device=device,
         force=force,
+        progress=show_fraction("features"),
     ) as project:
         for note in project.notes:
             typer.echo(f"note: {note}", err=True)
@@ -220,6 +222,37 @@ def init(
             f"{len(names)} classes: {', '.join(names) or 'none yet'}"
         )
         typer.echo(f"project: {project.folder.resolve()}")
+
+
+@label.command(
+    epilog="Examples: pauca label encode pets --- pauca label encode mails --features text-encoder"
+)
+@guarded
+def encode(
+    project: Folder,
+    features: Annotated[
+        str | None,
+        typer.Option(
+            help="What makes features; those that `init` announced if left out.",
+            metavar="NAME[:KEY=VALUE,...]",
+        ),
+    ] = None,
+) -> None:
+    """Compute the features of an encoder now, and put them in place of those of the project.
+
+    Ended by Ctrl-C, or killed, it goes on where it was. People may label meanwhile.
+    """
+    from pauca.cli.label_show import show_fraction
+
+    with _open(project) as opened:
+        notes = opened.encode(choice(features), progress=show_fraction("features"))
+        if not notes:
+            typer.echo(f"nothing to do: the features are {opened.settings.features['name']}")
+            return
+        for note in notes:
+            typer.echo(f"note: {note}", err=True)
+        n, d = opened.features.shape
+        typer.echo(f"{n} items, {d} numbers each, by {opened.settings.features['name']}")
 
 
 @label.command(

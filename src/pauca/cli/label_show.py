@@ -1,6 +1,7 @@
 """What ``pauca label`` shows to people."""
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -8,9 +9,32 @@ import typer
 if TYPE_CHECKING:
     from pauca.label import Disagreement, Project, Status, Training, Wanted
 
-__all__ = ["relabels_plain", "show_relabels", "show_status", "show_training"]
+__all__ = [
+    "relabels_plain",
+    "show_fraction",
+    "show_relabels",
+    "show_status",
+    "show_training",
+]
 
 _CLASSES = 30
+_EVERY = 5.0  # seconds between two lines of progress
+
+
+def show_fraction(what: str) -> Callable[[float], None]:
+    """Tells on standard error, every few seconds, which fraction of something is done."""
+    from pauca.progress import clock, percent
+
+    begin = last = time.monotonic()
+
+    def told(fraction: float) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last >= _EVERY and fraction > 0:
+            last, left = now, (now - begin) * (1 - fraction) / fraction
+            typer.echo(f"{what}: {percent(fraction)}, about {clock(left)} left", err=True)
+
+    return told
 
 
 def show_training(found: "Training") -> None:

@@ -93,9 +93,11 @@ class ColumnFit:
         """float64 [n, 1] of numbers, [n, words] of words.
 
         Raises:
-            DataError: a cell that is no number, or an empty one that is refused.
+            DataError: a cell that is no number, or an empty one that is refused; a number where
+                words are.
         """
         if self.words is not None:
+            _check_words(column, self.words, where)
             return _one_hot(column.tolist(), self.words)
         judged = Column(self.name, "numbers", reading=self.reading)
         numbers = numbers_of(judged, column, where)
@@ -151,6 +153,16 @@ class RowFit:
             )
         return rows
 
+    def strangers(self, frame: "pd.DataFrame") -> tuple[str, ...]:
+        """What is said of words that the training part does not have."""
+        said = []
+        for column in self.columns:
+            if column.words is not None:
+                known = {*column.words, *_NOTHING}
+                lost = sorted({str(cell) for cell in frame[column.name].tolist()} - known)
+                said += [f"{column.name!r} ({listed(list(map(repr, lost)))})"] if lost else []
+        return (f"words that training does not have count as none: {', '.join(said)}",) * bool(said)
+
     def plain(self) -> dict[str, Any]:
         """Plain values and arrays, which ``of`` takes."""
         return {
@@ -162,13 +174,29 @@ class RowFit:
 
     @classmethod
     def of(cls, plain: Mapping[str, Any]) -> "RowFit":
-        """From what ``plain`` gave."""
-        columns = [
-            ColumnFit(**{**each, "reading": Reading(**each["reading"])})
-            for each in plain["columns"]
-        ]
-        scaling = Scaling(**plain["scaling"])
-        return cls(tuple(columns), plain["vector"], plain["d"], scaling)
+        """From what ``plain`` gave.
+
+        Raises:
+            ValueError: values of another form.
+        """
+        from pydantic import TypeAdapter
+
+        columns = TypeAdapter(tuple[ColumnFit, ...]).validate_python(plain["columns"])
+        vector, d, scaling = plain["vector"], plain["d"], Scaling(**plain["scaling"])
+        widths = [1 if column.words is None else len(column.words) for column in columns]
+        fine = (
+            type(d) is int
+            and d >= 1
+            and (vector is None or (isinstance(vector, str) and not columns))
+            and (not columns or sum(widths) == d)
+            and scaling.places.dtype == np.int64
+            and bool(((scaling.places >= 0) & (scaling.places < d)).all())
+            and scaling.moments.shape == (len(scaling.places), 3)
+            and scaling.moments.dtype == np.float64
+        )
+        if not fine:
+            raise ValueError("columns or scaling of another form")
+        return cls(columns, vector, d, scaling)
 
 
 @dataclass(frozen=True)
@@ -428,6 +456,33 @@ def _one_hot(cells: Sequence[Any], words: Sequence[str]) -> NDArray[np.float64]:
         dtype=np.int64,
     )
     return np.asarray(codes[:, None] == np.arange(len(words)), dtype=np.float64)
+
+
+def _check_words(column: "pd.Series[Any]", words: Sequence[str], where: str) -> None:
+    """Refuse numbers among words of which none is one."""
+    numbers = [
+        row
+        for row, cell in zip(column.index, column.tolist(), strict=True)
+        if isinstance(cell, int | float)
+        and not isinstance(cell, bool)
+        and str(cell) not in _NOTHING
+    ]
+    if numbers and not any(map(_is_number, words)):
+        raise DataError(
+            f"column {column.name!r} holds numbers where training holds words",
+            expected=listed([repr(word) for word in words]),
+            got=column[numbers[0]],
+            where=f"{where}, row {numbers[0]}",
+            todo="correct it, or name the columns in another order",
+        )
+
+
+def _is_number(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True
 
 
 def _check_cells(

@@ -180,7 +180,7 @@ class ForwardForwardFeatures(AbstractExtractor):
     def _blank(self, dataset: Dataset, weights: Generator) -> ForwardNet:
         task, recipe = dataset.task, self.recipe
         channels = task.shape[0] if len(task.shape) == 3 else 1
-        code = recipe.code(task.shape, task.c, [1.0] * channels, [0.0] * channels)
+        code = recipe.code(task.shape, max(1, task.c), [1.0] * channels, [0.0] * channels)
         return recipe.build(code, weights)
 
     @torch.no_grad()

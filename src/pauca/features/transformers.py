@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -18,7 +19,7 @@ from pauca.errors import CapabilityError, DataError, InputError
 from pauca.features.base import AbstractExtractor, Extracted, extractors, transform_of
 from pauca.rng import generator_from, isolated
 
-__all__ = ["Transformers"]
+__all__ = ["Transformers", "load_library", "load_pretrained"]
 
 _FIRST = "cls"
 _READ = frozenset({".json", ".safetensors", ".txt", ".model", ".bin"})
@@ -97,8 +98,8 @@ class Transformers(AbstractExtractor):
                 todo="take features 'pca', or the rows as they are",
             )
         folder = self._folder()
-        library = _library()
-        model = _loaded(library.AutoModel, folder).to(device).eval().requires_grad_(False)
+        library = load_library()
+        model = load_pretrained(library.AutoModel, folder).to(device).eval().requires_grad_(False)
         reader = _Texts if dataset.kind == "text" else _Images
         read = reader(library, folder, model, self.max_length)
         train = self._embedded(model, read, dataset.train, device)
@@ -147,7 +148,7 @@ class _Texts:
     """Texts, kept as the sources of the items, as tokens of one batch."""
 
     def __init__(self, library: Any, folder: Path, model: Any, max_length: int) -> None:
-        self._tokens = _loaded(library.AutoTokenizer, folder)
+        self._tokens = load_pretrained(library.AutoTokenizer, folder)
         most = getattr(model.config, "max_position_embeddings", max_length)
         self._most = min(max_length, int(most))
         self.said = f"texts cut to {self._most} tokens"
@@ -224,8 +225,12 @@ def _digest(folder: Path) -> str:
     return whole.hexdigest()
 
 
-def _library() -> Any:
+def load_library(features: str = "transformers", extra: str = "hub") -> Any:
     """The package transformers, imported when it is needed.
+
+    Args:
+        features: Which need it.
+        extra: That brings it.
 
     Raises:
         CapabilityError: it is not installed.
@@ -234,18 +239,18 @@ def _library() -> Any:
         return import_module("transformers")
     except ImportError as error:
         raise CapabilityError(
-            "features 'transformers' need the package transformers",
-            expected="pauca with its extra hub",
+            f"features {features!r} need the package transformers",
+            expected=f"pauca with its extra {extra}",
             got=str(error),
-            todo="pip install 'pauca[hub]'",
+            todo=f"pip install 'pauca[{extra}]'",
         ) from None
 
 
-def _loaded(kind: Any, folder: Path) -> Any:
+def load_pretrained(kind: Any, folder: Path) -> Any:
     """A model or tokenizer from its folder, and from nowhere else."""
     try:
         # layers that the folder has no weights for (a pooler that is not read) are drawn
-        with isolated(generator_from(0)):
+        with _no_bars(), isolated(generator_from(0)):
             return kind.from_pretrained(str(folder), local_files_only=True)
     except (OSError, ValueError, KeyError, ImportError) as error:
         raise DataError(
@@ -255,6 +260,19 @@ def _loaded(kind: Any, folder: Path) -> Any:
             where=folder,
             todo="save model (and, for texts, tokenizer) there",
         ) from None
+
+
+@contextmanager
+def _no_bars() -> Iterator[None]:
+    """Without the library's own progress bars, which say how fast a local file is read."""
+    bars: Any = import_module("transformers.utils.logging")
+    shown = bars.is_progress_bar_enabled()
+    bars.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            bars.enable_progress_bar()
 
 
 def _preprocessing(folder: Path) -> Mapping[str, Any]:

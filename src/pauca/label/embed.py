@@ -19,15 +19,23 @@ from pauca.data.own import channels_first, find_pixel_map, image_arrays, image_d
 from pauca.errors import CapabilityError, DataError, UsageError
 from pauca.features import extractors, resolve_features
 from pauca.features.base import Extracted, device_of
+from pauca.features.encoders import ENCODERS, AbstractEncoder, ImageEncoder, looks_english
 from pauca.files import map_array
 from pauca.label.atomic import new_file
-from pauca.label.fitting import FitState, kept_words, write_fit
+from pauca.label.fitting import FitState, fit_file, kept_words, write_fit
 from pauca.label.intake import AbstractIntake, ImageIntake
 from pauca.label.items import ANEW
 from pauca.label.pool import Pool
 from pauca.rng import generator_from
 
-__all__ = ["FEATURES", "open_features", "resolve_choice", "write_features"]
+__all__ = [
+    "FEATURES",
+    "better_choice",
+    "feature_notes",
+    "open_features",
+    "resolve_choice",
+    "write_features",
+]
 
 FEATURES = "features.npy"
 """The file of a project's features, float32 [n, d]."""
@@ -49,8 +57,8 @@ def resolve_choice(choice: str | Mapping[str, Any] | None, pool: Pool) -> dict[s
     mean 0 and deviation 1), ``tf-idf`` (weights of words) and ``lsa`` (256 directions of them).
 
     Args:
-        choice: A name, or ``name`` and settings. If None: principal components of pixels; tf-idf,
-            or lsa beyond 50,000 texts; rows.
+        choice: A name, or ``name`` and settings. If None what is there at once: principal
+            components of pixels; tf-idf, or lsa beyond 50,000 texts; rows.
         pool: Whose items.
 
     Raises:
@@ -66,6 +74,8 @@ def resolve_choice(choice: str | Mapping[str, Any] | None, pool: Pool) -> dict[s
         if name == "transformers" and pool.kind not in ("image", "text"):
             raise _misfit(name, pool.kind)
         if name in ("pca", "net") and pool.kind == "text":
+            raise _misfit(str(name), pool.kind)
+        if name in ENCODERS.values() and name != ENCODERS.get(pool.kind):
             raise _misfit(str(name), pool.kind)
         return found
     if pool.kind not in _OWN[str(name)]:
@@ -86,6 +96,56 @@ def resolve_choice(choice: str | Mapping[str, Any] | None, pool: Pool) -> dict[s
     return {"name": name, **whole}
 
 
+def better_choice(kind: str) -> dict[str, Any] | None:
+    """The encoder for items of this kind, with every setting; None where none is installed.
+
+    Raises:
+        DataError: its package is there with a file that is not the one that pauca knows.
+    """
+    name = ENCODERS.get(kind)
+    if name is None or not _encoder(name).pinned.installed:
+        return None
+    _encoder(name).pinned.find()
+    return resolve_features(name)
+
+
+def feature_notes(
+    choice: Mapping[str, Any], later: Mapping[str, Any] | None, pool: Pool
+) -> tuple[str, ...]:
+    """Which features are used, and what would be better, in a line; what to know of them.
+
+    Args:
+        choice: What is used.
+        later: What takes its place once it is computed.
+        pool: Whose items.
+    """
+    name, better = str(choice["name"]), ENCODERS.get(pool.kind)
+    used = name if later is None else str(later["name"])
+    if later is not None:
+        line = (
+            f"features: {name} at once, then {used}, which `pauca label serve` computes in the "
+            "background and `pauca label encode` at once"
+        )
+    elif better is None or used in (better, "transformers", "net"):
+        line = f"features: {name}"
+    elif _encoder(better).pinned.installed:
+        line = f"features: {name}; better as a rule: --features {better}"
+    else:
+        line = f"features: {name}; better as a rule: pip install 'pauca[encoders]'"
+    if used != ENCODERS["text"] or pool.sources is None or looks_english(pool.sources):
+        return (line,)
+    return line, (
+        "the text encoder is made for English, and these texts look otherwise (fewer than 5% of "
+        "the words are common English ones, or over 20% of the letters are not ASCII): compare "
+        "with --features tf-idf"
+    )
+
+
+def _encoder(name: str) -> type[AbstractEncoder]:
+    found: Any = extractors.get(name)
+    return found  # type: ignore[no-any-return]  # the registry knows makers
+
+
 def write_features(
     folder: Path,
     pool: Pool,
@@ -95,14 +155,17 @@ def write_features(
     vocabulary: int = 4096,
     device: str = "cpu",
     seed: int = 0,
+    files: Sequence[Path] = (),
+    file: str = FEATURES,
     progress: Progress | None = None,
 ) -> tuple[str, ...]:
-    """Compute the features of every item into ``features.npy``; returns what was done.
+    """Compute the features of every item into a file of the project; returns what was done.
 
-    What was fitted goes into ``features.fit``, so that further items get the same features.
+    What was fitted goes into a file beside it, so that further items get the same features.
 
     Principal components are fitted on at most 20,000 items, drawn at random by the seed; a backbone
-    is given images in parts, so that a large pool's pixels are never all in memory.
+    is given images in parts, so that a large pool's pixels are never all in memory. What an encoder
+    of ``pauca.features.encoders`` has computed is kept beside the data; killed, it goes on there.
 
     Args:
         folder: The project's.
@@ -113,14 +176,16 @@ def write_features(
         vocabulary: Most words of tf-idf.
         device: Where a backbone computes.
         seed: Of what is drawn.
+        files: The data, beside which an encoder keeps its rows.
+        file: Name of the file.
         progress: Told which fraction is done.
 
     Raises:
         DataError: images that cannot be read; what an extractor refuses.
     """
-    parts, notes, fit = _parts(pool, dict(choice), size, vocabulary, device, seed, progress)
+    parts, notes, fit = _parts(pool, dict(choice), size, vocabulary, device, seed, files, progress)
     state = dict(fit.state)
-    with new_file(folder / FEATURES, force=True) as draft:
+    with new_file(folder / file, force=True) as draft:
         room: NDArray[np.float32] | None = None
         low = 0
         for part in parts:
@@ -142,7 +207,7 @@ def write_features(
             state["standardise"] = {"mean": mean, "scale": scale}
             notes = (*notes, "features: each column has mean 0 and deviation 1 over the pool")
         room.flush()  # type: ignore[attr-defined]  # a memmap
-    write_fit(folder, replace(fit, state=state, d=room.shape[1]))
+    write_fit(folder, replace(fit, state=state, d=room.shape[1]), fit_file(file))
     return notes
 
 
@@ -167,9 +232,10 @@ def open_features(folder: Path, n: int, file: str = FEATURES) -> Tensor:
 
 def _misfit(name: str, kind: str) -> UsageError:
     fit = [own for own, kinds in _OWN.items() if kind in kinds]
-    fit += {"image": ["pca", "net", "transformers"], "text": ["transformers"]}.get(
-        kind, ["pca", "net"]
-    )
+    fit += {
+        "image": ["image-encoder", "pca", "net", "transformers"],
+        "text": ["text-encoder", "transformers"],
+    }.get(kind, ["pca", "net"])
     return UsageError(
         f"features {name!r} are not for items of kind {kind}",
         expected=", ".join(fit),
@@ -207,6 +273,7 @@ def _parts(
     vocabulary: int,
     device: str,
     seed: int,
+    files: Sequence[Path],
     progress: Progress | None,
 ) -> tuple[Iterable[Any], tuple[str, ...], FitState]:
     """The features in parts, what is said of them, and what was fitted."""
@@ -216,10 +283,12 @@ def _parts(
         parts = torch.split(pool.rows, max(1, _NUMBERS // pool.rows.shape[1]))
         return parts, (), FitState(_intake(pool), choice)
     if name in ("tf-idf", "lsa"):
-        found, said, state = _words(pool, vocabulary, choice.get("dimensions"))
-        return found, said, FitState(_intake(pool), choice, state)
+        words, told, state = _words(pool, vocabulary, choice.get("dimensions"))
+        return words, told, FitState(_intake(pool), choice, state)
     settings = {key: value for key, value in choice.items() if key != "name"}
     made = extractors.make(name, settings)
+    if name in ENCODERS.values():
+        return _by_encoder(pool, made, choice, vocabulary, device, files, progress)
     if name == "transformers":
         intake = _intake(pool, size if size is not None else _SIDE[name], "RGB")
         fit = FitState(intake, choice, {"identity": made.identity()})
@@ -279,8 +348,7 @@ def _intake(pool: Pool, side: int | None = None, mode: Mode | None = None) -> Ab
         x = channels_first(pool.images.stored, "first", "images")
         pixels, _ = find_pixel_map([x], "images")
         channels, height, width = x.shape[1:]
-        shape = "L" if channels == 1 else "RGB"
-        form = ImageForm(height, width, shape, fit="crop", upright=True)
+        form = ImageForm(height, width, "L" if channels == 1 else "RGB", fit="crop", upright=True)
         return ImageIntake(form, pixels, channels)
     form, _ = _form(pool, side, mode)
     return ImageIntake(form, None, form.shape[0])
@@ -337,6 +405,59 @@ def _by_backbone(
         yield made.extract(data, device_of(device)).train
         low += len(part)
         _tell(progress, low / pool.n)
+
+
+def _by_encoder(
+    pool: Pool,
+    made: Any,
+    choice: Mapping[str, Any],
+    vocabulary: int,
+    device: str,
+    files: Sequence[Path],
+    progress: Progress | None,
+) -> tuple[Iterator[NDArray[np.float32]], tuple[str, ...], FitState]:
+    """Rows of an encoder in parts; those of texts with their words beside them."""
+    kept = made.open_cache(files)
+    notes, state = (made.said, *kept.notes), {"identity": made.identity()}
+    words: Any = None
+    if pool.kind == "text" and made.words:
+        assert pool.sources is not None
+        model, words, said = fit_texts(pool.sources, vocabulary, "the texts of the pool")
+        notes, state["words"] = (*notes, f"features: {said}"), kept_words(model)
+
+    def rows() -> Iterator[NDArray[np.float32]]:
+        low = 0
+        for part in _encoded_parts(pool, made):
+            found = made.encode(
+                part,
+                device=device_of(device),
+                kept=kept,
+                progress=_part_of(progress, low, pool.n, len(part)),
+            )
+            high = low + len(part)
+            beside = [] if words is None else [made.words * words[low:high].toarray()]
+            yield np.concatenate([found, *beside], axis=1)
+            low = high
+
+    intake = _intake(pool) if pool.kind == "text" else _intake(pool, made.size, "RGB")
+    return rows(), notes, FitState(intake, choice, state)
+
+
+def _encoded_parts(pool: Pool, made: Any) -> Iterator[Any]:
+    """Items as an encoder reads them, some at a time."""
+    if pool.kind == "text":
+        assert pool.sources is not None
+        for low in range(0, pool.n, 4096):
+            yield pool.sources[low : low + 4096]
+    else:
+        assert isinstance(made, ImageEncoder)
+        for part in _some(pool, made.size):
+            yield made.prepare(part)
+
+
+def _part_of(progress: Progress | None, low: int, n: int, size: int) -> Progress:
+    """Tells of a part as of the whole."""
+    return lambda fraction: _tell(progress, (low + fraction * size) / n)
 
 
 def _some(pool: Pool, side: int) -> Iterator[Tensor]:

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pauca.errors import InputError
+from pauca.errors import InputError, PaucaError
 from pauca.label.atomic import SUMS, check_sums, keep_sums
 from pauca.label.book import Book, Training
 from pauca.label.choosing import Situation, choose, sample_size
@@ -24,7 +24,9 @@ from pauca.label.duplicates import (
     read_groups,
     write_groups,
 )
-from pauca.label.fitting import FIT
+from pauca.label.embed import FEATURES, resolve_choice
+from pauca.label.encoding import CurrentSettings, encode, pool_of, put_in_place, want
+from pauca.label.fitting import fit_file
 from pauca.label.items import ANEW
 from pauca.label.labels import Disagreement, Labels, labels_of
 from pauca.label.locking import FolderLock
@@ -61,6 +63,8 @@ class Predictions:
 class Engine:
     """Chooses batches, trains and predicts for one project.
 
+    Features that took the place of others, in whichever process, are seen at the next call.
+
     Args:
         folder: The project's.
         settings: The project's.
@@ -68,19 +72,31 @@ class Engine:
     """
 
     def __init__(self, folder: Path, settings: ProjectSettings, book: Book) -> None:
-        self.folder, self.settings, self.book = folder, settings, book
-        self._pools = PoolKeeper(self._open_pool, book)
+        self.folder, self.book = folder, book
+        self._current = CurrentSettings(folder, settings)
+        self._pools = PoolKeeper(self._open_pool, self._version)
         self._choosing = FolderLock(folder / "choosing.lock")
         self._training = FolderLock(folder / "training.lock")
+        self._encoding = FolderLock(folder / "encoding.lock", patience=0.0)
         self._lock = RLock()
         self._model: tuple[tuple[int, int], Model] | None = None
-        self._groups: NDArray[np.int32] | None = None
+        self._groups: tuple[Tensor, NDArray[np.int32]] | None = None
 
     def _open_pool(self) -> LivePool:
-        def check(additions: int) -> None:
-            check_files(self.folder, self.settings.duplicates, additions)
+        while True:
+            settings = self.settings
 
-        return open_pool(self.folder, self.settings, self.book, check)
+            def check(additions: int, settings: ProjectSettings = settings) -> None:
+                check_files(self.folder, settings.duplicates, additions, settings.features_file)
+
+            try:
+                return open_pool(self.folder, settings, self.book, check)
+            except PaucaError:
+                if self.settings is settings:  # else other features took away the files of before
+                    raise
+
+    def _version(self) -> object:
+        return self.book.version(), self.settings.features_file
 
     @property
     def pool(self) -> LivePool:
@@ -96,6 +112,33 @@ class Engine:
     def features(self) -> Tensor:
         """Of all items, those that were removed among them, float32 [n, d]."""
         return self.pool.features
+
+    @property
+    def settings(self) -> ProjectSettings:
+        """The project's, with the features that it has now."""
+        return self._current.now
+
+    def encode(
+        self, features: str | Mapping[str, Any] | None, progress: Progress | None
+    ) -> tuple[str, ...]:
+        """Compute the features that are to come and put them in place; returns what was done.
+
+        Args:
+            features: Which; those that the project is to get if None.
+            progress: Told which fraction is done; what it raises ends the work.
+        """
+        with self._encoding.held():
+            if features is not None:
+                want(self.folder, resolve_choice(features, pool_of(self.folder, self.pool)))
+            while (settings := self.settings).next_features is not None:
+                now = self.pool
+                pool, additions = pool_of(self.folder, now), now.version.additions
+                file, notes = encode(self.folder, settings, pool, additions, progress=progress)
+                with self._training.held(), self._choosing.held():
+                    if self.pool.version.additions == additions:  # else items came meanwhile
+                        put_in_place(self.folder, file, additions)
+                        return notes
+            return ()
 
     @property
     def n(self) -> int:
@@ -160,8 +203,10 @@ class Engine:
             InputError: fewer than two classes, or no label.
         """
         with self._training.held():
-            additions = self.pool.version.additions
-            check_files(self.folder, self.settings.duplicates, additions, whole=True)
+            additions, settings = self.pool.version.additions, self.settings
+            check_files(
+                self.folder, settings.duplicates, additions, settings.features_file, whole=True
+            )
             standing, classes = self.book.moment()
             labels = labels_of(standing, classes)
             _check(labels, classes)
@@ -215,13 +260,13 @@ class Engine:
         Raises:
             InputError: no model was trained yet.
         """
-        model = self.model
-        if model is None:
+        features, model = self.features, self.model
+        if model is None or model.d != features.shape[1]:  # those of other features meanwhile
             raise InputError("no model was trained yet", todo="train first: `pauca label train`")
         if not len(self.book.classes()):
             raise InputError("there is no class to predict", todo="add classes, then train again")
         wanted = np.asarray(items, dtype=np.int64) if items is not None else self._unlabelled()
-        classes, features = self.book.classes(), self.features
+        classes = self.book.classes()
         ids = np.array(classes.ids, dtype=np.int64)
         size = max(1, _BLOCK // features.shape[1])
         for low in range(0, len(wanted), size):
@@ -245,21 +290,22 @@ class Engine:
 
     def duplicates(self, progress: Progress | None = None) -> NDArray[np.int32]:
         """The group of near-duplicates of each item; found once, and kept on the disk."""
-        groups = self.known_groups()
-        if groups is None:
-            groups = find_groups(self.features, self.settings.duplicates, progress=progress)
+        while (groups := self.known_groups()) is None:
+            features = self.features
+            groups = find_groups(features, self.settings.duplicates, progress=progress)
             with self._choosing.held():  # an addition keeps digests too
-                write_groups(self.folder, self.settings.duplicates, groups)
-            self._groups = groups
+                if features is self.features:  # others may have taken their place meanwhile
+                    write_groups(self.folder, self.settings.duplicates, groups)
         return groups
 
     def known_groups(self) -> NDArray[np.int32] | None:
         """The groups, if they were found already."""
-        n = self.n
+        features = self.features
         with self._lock:
-            if self._groups is None or len(self._groups) != n:
-                self._groups = read_groups(self.folder, self.settings.duplicates, n)
-            return self._groups
+            if self._groups is None or self._groups[0] is not features:
+                found = read_groups(self.folder, self.settings.duplicates, self.n)
+                self._groups = None if found is None else (features, found)
+            return None if self._groups is None else self._groups[1]
 
     def open_duplicates(self, item: int) -> tuple[int, ...]:
         """Other members of the item's group that nobody has answered or was asked for."""
@@ -338,13 +384,21 @@ class Engine:
         )
 
 
-def check_files(folder: Path, threshold: float, additions: int = 0, *, whole: bool = False) -> None:
+def check_files(
+    folder: Path,
+    threshold: float,
+    additions: int = 0,
+    features: str = FEATURES,
+    *,
+    whole: bool = False,
+) -> None:
     """Refuse a project whose items, features or groups of duplicates are not as they were written.
 
     Args:
         folder: The project's.
         threshold: From which items count as duplicates.
         additions: How often items were added.
+        features: Name of the file of the features before any addition.
         whole: Read all of them, and keep the digests of a project that has none yet; else only what
             changed since the last look.
 
@@ -353,7 +407,8 @@ def check_files(folder: Path, threshold: float, additions: int = 0, *, whole: bo
     """
     groups = duplicates_file(folder, threshold).name
     again = "remove it: it is made anew when duplicates are asked for"
-    todo = {**dict.fromkeys((*files_of(additions), FIT), ANEW), groups: again}
+    files = (*files_of(additions, features), fit_file(features))
+    todo = {**dict.fromkeys(files, ANEW), groups: again}
     check_sums(folder, todo, whole=whole)
     if whole and not (folder / SUMS).exists():
         keep_sums(folder, (name for name in todo if (folder / name).is_file()))

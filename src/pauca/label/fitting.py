@@ -21,8 +21,9 @@ from pauca.files import pack, read_bytes, unpack
 from pauca.label.atomic import new_file
 from pauca.label.intake import AbstractIntake, TextIntake, intake_of
 from pauca.label.items import ANEW
+from pauca.label.settings import SETTINGS, read_settings
 
-__all__ = ["FIT", "FitState", "kept_words", "read_fit", "write_fit"]
+__all__ = ["FIT", "FitState", "fit_file", "kept_words", "read_fit", "write_fit"]
 
 FIT = "features.fit"
 """The file of what was fitted on a project's items."""
@@ -177,9 +178,14 @@ def kept_words(vectoriser: Any) -> dict[str, Any]:
     }
 
 
-def write_fit(folder: Path, fit: FitState) -> None:
+def fit_file(features: str) -> str:
+    """Name of the file of what was fitted, beside a file of features."""
+    return str(Path(features).with_suffix(".fit"))
+
+
+def write_fit(folder: Path, fit: FitState, file: str = FIT) -> None:
     """Keep it in the project's folder."""
-    with new_file(folder / FIT, force=True) as draft:
+    with new_file(folder / file, force=True) as draft:
         draft.write_bytes(pack(fit.plain()))
 
 
@@ -189,11 +195,12 @@ def read_fit(folder: Path) -> FitState:
     Raises:
         DataError: the file is damaged; or the project is older than such files.
     """
-    path, what = folder / FIT, "what was fitted on the items cannot be read"
+    settings, what = folder / SETTINGS, "what was fitted on the items cannot be read"
+    path = folder / (fit_file(read_settings(settings).features_file) if settings.exists() else FIT)
     if not path.exists():
         raise DataError(
             "the project does not hold what its features were fitted to",
-            expected=f"a file {FIT}, which projects have that are made by this version",
+            expected=f"a file {path.name}, which projects have that are made by this version",
             got="none",
             where=folder,
             todo=ANEW,

@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
@@ -19,7 +19,7 @@ from torch import Tensor
 from pauca.data.columns import find_column, has_text, joined_texts
 from pauca.data.dataset import Kind
 from pauca.data.features import RowFit, vectors_of
-from pauca.data.images import ImageForm, decode_all
+from pauca.data.images import MOST_PIXELS, ImageForm, decode_all
 from pauca.data.in_memory import encoded_picture, items_of
 from pauca.data.own import PixelMap, channels_first
 from pauca.errors import DataError, InputError, shown
@@ -144,12 +144,14 @@ class TextIntake(AbstractIntake):
         return {"columns": list(self.columns)}
 
     def _columns(self, part: Part) -> Sequence[str]:
-        """The pool's columns, else what the format takes for the text, else the only column."""
+        """The pool's columns, else what the format takes for the text, one called text, or all."""
         names = [str(name) for name in part.frame.columns]
         if set(self.columns) <= set(names):
             return self.columns
         if part.text:
             return part.text
+        if "text" in names and not set(self.columns) & set(names):
+            return ["text"]
         if len(names) == 1:
             return names
         lost = next(name for name in self.columns if name not in names)
@@ -176,7 +178,8 @@ class RowIntake(AbstractIntake):
         size = max(1, _NUMBERS // max(1, self.fit.d))
         table = self.kind == "table" and part.array is None
         columns = {str(name): part.frame[name].tolist() for name in part.frame if table}
-        return Fresh(len(x), lambda: iter(torch.split(x, size)), columns)
+        notes = self.fit.strangers(part.frame) if table else ()
+        return Fresh(len(x), lambda: iter(torch.split(x, size)), columns, notes)
 
     def probe(self) -> Tensor:
         """A row of zeros."""
@@ -207,7 +210,8 @@ class RowIntake(AbstractIntake):
         """An array as the columns of the pool, in their order."""
         import pandas as pd
 
-        if rows.shape[1] != len(self.fit.columns):
+        worded = any(column.words is not None for column in self.fit.columns)
+        if rows.shape[1] != len(self.fit.columns) or worded:
             raise self.misfit(self._expected, part)
         return pd.DataFrame(rows, columns=list(self.fit.names))
 
@@ -260,6 +264,13 @@ class ImageIntake(AbstractIntake):
         pixels = None if self.pixels is None else asdict(self.pixels)
         return {"form": asdict(self.form), "pixels": pixels, "channels": self.channels}
 
+    def planes(self, array: Any, where: str) -> NDArray[Any]:
+        """[n, c, h, w]; where channels could be in two places, as the pool has them, else last."""
+        own = len(array.shape) == 4 and tuple(array.shape[1:]) == self.shape
+        last = len(array.shape) == 4 and array.shape[3] in (1, 3, 4)
+        place: Literal["first", "last"] | None = "first" if own else "last" if last else None
+        return channels_first(array, place, where)
+
     def _decoded(self, images: Images, n: int) -> Fresh:
         if self.pixels is not None and (self.pixels.how == "range" or self.channels == 4):
             raise DataError(
@@ -280,7 +291,7 @@ class ImageIntake(AbstractIntake):
         return Fresh(n, blocks, {})
 
     def _stored(self, array: NDArray[Any], where: str) -> Fresh:
-        x = channels_first(array, None, where)
+        x = self.planes(array, where)
         if self.pixels is None:
             return self._decoded(_pictures(list(x)), len(x))
         if tuple(x.shape[1:]) != self.shape:
@@ -303,13 +314,18 @@ def intake_of(kind: Kind, plain: Mapping[str, Any]) -> AbstractIntake:
     """From what ``AbstractIntake.plain`` gave.
 
     Raises:
-        Exception: whatever values of another form lead to.
+        Exception: whatever values of another form lead to; a ValueError, as a rule.
     """
     if kind == "text":
         return TextIntake(plain["columns"])
     if kind == "image":
-        pixels = None if plain["pixels"] is None else PixelMap(**plain["pixels"])
-        return ImageIntake(ImageForm(**plain["form"]), pixels, plain["channels"])
+        from pydantic import TypeAdapter
+
+        form = TypeAdapter(ImageForm).validate_python(plain["form"])
+        pixels = TypeAdapter(PixelMap | None).validate_python(plain["pixels"])
+        if not 0 < form.height * form.width <= MOST_PIXELS or plain["channels"] not in (1, 3, 4):
+            raise ValueError("an image of another form")
+        return ImageIntake(form, pixels, plain["channels"])
     return RowIntake(kind, RowFit.of(plain))
 
 
@@ -413,7 +429,7 @@ def _files(paths: Sequence[Path]) -> Images:
 
 def _arrays(items: Sequence[Any], intake: ImageIntake) -> Images:
     """Arrays [h, w], [h, w, c] or [c, h, w]: one array where the pool was one, else as files."""
-    planes = [channels_first(each[None], None, f"image {i}")[0] for i, each in enumerate(items)]
+    planes = [intake.planes(each[None], f"image {i}")[0] for i, each in enumerate(items)]
     if intake.pixels is None:
         return _pictures(planes)
     if len({plane.shape for plane in planes}) > 1:

@@ -71,6 +71,11 @@ class Model:
         """Name and number, as in ``probe-3``."""
         return f"{self.learner.name}-{self.number}"
 
+    @property
+    def d(self) -> int:
+        """Features that it reads."""
+        return self.learner.task.shape[0]
+
     def probabilities(self, x: Tensor, classes: Classes) -> Tensor:
         """Calibrated probabilities of the classes as they stand now, float64 [n, c].
 
@@ -262,8 +267,17 @@ def _model_of(kept: Any, device: str, features: Tensor, classes: Classes) -> Mod
         raise ValueError(f"{', '.join(wrong)} of another form or of another project")
     learner = make_for(kept["learner"], d, names, device)
     learner.load_state(kept["state"])
-    choice = kept["learner"]
-    return Model(learner, tuple(ids), kept["temperature"], kept["number"], *columns, choice)
+    checked, margins, guesses = columns
+    return Model(
+        learner,
+        tuple(ids),
+        kept["temperature"],
+        kept["number"],
+        checked,
+        margins,
+        guesses,
+        kept["learner"],
+    )
 
 
 def columns_of(classes: Classes, ids: NDArray[np.int64]) -> Tensor:

@@ -86,29 +86,35 @@ class PoolKeeper:
 
     Args:
         read: Opens the pool.
-        book: The account.
+        version: Tells what changes with the pool; cheap.
     """
 
-    def __init__(self, read: Callable[[], LivePool], book: Book) -> None:
-        self._read, self._book = read, book
+    def __init__(self, read: Callable[[], LivePool], version: Callable[[], object]) -> None:
+        self._read, self._version = read, version
         self._lock = RLock()
-        self._now = read()
+        self._seen, self._now = version(), read()
 
     @property
     def now(self) -> LivePool:
         """The pool."""
-        if self._book.version() != self._now.version:
+        if self._version() != self._seen:
             with self._lock:
-                if self._book.version() != self._now.version:
-                    self._now = self._read()
+                version = self._version()
+                if version != self._seen:
+                    self._now, self._seen = self._read(), version
         return self._now
 
 
-def files_of(additions: int) -> tuple[str, str]:
-    """Names of the files of items and features after so many additions."""
+def files_of(additions: int, features: str = FEATURES) -> tuple[str, str]:
+    """Names of the files of items and features after so many additions.
+
+    Args:
+        additions: How many.
+        features: The file of the features before any.
+    """
     if not additions:
-        return ITEMS, FEATURES
-    return tuple(f"{Path(name).stem}-{additions}{Path(name).suffix}" for name in (ITEMS, FEATURES))  # type: ignore[return-value]  # of two names
+        return ITEMS, features
+    return tuple(f"{Path(name).stem}-{additions}{Path(name).suffix}" for name in (ITEMS, features))  # type: ignore[return-value]  # of two names
 
 
 def open_pool(
@@ -154,7 +160,7 @@ def _opened(
         Part(each.first, Path(source.path), source.format == "folder", each.prefix)
         for each, source in zip(added, sources[1:], strict=True)
     )
-    items_file, features_file = files_of(version.additions)
+    items_file, features_file = files_of(version.additions, settings.features_file)
     files = first.format == "folder"
     items = Items(folder, first.kind, Path(sources[0].path), files, items_file, parts)
     wanted = sum(source.items for source in own)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["check_apart", "check_out"]
 
 _OWN = (
-    "project.*", "items.arrow", "items-*.arrow", "features.*", "features-*.npy", "model.pt",
+    "project.*", "items.arrow", "items-*.arrow", "features.*", "features-*", "model.pt",
     "duplicates-*.npy", "guidelines.md",
     "*.lock",
 )  # fmt: skip

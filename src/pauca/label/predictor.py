@@ -130,6 +130,13 @@ class Predictor:
         if model is None:
             raise InputError("no model was trained yet", todo="train first: `pauca label train`")
         classes, settings = project.classes, project.settings
+        if len(classes) < 2:
+            raise InputError(
+                "there is nothing to tell apart",
+                expected="at least two classes",
+                got=", ".join(classes.names) or "none",
+                todo="add classes and label some items of them, then train again",
+            )
         head = Head(
             model.learner,
             model.choice,
@@ -383,7 +390,10 @@ def _facts(project: "Project") -> dict[str, Any]:
         "accuracy": None
         if told is None or accuracy is None
         else {**accuracy, "labels": told.labels},
-        "read": dict(settings.source.read or {}),
+        "read": {
+            **(settings.source.read or {}),
+            **({} if settings.source.id is None else {"id": settings.source.id}),
+        },
         "pauca": pauca.__version__,
     }
 

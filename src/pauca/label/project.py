@@ -24,12 +24,12 @@ from pauca.label.discovering import Accepted, Discovered, accept, discover
 from pauca.label.engine import Engine, Predictions
 from pauca.label.items import Items
 from pauca.label.labels import Agreement, Disagreement, Labels, agreement_of
-from pauca.label.making import DATABASE, GUIDELINES, SETTINGS, make_project
+from pauca.label.making import DATABASE, GUIDELINES, make_project
 from pauca.label.model import Model
 from pauca.label.places import check_out
 from pauca.label.pool import PoolOptions
 from pauca.label.records import Action, Answer, Entry, Event, Given, Leased, Version
-from pauca.label.settings import ProjectSettings, Source, read_settings
+from pauca.label.settings import SETTINGS, ProjectSettings, Source, read_settings
 from pauca.label.status import Status, status_of
 from pauca.learners.base import Progress
 
@@ -56,11 +56,11 @@ class Project:
 
     def __init__(self, folder: Path | str, *, clock: Callable[[], float] = time.time) -> None:
         self.folder = Path(folder)
-        self.settings: ProjectSettings = read_settings(self.folder / SETTINGS)
+        settings = read_settings(self.folder / SETTINGS)
         self.notes: tuple[str, ...] = ()  # what was done to the data, if made just now
-        self._book = Book(self.folder / DATABASE, overlap=self.settings.overlap, clock=clock)
+        self._book = Book(self.folder / DATABASE, overlap=settings.overlap, clock=clock)
         try:
-            self._engine = Engine(self.folder, self.settings, self._book)
+            self._engine = Engine(self.folder, settings, self._book)
             self.id = self._known_id()
         except BaseException:
             self._book.close()
@@ -156,6 +156,38 @@ class Project:
     def n(self) -> int:
         """Numbers of items, from 0; those of items that were removed among them."""
         return self.items.n
+
+    @property
+    def settings(self) -> ProjectSettings:
+        """What it is set to."""
+        return self._engine.settings
+
+    def encode(
+        self,
+        features: str | Mapping[str, Any] | None = None,
+        *,
+        progress: Progress | None = None,
+    ) -> tuple[str, ...]:
+        """Compute the features that are to come, if any, and put them in place of those now.
+
+        People may label meanwhile; no answer changes. The model and the near-duplicates are those
+        of the features before, and have to be made anew. A run that is ended goes on where it was.
+
+        Args:
+            features: A name, or ``name`` and settings; those that the project is to get if None.
+            progress: Told which fraction is done; what it raises ends the work.
+
+        Returns:
+            What was done; nothing where no others are to come.
+
+        Raises:
+            UsageError: no such features, or not for texts or images.
+            StoreError: another process is at it.
+            PaucaError: an item, or the encoder's package, is not as it has to be.
+        """
+        if features is None and self.settings.next_features is None:
+            return ()
+        return self._engine.encode(features, progress)
 
     @property
     def items(self) -> Items:

@@ -84,7 +84,8 @@ def read_fresh(
         path: A folder of images, or a file of any format that holds items.
         options: How it is read; of the columns, only those of texts and ids can be named.
         intake: Of the pool.
-        before: Options that the pool's file was read with, for what is not given.
+        before: Options that the pool's file was read with, for what is not given; ``id`` counts
+            where there is such a column.
 
     Returns:
         Ids, and the items: without broken images where these are passed over, and without items
@@ -129,7 +130,11 @@ def _more(
     before: Mapping[str, Any],
     name: Callable[[Sequence[str], bool], tuple[Sequence[str], Collection[int]]] | None = None,
 ) -> Addition:
-    form, data, part = _read(path, options, before)
+    named = before.get("id")
+    known = {key: value for key, value in before.items() if key != "id"}
+    form, data, part = _read(path, options, known)
+    if options.id is None and isinstance(named, str) and named in part.frame.columns:
+        data = replace(data, columns=replace(data.columns, id=named))
     if options.text is not None and isinstance(intake, TextIntake):
         intake = TextIntake([options.text] if isinstance(options.text, str) else options.text)
     id_ = id_column(Items(part), data.columns)

@@ -269,6 +269,7 @@ class Api:
                     "next_in": now.next_in,
                 },
                 "choosing": now.choosing,
+                "encoding": now.encoding,
                 "people": dict(found["people"]),
                 "target": self.project.settings.target,
                 "budget": self.project.settings.budget,

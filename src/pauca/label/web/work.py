@@ -1,9 +1,12 @@
 """What happens while people label: batches are chosen, models trained, near-duplicates found."""
 
+import os
+import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
-from threading import Event, Lock, Thread
+from threading import Event, Lock, Thread, get_native_id
 from typing import Any
 
 from pauca.errors import PaucaError
@@ -23,6 +26,7 @@ class Working:
         choosing: Whether a batch is being chosen.
         training: Whether a model is being trained.
         fraction: How much of that is done, or None.
+        encoding: How much of the encoder's features is computed, or None.
         error: Why the last of these broke off, in words, or None.
         next_in: Answers until the next training, or None where it does not come by itself.
     """
@@ -30,6 +34,7 @@ class Working:
     choosing: bool
     training: bool
     fraction: float | None
+    encoding: float | None
     error: str | None
     next_in: int | None
 
@@ -55,9 +60,17 @@ class Work:
         project: Whose.
         every: Answers after which the model is trained again; 0 for never.
         copies: Whether near-duplicates are looked for.
+        encodes: Whether features that are to come are computed.
     """
 
-    def __init__(self, project: Project, *, every: int | None = None, copies: bool = True) -> None:
+    def __init__(
+        self,
+        project: Project,
+        *,
+        every: int | None = None,
+        copies: bool = True,
+        encodes: bool = True,
+    ) -> None:
         self.project = project
         self.every = project.settings.batch if every is None else every
         self._wanted: dict[str, Event] = {"choose": Event(), "train": Event()}
@@ -71,8 +84,11 @@ class Work:
         self._end = False
         jobs: dict[str, Callable[[], None]] = {"choose": self._choose, "train": self._train}
         self._threads = [Thread(target=self._loop, args=job, daemon=True) for job in jobs.items()]
+        self._copies, self._encoded = copies, None if not encodes else self._to_come()
         if copies:
             self._threads.append(Thread(target=self._find_copies, daemon=True))
+        if self._encoded is not None:
+            self._threads.append(Thread(target=self._encode, daemon=True))
 
     def start(self) -> None:
         """Begin: a batch, and a model where there are answers that it does not know."""
@@ -136,7 +152,8 @@ class Work:
             training, choosing = "train" in self._at_work, self._busy("choose")
             error = next(iter(self._errors.values()), None)
             fraction = self._fraction if training else None
-        return Working(choosing, training or self._busy("train"), fraction, error, self.next_in)
+        trains = training or self._busy("train")
+        return Working(choosing, trains, fraction, self._encoded, error, self.next_in)
 
     def status(self) -> dict[str, Any]:
         """How far the project is, as plain values; worked out at most once a second."""
@@ -204,6 +221,32 @@ class Work:
         if self._end:
             raise _Ended
 
+    def _to_come(self) -> float | None:
+        """0 where features are to come."""
+        return None if self.project.settings.next_features is None else 0.0
+
+    def _encode(self) -> None:
+        """Compute the features that are to come; then all that follows from features is anew."""
+
+        def told(fraction: float) -> None:
+            self._goes_on(fraction)
+            self._encoded = fraction
+
+        try:
+            _step_back()
+            self.project.encode(progress=told)
+        except _Ended:
+            return
+        except Exception as error:  # labelling goes on with the features that are there
+            with self._lock:
+                self._errors["encode"] = f"better features were not computed: {error}"
+            return
+        finally:
+            self._encoded = None
+        self.train()
+        if self._copies:
+            self._find_copies()
+
     def _find_copies(self) -> None:
         try:
             self.project.duplicates(self._goes_on)
@@ -212,3 +255,10 @@ class Work:
         except Exception as error:  # labelling goes on without
             with self._lock:
                 self._errors["copies"] = f"near-duplicates were not looked for: {error}"
+
+
+def _step_back() -> None:
+    """Let this thread, and those that it starts, work in the time that the page leaves."""
+    if sys.platform == "linux":  # elsewhere a thread has no priority of its own
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, get_native_id(), 10)
