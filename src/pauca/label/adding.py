@@ -115,6 +115,7 @@ def _added(
     whole = _source(pool, found, source).model_dump_json()
     with engine.choosing.held():
         if engine.settings.features_file != file:
+            (engine.folder / files[1]).unlink()
             return None
         keep_sums(engine.folder, files)
         _sync(engine.folder)
