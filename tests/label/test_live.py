@@ -11,8 +11,15 @@ import numpy as np
 import pytest
 import torch
 
-from pauca.errors import DataError, InputError, PaucaError, UnknownNameError, UsageError
-from pauca.label import PoolOptions, Project, import_file
+from pauca.errors import (
+    DataError,
+    InputError,
+    PaucaError,
+    StoreError,
+    UnknownNameError,
+    UsageError,
+)
+from pauca.label import PoolOptions, Project, adding, import_file
 from pauca.label.fitting import read_fit
 from pauca.label.items import ITEMS
 from pauca.label.parts import files_of
@@ -515,3 +522,82 @@ def test_damaged_files_of_a_project_that_grew_are_made_anew(live: Project, tmp_p
         assert made.labels.item.tolist() == labels
         assert made.removed == {7}
         assert torch.equal(made.features, features)
+
+
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        ("UPDATE additions SET source = '{}'", "additions 1 to 1"),
+        ("DELETE FROM removals WHERE item = 5", "removals 1 to 1"),
+        ("UPDATE moves SET path = '/etc'", "moves 1 to 1"),
+        ("UPDATE class_ends SET class = 0", "class_ends 1 to 1"),
+        ("DELETE FROM deleted_classes", "deleted classes"),
+    ],
+)
+def test_what_became_of_the_pool_cannot_be_changed_unnoticed(
+    live: Project, tmp_path: Path, statement: str, said: str
+) -> None:
+    live.add(more(tmp_path))
+    live.remove([5])
+    shutil.copy(tmp_path / "data.npz", tmp_path / "moved.npz")
+    live.relocate(tmp_path / "moved.npz", old=tmp_path / "data.npz")
+    live.delete_class("cat", unlabel=True)
+    live.close()
+    table = next(word for word in statement.split() if word not in ("UPDATE", "DELETE", "FROM"))
+    with sqlite3.connect(live.folder / "project.db") as db:
+        if table != "deleted_classes":  # which follows from what only grows
+            with pytest.raises(sqlite3.IntegrityError, match="never changes"):
+                db.execute(statement)
+        triggers = db.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall()
+        for (name,) in triggers:
+            db.execute(f"DROP TRIGGER {name}")
+        db.execute(statement)
+    with pytest.raises(StoreError, match=f"damaged.*{said}"):
+        Project.open(live.folder)
+
+
+def test_items_are_added_to_features_that_took_the_place_of_others(tmp_path: Path) -> None:
+    how = PoolOptions(text="body", id="nr")
+    data, new = texts(tmp_path / "a.csv", MAILS), texts(tmp_path / "b.csv", [("n", MAILS[3][1])])
+    last = texts(tmp_path / "c.csv", [("o", MAILS[4][1])])
+    with (
+        Project.create(data, tmp_path / "p", classes=NAMES, options=how) as made,
+        Project.open(made.folder) as other,
+    ):
+        made.add(new)
+        made.encode({"name": "lsa", "dimensions": 4})
+        assert made.features.shape == (25, 4)
+        assert torch.allclose(made.features[24], made.features[3], atol=1e-5)
+        other.add(last)
+        assert made.features.shape == (26, 4)
+        assert torch.allclose(made.features[25], made.features[4], atol=1e-5)
+        made.backup(tmp_path / "b.zip")
+        files = {path.name for path in made.folder.glob("features*")}
+        assert files == {"features-lsa-2.npy", "features-lsa.fit"}
+        features = made.features.clone()
+    shutil.unpack_archive(tmp_path / "b.zip", tmp_path / "q")
+    with Project.open(tmp_path / "q") as again:
+        assert torch.equal(again.features, features)
+
+
+def test_features_that_give_way_while_items_are_added(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    how = PoolOptions(text="body", id="nr")
+    data, new = texts(tmp_path / "a.csv", MAILS), texts(tmp_path / "b.csv", [("n", MAILS[3][1])])
+    with Project.create(data, tmp_path / "p", classes=NAMES, options=how) as made:
+        write, calls = adding._write, []
+
+        def meanwhile(*given: Any) -> None:
+            write(*given)
+            calls.append(1)
+            if len(calls) == 1:
+                with Project.open(made.folder) as other:
+                    other.encode({"name": "lsa", "dimensions": 4})
+
+        monkeypatch.setattr(adding, "_write", meanwhile)
+        assert made.add(new).items == 1
+        assert len(calls) == 2
+        assert not (made.folder / "features-1.npy").exists()
+        assert made.features.shape == (25, 4)
+        assert torch.allclose(made.features[24], made.features[3], atol=1e-5)

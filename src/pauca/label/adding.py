@@ -5,7 +5,6 @@ database: a process that is killed leaves the pool of before or of after.
 """
 
 import os
-import re
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -16,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pauca.errors import DataError, UsageError
-from pauca.label.atomic import keep_sums, new_file
+from pauca.label.atomic import SUMS, keep_sums, new_file
 from pauca.label.classes import Classes
 from pauca.label.engine import Engine, check_files
 from pauca.label.fitting import FitState, read_fit
@@ -77,30 +76,52 @@ def add_items(
         )
     source = Path(os.path.abspath(path.expanduser()))
     with FolderLock(engine.folder / "adding.lock").held():
-        pool, fit = engine.pool, read_fit(engine.folder)
-        names = _Names(pool.items, source, prefix, skip=known == "skip")
-        classes = engine.book.classes()
-        how = replace(options, classes=(*classes.names, *options.classes))
-        found = read_addition(source, how, fit.intake, _before(pool.sources[0]), names)
-        labels, new = _classes(found.labels, classes, add_new_classes, str(source))
-        if not found.keys:
-            notes = (*found.items.notes, "nothing was added: every item is there already")
-            return Added(0, names.known, notes=notes)
-        shown, notes = _shown(pool, found)
-        _write(engine, pool, fit, found, shown, progress)
-        first = pool.n
-        given = [
-            Given(GIVEN, first + place, "label", cls, strategy=GIVEN)
-            for place, cls in enumerate(labels)
-            if cls is not None
-        ]
-        addition = Addition(first, _source(pool, found, source).model_dump_json(), prefix)
-        before = pool.version.additions
-        with engine.choosing.held():
-            keep_sums(engine.folder, files_of(before + 1))
-            _sync(engine.folder)
-            engine.book.add_items(addition, before, given, new, person)
-            _clean(engine.folder, before + 1)
+        while True:
+            file = engine.settings.features_file
+            names = _Names(engine.pool.items, source, prefix, skip=known == "skip")
+            done = _added(engine, source, options, names, add_new_classes, person, file, progress)
+            if done is not None:
+                return done
+
+
+def _added(
+    engine: Engine,
+    source: Path,
+    options: PoolOptions,
+    names: "_Names",
+    add_new_classes: bool,
+    person: str,
+    file: str,
+    progress: Progress | None,
+) -> Added | None:
+    """What was added; None where the project's features, in this file, gave way to others."""
+    pool, fit = engine.pool, read_fit(engine.folder)
+    classes = engine.book.classes()
+    how = replace(options, classes=(*classes.names, *options.classes))
+    found = read_addition(source, how, fit.intake, _before(pool.sources[0]), names)
+    labels, new = _classes(found.labels, classes, add_new_classes, str(source))
+    if not found.keys:
+        notes = (*found.items.notes, "nothing was added: every item is there already")
+        return Added(0, names.known, notes=notes)
+    shown, notes = _shown(pool, found)
+    before = pool.version.additions
+    files = files_of(before + 1, file)
+    _write(engine, pool, fit, found, shown, files, progress)
+    given = [
+        Given(GIVEN, pool.n + place, "label", cls, strategy=GIVEN)
+        for place, cls in enumerate(labels)
+        if cls is not None
+    ]
+    whole = _source(pool, found, source).model_dump_json()
+    with engine.choosing.held():
+        if engine.settings.features_file != file:
+            (engine.folder / files[1]).unlink()
+            return None
+        keep_sums(engine.folder, files)
+        _sync(engine.folder)
+        addition = Addition(pool.n, whole, names.prefix)
+        engine.book.add_items(addition, before, given, new, person)
+        _clean(engine.folder, before + 1, file)
     notes = (*found.items.notes, *notes)
     return Added(len(found.keys), names.known, len(given), tuple(new.values()), notes)
 
@@ -116,7 +137,7 @@ class _Names:
     """
 
     def __init__(self, items: Items, source: Path, prefix: str, *, skip: bool) -> None:
-        self._items, self._source, self._prefix, self._skip = items, source, prefix, skip
+        self._items, self._source, self.prefix, self._skip = items, source, prefix, skip
         self.known = 0
 
     def __call__(self, keys: Sequence[str], by_row: bool) -> tuple[Sequence[str], Collection[int]]:
@@ -125,7 +146,7 @@ class _Names:
         Raises:
             DataError: an id that is taken, or that occurs twice.
         """
-        front = f"{self._prefix}{self._source.name}:" if by_row else self._prefix
+        front = f"{self.prefix}{self._source.name}:" if by_row else self.prefix
         keys = [f"{front}{key}" for key in keys]
         if len(set(keys)) != len(keys):
             seen = set[str]()
@@ -208,12 +229,13 @@ def _write(
     fit: FitState,
     found: Read,
     shown: Sequence[str],
+    files: tuple[str, str],
     progress: Progress | None,
 ) -> None:
     """The files of items and features with the new ones at their end."""
-    before = pool.version.additions
-    check_files(engine.folder, engine.settings.duplicates, before, whole=True)
-    items_file, features_file = files_of(before + 1)
+    settings, before = engine.settings, pool.version.additions
+    check_files(engine.folder, settings.duplicates, before, settings.features_file, whole=True)
+    items_file, features_file = files
     keys = [*pool.items.keys(), *found.keys]
     write_items(engine.folder, keys, [*pool.items.sources(), *shown], items_file)
     total, d = len(keys), pool.features.shape[1]
@@ -275,14 +297,12 @@ def _sync(folder: Path) -> None:
             os.close(number)
 
 
-def _clean(folder: Path, additions: int) -> None:
+def _clean(folder: Path, additions: int, file: str) -> None:
     """Remove the files of before, and what additions that broke off have left."""
-    own = re.compile(
-        r"\.?(items(-\d+)?\.arrow|features(-\d+)?\.npy)(\.part-[0-9a-f]+)?"
-        r"|\.project\.sha256\.part-[0-9a-f]+"
-    )
-    kept = files_of(additions)
-    gone = [path for path in folder.iterdir() if own.fullmatch(path.name) and path.name not in kept]
-    for path in gone:
+    own = {name for number in range(additions + 1) for name in files_of(number, file)}
+    kept = files_of(additions, file)
+    gone = [name for name in own if name not in kept and (folder / name).exists()]
+    drafts = [path for name in (*own, SUMS) for path in folder.glob(f".{name}.part-*")]
+    for path in (*(folder / name for name in gone), *drafts):
         path.unlink(missing_ok=True)
-    keep_sums(folder, (), gone=[path.name for path in gone])
+    keep_sums(folder, (), gone=gone)

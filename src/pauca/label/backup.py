@@ -13,11 +13,12 @@ from pauca.label.atomic import SUMS, new_file, read_sums
 from pauca.label.book import Book
 from pauca.label.duplicates import duplicates_file
 from pauca.label.engine import Engine
-from pauca.label.fitting import FIT
+from pauca.label.fitting import fit_file
 from pauca.label.items import ANEW
-from pauca.label.making import DATABASE, GUIDELINES, SETTINGS
+from pauca.label.making import DATABASE, GUIDELINES
 from pauca.label.model import MODEL
 from pauca.label.parts import files_of
+from pauca.label.settings import SETTINGS, read_settings
 
 __all__ = ["write_backup"]
 
@@ -42,46 +43,46 @@ def write_backup(engine: Engine, out: Path, *, force: bool = False) -> None:
         UsageError: the file is there already.
     """
     folder = engine.folder
-    with TemporaryDirectory(prefix="pauca-backup-") as room, new_file(out, force=force) as draft:
-        model, database = Path(room) / MODEL, Path(room) / DATABASE
-        if (folder / MODEL).is_file():  # before the database, which knows of every training
-            shutil.copyfile(folder / MODEL, model)
-        with ExitStack() as stack:
-            opened = _opened(engine, database, stack)
-            if model.exists():
-                opened[MODEL] = stack.enter_context(model.open("rb"))
-            opened[DATABASE] = stack.enter_context(database.open("rb"))
-            duplicates = duplicates_file(folder, engine.settings.duplicates)
-            if duplicates.is_file():
-                opened[duplicates.name] = stack.enter_context(duplicates.open("rb"))
-            _pack(folder, draft, opened, duplicates.name)
+    with (
+        TemporaryDirectory(prefix="pauca-backup-") as room,
+        new_file(out, force=force) as draft,
+        ExitStack() as stack,
+    ):
+        with engine.choosing.held():  # neither items nor features change
+            opened = _opened(engine, Path(room), stack)
+        _pack(folder, draft, opened, duplicates_file(folder, engine.settings.duplicates).name)
 
 
-def _opened(engine: Engine, database: Path, stack: ExitStack) -> dict[str, BinaryIO]:
-    """A copy of the database, and the files that belong to it, open, so that they stay."""
-    while True:
-        engine.book.copy_to(database)
-        copy = Book(database)  # which compares what happened with its digests
-        try:
-            additions = copy.version().additions
-        finally:
-            copy.close()
-        names = [*files_of(additions), SETTINGS, GUIDELINES, FIT]
-        try:
-            return {
-                name: stack.enter_context((engine.folder / name).open("rb"))
-                for name in names
-                if name in names[:3] or (engine.folder / name).is_file()
-            }
-        except FileNotFoundError:
-            if engine.book.version().additions == additions:  # else they are those of before
-                raise DataError(
-                    "a file of the project is gone",
-                    expected=", ".join(names[:3]),
-                    where=engine.folder,
-                    todo=ANEW,
-                ) from None
-            database.unlink()
+def _opened(engine: Engine, room: Path, stack: ExitStack) -> dict[str, BinaryIO]:
+    """A copy of the model and one of the database, and the files that belong to it, all open."""
+    folder, settings = engine.folder, read_settings(engine.folder / SETTINGS)
+    if (folder / MODEL).is_file():  # before the database, which knows of every training
+        shutil.copyfile(folder / MODEL, room / MODEL)
+    engine.book.copy_to(room / DATABASE)
+    copy = Book(room / DATABASE)  # which compares what happened with its digests
+    try:
+        additions = copy.version().additions
+    finally:
+        copy.close()
+    needed = [SETTINGS, *files_of(additions, settings.features_file)]
+    others = [
+        fit_file(settings.features_file),
+        GUIDELINES,
+        duplicates_file(folder, settings.duplicates).name,
+    ]
+    paths = {name: folder / name for name in needed}
+    paths |= {name: folder / name for name in others if (folder / name).is_file()}
+    paths |= {path.name: path for path in (room / DATABASE, room / MODEL) if path.exists()}
+    try:
+        return {name: stack.enter_context(path.open("rb")) for name, path in paths.items()}
+    except OSError as error:
+        raise DataError(
+            "a file of the project cannot be read",
+            expected=", ".join(needed),
+            got=error.strerror,
+            where=error.filename,
+            todo=ANEW,
+        ) from None
 
 
 def _pack(folder: Path, out: Path, opened: dict[str, BinaryIO], dispensable: str) -> None:

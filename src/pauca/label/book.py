@@ -669,6 +669,10 @@ def _check_account(db: sqlite3.Connection, path: Path) -> None:
             if found.hexdigest()[:_SHOWN] != kept:
                 raise _damaged(path, f"another digest of {table} {low + 1} to {end}")
             low = end
+    known = read_classes(db)
+    dead = {cls for cls in known.roots if not known.is_active(cls)}
+    if dead != {cls for (cls,) in db.execute("SELECT class FROM deleted_classes")}:
+        raise _damaged(path, "another list of deleted classes")
     follows = (
         "SELECT item, person, max(seq), action, class FROM events WHERE action <> 'undo' AND seq "
         "NOT IN (SELECT undoes FROM events WHERE undoes IS NOT NULL) GROUP BY item, person"
