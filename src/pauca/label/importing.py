@@ -240,7 +240,9 @@ class _Reader:
                 "check that both are the same data, and that the ids are those of the project; "
                 "--match content finds items by what the file says of them"
             )
-            raise DataError(f"id {key!r} has in the project {told[0]}, in the file {told[1]}")
+            raise DataError(
+                f"id {key!r} has in the project {told[0]}, in the file {told[1]}", todo=self.todo
+            )
         return item
 
     def _key(self, row: AnswerRow) -> str | None:
@@ -257,7 +259,7 @@ class _Reader:
 
     def _by_content(self, row: AnswerRow) -> int | None:
         if not self._index.tells(row.shown):
-            raise DataError("an id is missing")
+            raise DataError("an id is missing", todo=self.todo)
         found = self._index.find(row.shown)
         if len(found) == 1:
             return found[0]
@@ -266,9 +268,9 @@ class _Reader:
         self.todo = "leave those rows out, or pass over them with --unmatched skip"
         shown = ", ".join(f"{k} {str(v)[:60]!r}" for k, v in list(row.shown.items())[:3])
         if not found:
-            raise DataError("no item is like this:", got=shown)
+            raise DataError("no item is like this:", got=shown, todo=self.todo)
         keys = ", ".join(repr(key) for key in self._items.keys(found[:3]))
-        raise DataError(f"{len(found)} items are like this ({keys}):", got=shown)
+        raise DataError(f"{len(found)} items are like this ({keys}):", got=shown, todo=self.todo)
 
     def _class(self, name: str) -> int:
         if name in self._names:
