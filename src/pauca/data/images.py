@@ -32,7 +32,7 @@ from torch import Tensor
 
 from pauca.data.png import decode_small_pngs
 from pauca.errors import DataError, InputError
-from pauca.formats.base import Raw
+from pauca.formats.base import Raw, machine_memory
 from pauca.formats.folder import FOREIGN, blocks_of, pillow_formats
 
 if TYPE_CHECKING:
@@ -153,7 +153,12 @@ def both_sides(size: Size) -> tuple[int, int]:
     """
     height, width = (size, size) if isinstance(size, int) else size
     if height < 1 or width < 1:
-        raise DataError("size is out of range", expected="sides >= 1 pixel", got=size)
+        raise DataError(
+            "size is out of range",
+            expected="sides >= 1 pixel",
+            got=size,
+            todo="pass a side, or height and width, of at least 1 pixel",
+        )
     return height, width
 
 
@@ -263,7 +268,7 @@ def allocate(n: int, form: ImageForm) -> Tensor:
         DataError: more than the machine has; says how much is needed.
     """
     need = n * int(np.prod(form.shape))
-    have = _physical_memory()
+    have = machine_memory()
     if have is not None and need > have * 0.8:
         raise DataError(
             f"{n} images of {_by((form.height, form.width))} do not fit into memory",
@@ -313,7 +318,12 @@ def decode_all(
     with _quiet(), ThreadPoolExecutor(max_workers=_threads()) as pool:
         for block in blocks:
             if start + len(block) > n:
-                raise DataError("more images than were counted", expected=n, where=name(n - 1))
+                raise DataError(
+                    "more images than were counted",
+                    expected=n,
+                    where=name(n - 1),
+                    todo="read the files again: they changed while they were read",
+                )
             numbers = range(start, start + len(block))
             small = _small(block, form)
             if small is not None:
@@ -331,7 +341,12 @@ def decode_all(
                 progress(start / n)
     _refuse(sorted(broken))
     if start != n:
-        raise DataError("fewer images than were counted", expected=n, got=start)
+        raise DataError(
+            "fewer images than were counted",
+            expected=n,
+            got=start,
+            todo="read the files again: they changed while they were read",
+        )
     return x
 
 
@@ -826,10 +841,3 @@ def _sizes(sizes: list[tuple[int, int]]) -> str:
     if len(sizes) == 1:
         return _by(sizes[0])
     return f"{len(sizes)} sizes, {_by(sizes[0])} to {_by(sizes[-1])},"
-
-
-def _physical_memory() -> int | None:
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (ValueError, OSError, AttributeError):  # not known on this system
-        return None

@@ -5,15 +5,23 @@ holds for them too.
 """
 
 import io
+import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pauca.errors import DataError, InputError
-from pauca.formats import Images, Items, Part, Raw
+from pauca.checks import check_ordered, check_tensor
+from pauca.data.sparse import SparseRows
+from pauca.errors import DataError, InputError, shown
+from pauca.formats import Images, Items, Part, Raw, check_room, library
+from pauca.formats.npz import at_most_float64, column_of
+from pauca.formats.tables import object_frame
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,7 +30,9 @@ __all__ = ["items_of"]
 
 _WHERE = "x"
 _KINDS = "an array, a tensor, a DataFrame, a list, a datasets.Dataset or a scikit-learn Bunch"
+_TODO = "convert it to one of these first"
 _BLOCK = 256
+_HALF = re.compile("[\ud800-\udfff]")
 
 
 def items_of(x: Any, y: Any = None, x_test: Any = None, y_test: Any = None) -> Items:
@@ -30,34 +40,59 @@ def items_of(x: Any, y: Any = None, x_test: Any = None, y_test: Any = None) -> I
 
     Args:
         x: Items: numbers [n, d], pictures [n, h, w], [n, h, w, channels] or [n, channels, h, w],
-            sequences [n, t, d]; a list of texts, of PIL images or of rows; a DataFrame; a
-            ``datasets.Dataset`` or ``DatasetDict``; a scikit-learn Bunch.
+            sequences [n, t, d]; a list of texts, of PIL images, of rows or of dicts; a SciPy matrix
+            of rows; a DataFrame; a ``datasets.Dataset`` or ``DatasetDict``; a scikit-learn Bunch.
         y: Labels [n], or the name of their column in ``x``.
         x_test: The test part, as ``x``.
         y_test: Its labels, as ``y``.
 
     Raises:
         InputError: of another kind; labels that do not fit; a set, whose order says nothing.
+        DataError: what a library cannot read; parts that differ.
     """
     if _is_splits(x):
+        if x_test is not None or y_test is not None:
+            raise InputError(
+                "the test part is given twice",
+                got=", ".join(map(str, x)),
+                todo="leave x_test and y_test out, or pass one split as x",
+            )
         train, test = _splits(x)
         return Items(_part(train, y, "train"), None if test is None else _part(test, y, "test"))
-    test_part = None if x_test is None else _part(x_test, y_test, "x_test")
     if x_test is None and y_test is not None:
         raise InputError("labels of a test part without its items", todo="give x_test too")
-    return Items(_part(x, y, _WHERE), test_part)
+    first = _part(x, y, _WHERE)
+    if x_test is None:
+        return Items(first)
+    named = isinstance(y, str) and y_test is None
+    second = _part(x_test, y if named else y_test, "x_test")
+    if (first.label is None) != (second.label is None):
+        raise InputError(
+            "only one part has labels that are given",
+            got="y alone" if second.label is None else "y_test alone",
+            todo="give both y and y_test, None for items without a label",
+        )
+    return Items(first, second)
 
 
 def _part(x: Any, y: Any, where: str) -> Part:
     if _class_of(x) == "sklearn.utils._bunch.Bunch":
-        return _bunch(x, where)
+        return _bunch(x, y, where)
     if _class_of(x).startswith("datasets."):
-        return _hub(x, y, where)
-    frame = _frame_of(x)
+        with library(where, _KINDS, _TODO, f"{where} cannot be read"):
+            return _hub(x, y, where)
+    frame = _frame_of(x, where)
     if frame is not None:
         return _framed(frame, y, where)
-    if isinstance(x, Sequence) and not isinstance(x, str | bytes) and len(x):
-        listed = _listed(x, where)
+    if hasattr(x, "tocsr") or isinstance(x, SparseRows):
+        return _labelled(x.shape[0], None, None, _sparse(x, where), y, where)
+    if isinstance(x, np.ndarray) and x.ndim == 1 and x.dtype.kind in "OUT":
+        x = x.tolist()
+    if isinstance(x, Sequence) and not isinstance(x, str | bytes | memoryview) and len(x):
+        first = next((each for each in x if each is not None), None)
+        if isinstance(first, Mapping):
+            return _framed(_frame_of_rows(x, where), y, where)
+        listed = _listed(x, first, where)
         if listed is not None:
             return _labelled(*listed, y, where)
     array = _array(x, where)
@@ -80,27 +115,71 @@ def _labelled(
         columns["text"] = list(texts)
     if y is not None:
         columns["y"] = _labels(y, n, where)
-    frame = pd.DataFrame(columns, index=pd.RangeIndex(n), dtype=object)
+    frame, notes = _mended(pd.DataFrame(columns, index=pd.RangeIndex(n), dtype=object))
     if images is None and array is not None and _holds_pictures(array):
         images = Images(lambda: (), lambda i: f"image {i} of {where}", array)
     label = "y" if y is not None else None
     text = ("text",) if texts is not None else ()
-    return Part(where, frame, images=images, array=array, label=label, text=text)
+    return Part(where, frame, images=images, array=array, label=label, text=text, notes=notes)
 
 
 def _framed(frame: "pd.DataFrame", y: Any, where: str, names: Any = None) -> Part:
     """A frame whose labels are one of its columns, or stand beside it."""
+    import pandas as pd
+
     frame = frame.reset_index(drop=True)
-    frame.columns = [str(name) for name in frame.columns]
-    twice = [name for name in frame.columns if list(frame.columns).count(name) > 1]
+    frame.columns = [_HALF.sub("\ufffd", str(name)) for name in frame.columns]
+    twice = [name for name, count in Counter(frame.columns).items() if count > 1]
     if twice:
         raise DataError(
             "a column name occurs twice", got=repr(twice[0]), where=where, todo="rename one of them"
         )
-    if y is None or isinstance(y, str):
-        return Part(where, frame, label=y, class_names=names or {})
-    taken = "y" if "y" not in frame.columns else "label of y"
-    return Part(where, frame.assign(**{taken: _labels(y, len(frame), where)}), label=taken)
+    label = y
+    if y is not None and not isinstance(y, str):
+        label = "y" if "y" not in frame.columns else "label of y"
+        labels = pd.Series(_labels(y, len(frame), where), dtype=object)
+        frame, names = frame.assign(**{label: labels}), None
+    frame, notes = _mended(frame)
+    return Part(where, frame, label=label, class_names=names or {}, notes=notes)
+
+
+def _mended(frame: "pd.DataFrame") -> tuple["pd.DataFrame", tuple[str, ...]]:
+    """Halves of surrogate pairs in texts as U+FFFD, as files are read; and what is said."""
+    halves: dict[str, list[Any]] = {}
+    for name in frame.columns[frame.dtypes == object]:
+        cells = frame[name].tolist()
+        if any(isinstance(cell, str) and _HALF.search(cell) for cell in cells):
+            halves[name] = [
+                _HALF.sub("\ufffd", cell) if isinstance(cell, str) else cell for cell in cells
+            ]
+    if not halves:
+        return frame, ()
+    said = f"halves of surrogate pairs are read as U+FFFD: {', '.join(map(repr, halves))}"
+    return frame.assign(**halves), (said,)
+
+
+def _frame_of_rows(x: Sequence[Any], where: str) -> "pd.DataFrame":
+    """Rows that are mappings: a cell that one lacks is None."""
+    rows: list[dict[str, Any]] = []
+    for i, row in enumerate(x):
+        if not isinstance(row, Mapping):
+            raise InputError(
+                "items are of different kinds",
+                expected="a mapping of names to values, as the first item is",
+                got=f"{type(row).__name__} {shown(row)}",
+                where=f"item {i} of {where}",
+                todo="give one mapping an item",
+            )
+        rows.append({str(name): value for name, value in row.items()})
+        if len(rows[-1]) < len(row):
+            raise DataError(
+                "two names of values are the same text",
+                got=shown(list(row)),
+                where=f"item {i} of {where}",
+                todo="rename one of them",
+            )
+    names = dict.fromkeys(name for row in rows for name in row)
+    return object_frame({name: [row.get(name) for row in rows] for name in names}, len(rows))
 
 
 def _hub(x: Any, y: Any, where: str) -> Part:
@@ -134,56 +213,69 @@ def _hub(x: Any, y: Any, where: str) -> Part:
 
 
 def _hub_blocks(rows: Any, column: str) -> Iterator[Sequence[Raw]]:
-    """The bytes of the pictures; those that are kept as files are read from these."""
+    """The bytes of the pictures, or the files that they are kept in."""
     for low in range(0, len(rows), _BLOCK):
-        cells = rows[low : low + _BLOCK][column]
-        yield [_hub_bytes(cell) for cell in cells]
+        with library(f"column {column!r}", "pictures", _TODO, "rows cannot be read"):
+            cells = rows[low : low + _BLOCK][column]
+        yield [_hub_picture(cell) for cell in cells]
 
 
-def _hub_bytes(cell: Any) -> bytes:
+def _hub_picture(cell: Any) -> Raw:
     if not isinstance(cell, Mapping):
         return b""
-    content = cell.get("bytes")
-    if content is None and cell.get("path"):
-        with open(cell["path"], "rb") as file:
-            content = file.read()
-    return content or b""
+    content, path = cell.get("bytes"), cell.get("path")
+    return Path(path) if content is None and path else content or b""
 
 
-def _bunch(x: Any, where: str) -> Part:
+def _bunch(x: Any, y: Any, where: str) -> Part:
     """What scikit-learn's loaders give: data and target, perhaps with names."""
-    data, target = x.get("data"), x.get("target")
+    data, target = x.get("data"), x.get("target") if y is None else y
     if data is None:
         raise InputError(
             "the Bunch holds no items", expected="data, target", got=", ".join(x), todo="pass x, y"
         )
     part = _part(data, target, where)
     names = x.get("target_names")
-    whole = target is not None and np.asarray(target).dtype.kind in "iu"
-    if names is None or not whole or part.label is None:
+    if names is None or y is not None or part.label is None or isinstance(target, str):
         return part
-    return Part(
-        where,
-        part.frame,
-        part.images,
-        part.array,
-        {part.label: tuple(map(str, names))},
-        part.label,
-        text=part.text,
-    )
+    cells = [cell for cell in part.frame[part.label].tolist() if cell is not None]
+    if not all(isinstance(cell, int) for cell in cells):
+        return part
+    words = tuple(map(str, check_ordered(names, "target_names")))
+    if len(set(words)) < len(words) or not all(-1 <= cell < len(words) for cell in cells):
+        raise InputError(
+            "target_names do not fit the target",
+            expected="one name a number of the target, no two alike",
+            got=shown(list(words)),
+            where=where,
+            todo="mend target_names, or pass x.data and x.target",
+        )
+    return replace(part, class_names={part.label: words})
 
 
 def _listed(
-    x: Sequence[Any], where: str
+    x: Sequence[Any], first: Any, where: str
 ) -> tuple[int, Sequence[Any] | None, Images | None, NDArray[np.generic] | None] | None:
     """Texts or PIL images of a list; None where it is rows of numbers."""
-    first = next((each for each in x if each is not None), None)
     if isinstance(first, str):
         return len(x), x, None, None
-    if _class_of(first).startswith("PIL."):
-        images = Images(lambda: _png_blocks(x), lambda i: f"image {i} of {where}")
-        return len(x), None, images, None
-    return None
+    if not _is_picture(first):
+        return None
+    odd = next((i for i, each in enumerate(x) if each is not None and not _is_picture(each)), None)
+    if odd is not None:
+        raise InputError(
+            "items are of different kinds",
+            expected="a PIL image, as the first item is",
+            got=f"{type(x[odd]).__name__} {shown(x[odd])}",
+            where=f"item {odd} of {where}",
+            todo="give one image an item",
+        )
+    images = Images(lambda: _png_blocks(x), lambda i: f"image {i} of {where}")
+    return len(x), None, images, None
+
+
+def _is_picture(each: Any) -> bool:
+    return any(kind.__module__.startswith("PIL.") for kind in type(each).__mro__)
 
 
 def _png_blocks(pictures: Sequence[Any]) -> Iterator[Sequence[Raw]]:
@@ -193,9 +285,15 @@ def _png_blocks(pictures: Sequence[Any]) -> Iterator[Sequence[Raw]]:
 
 
 def _encoded(picture: Any) -> bytes:
+    """A file of the picture; none of one that has no pixels, or of None."""
+    if picture is None or 0 in picture.size:
+        return b""
     out = io.BytesIO()
-    plain = picture.mode in ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")
-    picture.save(out, "PNG" if plain else "TIFF", **({"compress_level": 1} if plain else {}))
+    if picture.mode in ("1", "L", "LA", "P", "RGB", "RGBA", "I;16"):
+        picture.save(out, "PNG", compress_level=1)
+    else:
+        kept = picture.mode in ("I", "F", "I;16B", "CMYK", "YCbCr")
+        (picture if kept else picture.convert("RGB")).save(out, "TIFF")
     return out.getvalue()
 
 
@@ -210,43 +308,86 @@ def _array(x: Any, where: str) -> NDArray[np.generic]:
             got=type(x).__name__,
             todo="pass a list or an array",
         )
-    try:
-        found = x.detach().cpu().numpy() if isinstance(x, torch.Tensor) else np.asanyarray(x)
-    except (ValueError, TypeError, RuntimeError) as error:
-        raise InputError(
-            f"{where} is no array of numbers",
-            expected=_KINDS,
-            got=str(error)[:200],
-            todo="see expected",
-        ) from None
+    with library(where, _KINDS, _TODO, f"{where} is no array of numbers"):
+        found = _numpy(x, where)
     if found.dtype.kind not in "biuf" or found.ndim < 2 or not found.size:
         raise InputError(
             f"{where} has the wrong form",
             expected=f"{_KINDS}; numbers [n, d] or pictures [n, h, w(, channels)]",
             got=f"{type(x).__name__}: {found.dtype} {list(found.shape)}",
+            where=where,
             todo="give one row or picture an item",
         )
+    check_room(found.size * found.itemsize, where)
     return found
+
+
+def _numpy(x: Any, where: str) -> NDArray[Any]:
+    """An array of what is one, or becomes one; masked numbers are NaN."""
+    if isinstance(x, torch.Tensor):
+        check_room(x.numel() * x.element_size(), where)
+        plain = check_tensor(x, where).detach().cpu().resolve_conj().resolve_neg()
+        own = plain.dtype in (torch.float16, torch.float32, torch.float64)
+        return (plain if own or not plain.is_floating_point() else plain.float()).numpy()
+    if isinstance(x, np.ma.MaskedArray) and x.dtype.kind in "biuf":
+        return np.asarray(x.astype(np.float64).filled(np.nan)) if x.mask.any() else x.data
+    return at_most_float64(np.asarray(x))
+
+
+def _sparse(x: Any, where: str) -> Any:
+    """A SciPy matrix of rows in CSR form, float32 [n, d]."""
+    wide = 2**31
+    with library(where, "a SciPy matrix of rows", _TODO, f"{where} cannot be read"):
+        rows = x.scipy() if isinstance(x, SparseRows) else x.tocsr()
+        rows.check_format(full_check=True)
+    if rows.dtype.kind not in "biuf" or rows.ndim != 2 or not all(rows.shape):
+        raise InputError(
+            f"{where} has the wrong form",
+            expected="a SciPy matrix of numbers [n, d]",
+            got=f"{type(x).__name__}: {rows.dtype} {list(rows.shape)}",
+            where=where,
+            todo="give one row an item",
+        )
+    largest = np.abs(rows.data, dtype=np.float64).max(initial=0.0)
+    if rows.shape[1] >= wide or not largest <= np.finfo(np.float32).max:
+        raise DataError(
+            f"{where} does not fit into sparse rows of float32",
+            expected=f"finite numbers within float32, fewer than {wide} columns",
+            got=f"{largest} at most, {rows.shape[1]} columns",
+            where=where,
+            todo="fill in what is NaN, scale the numbers, or leave columns out",
+        )
+    return rows.astype(np.float32)
 
 
 def _labels(y: Any, n: int, where: str) -> list[Any]:
     """Labels [n] as Python values; None for none."""
     if isinstance(y, set | frozenset):
         raise InputError("labels in a set have no order", got=type(y).__name__, todo="pass a list")
-    if isinstance(y, torch.Tensor):
-        y = y.detach().cpu().numpy()
-    values = y.tolist() if hasattr(y, "tolist") else list(y)
-    if values and isinstance(values[0], list) and all(len(each) == 1 for each in values):
-        values = [each[0] for each in values]
-    if len(values) != n:
+    if isinstance(y, Mapping | str | bytes) or not hasattr(y, "__len__"):
         raise InputError(
-            "labels do not fit the items",
-            expected=f"{n} of them, one an item",
-            got=len(values),
+            "labels are of the wrong kind",
+            expected="a list, an array or a column, one label an item",
+            got=f"{type(y).__name__} {shown(y)}",
             where=where,
-            todo="give one label an item, None for those without",
+            todo="pass a list; the name of a column only where x has columns",
         )
-    return [each.decode("utf-8", "replace") if isinstance(each, bytes) else each for each in values]
+    with library(where, "labels [n]", "pass a list, one label an item", "labels cannot be read"):
+        if len(y) != n:
+            raise InputError(
+                "labels do not fit the items",
+                expected=f"{n} of them, one an item",
+                got=len(y),
+                where=where,
+                todo="give one label an item, None for those without",
+            )
+        frame = _frame_of(y, where)
+        found = y if frame is None else frame.to_numpy()
+        if isinstance(found, np.ndarray | torch.Tensor):
+            masked = isinstance(found, np.ma.MaskedArray)  # None where it is
+            return column_of(found if masked else _numpy(found, where), n, where)
+        values: list[Any] = found.tolist() if hasattr(found, "tolist") else list(found)
+    return values
 
 
 def _holds_pictures(array: NDArray[np.generic]) -> bool:
@@ -254,7 +395,7 @@ def _holds_pictures(array: NDArray[np.generic]) -> bool:
     return array.ndim == 4 or (array.ndim == 3 and array.dtype == np.uint8)
 
 
-def _frame_of(x: Any) -> "pd.DataFrame | None":
+def _frame_of(x: Any, where: str) -> "pd.DataFrame | None":
     """A DataFrame of pandas, polars or Arrow as pandas has it; None for anything else."""
     module = type(x).__module__.partition(".")[0]
     name = type(x).__name__
@@ -265,7 +406,8 @@ def _frame_of(x: Any) -> "pd.DataFrame | None":
         frame: pd.DataFrame = x.to_frame(name="text" if x.dtype.kind in "OUT" else (x.name or "x"))
         return frame
     if (module, name) in (("polars", "DataFrame"), ("pyarrow", "Table")):
-        made: pd.DataFrame = x.to_pandas()
+        with library(where, f"a {name} that pandas takes", _TODO, f"{where} cannot be read"):
+            made: pd.DataFrame = x.to_pandas()
         return made
     return None
 

@@ -8,8 +8,16 @@ from typing import Any, ClassVar
 import numpy as np
 
 from pauca.errors import DataError
-from pauca.formats.base import Ability, AbstractFormat, Items, Part, TextOptions, formats
-from pauca.formats.tables import library, object_frame, read_parts
+from pauca.formats.base import (
+    Ability,
+    AbstractFormat,
+    Items,
+    Part,
+    TextOptions,
+    formats,
+    library,
+)
+from pauca.formats.tables import object_frame, read_parts
 from pauca.formats.text import read_text
 
 __all__ = ["RisFormat"]

@@ -1,21 +1,20 @@
-"""What formats of tables share: names of columns, files of a folder, errors of libraries."""
+"""What formats of tables share: names of columns, files of a folder."""
 
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pauca.errors import DataError, PaucaError
+from pauca.errors import DataError
 from pauca.formats.base import Items, Part
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["as_text", "checked_names", "cut_list", "library", "object_frame", "read_parts"]
+__all__ = ["as_text", "checked_names", "cut_list", "object_frame", "read_parts"]
 
 _SHOWN = 8
 _TESTS = ("test", "valid", "validation")
@@ -73,24 +72,6 @@ def object_frame(cells: Mapping[str, Sequence[Any]], n: int) -> "pd.DataFrame":
     held = {name: np.fromiter(column, object, count=n) for name, column in cells.items()}
     columns = pd.Index(list(held), dtype="str")
     return pd.DataFrame(held, index=range(n), columns=columns, dtype=object)
-
-
-@contextmanager
-def library(where: str, expected: str, todo: str) -> Iterator[None]:
-    """Whatever a library raises over a broken file, as an error that says where and what to do."""
-    try:
-        yield
-    except PaucaError:
-        raise
-    except Exception as error:  # the door to a library: broken files raise what they like
-        said = (str(error).strip().splitlines() or [""])[0]
-        raise DataError(
-            "the file cannot be read",
-            expected=expected,
-            got=(said or type(error).__name__)[:200],
-            where=where,
-            todo=todo,
-        ) from error
 
 
 def read_parts(path: Path, suffixes: Sequence[str], read: Callable[[Path], Part]) -> Items:

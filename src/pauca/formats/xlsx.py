@@ -15,12 +15,20 @@ import numpy as np
 
 from pauca.errors import DataError, UsageError
 from pauca.formats.answers import answers_of_items
-from pauca.formats.base import Ability, AbstractFormat, Answers, Items, Part, TextOptions, formats
+from pauca.formats.base import (
+    Ability,
+    AbstractFormat,
+    Answers,
+    Items,
+    Part,
+    TextOptions,
+    formats,
+    library,
+)
 from pauca.formats.tables import (
     as_text,
     checked_names,
     cut_list,
-    library,
     object_frame,
     read_parts,
 )

@@ -13,6 +13,7 @@ import resource
 import signal
 import sqlite3
 import threading
+import traceback
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -40,6 +41,7 @@ __all__ = [
 
 _MIB = 2**20
 _HUGE = 2**62
+_LONGEST = 3000  # characters of a message: five parts, each bounded
 
 WRONG: tuple[Any, ...] = (
     None, True, -1, 0, 7, _HUGE, 10**400, 0.5, float("nan"), float("inf"), "", "x", "\0", "é" * 400,
@@ -281,9 +283,9 @@ def ending(
 ) -> str:
     """How a call ended: ``fine``, ``refused``, or ``bug:`` and why.
 
-    A bug is any exception but a PaucaError; a refusal that says nothing to do, or that is longer
-    than 4,000 characters; a call that takes more memory or time than is allowed. Nothing can take
-    more than 4 GiB of addresses. The time is only watched in the main thread.
+    A bug is any exception but a PaucaError; a refusal that says nothing to do, that is longer than
+    3,000 characters or that steers a terminal; a call that takes more memory or time than is
+    allowed. Nothing can take more than 4 GiB of addresses. The time is only watched in the main thread.
 
     Args:
         call: Opens the input, and reads all of it that matters.
@@ -292,23 +294,27 @@ def ending(
         advice: Whether a refusal must say what to do.
     """
     try:
-        with _bounded(most) as grown, _timed(seconds):
+        with _bounded(most) as grown, _timed(seconds) as late:
             try:
                 call()
                 said = "fine"
             except PaucaError as error:
                 said = _refusal(error, advice)
+        if late():  # whoever caught that
+            return f"bug: still at work after {seconds} s"
         return f"bug: it took {grown() // _MIB} MiB" if grown() > most else said
     except Exception as error:
         text = " ".join(str(error).split())[:200]
-        return f"bug: {type(error).__name__}: {text}"
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        return f"bug: {type(error).__name__}: {text} ({Path(last.filename).name}:{last.lineno})"
 
 
 def _refusal(error: PaucaError, advice: bool) -> str:
     if advice and not error.todo:
         return f"bug: a refusal without what to do: {str(error)[:200]}"
-    if len(str(error)) > 4000:
-        return f"bug: a refusal of {len(str(error))} characters: {str(error)[:100]}"
+    text = str(error)
+    if len(text) > _LONGEST or not text.isprintable():
+        return f"bug: a refusal of {len(text)} characters, or not printable: {text[:100]!r}"
     return "refused"
 
 
@@ -339,18 +345,21 @@ def _peak() -> int:
 
 
 @contextmanager
-def _timed(seconds: int) -> Iterator[None]:
+def _timed(seconds: int) -> Iterator[Callable[[], bool]]:
+    """Ends what takes longer; tells whether it had to."""
+    fired: list[int] = []
     if threading.current_thread() is not threading.main_thread():
-        yield
+        yield lambda: False
         return
 
     def late(number: int, frame: object) -> None:
+        fired.append(number)
         raise TimeoutError(f"still at work after {seconds} s")
 
     before = signal.signal(signal.SIGALRM, late)
     signal.alarm(seconds)
     try:
-        yield
+        yield lambda: bool(fired)
     finally:
         signal.alarm(0)
         signal.signal(signal.SIGALRM, before)
@@ -367,6 +376,10 @@ class Tally:
 
     counts: dict[str, int] = field(default_factory=dict)
     bugs: list[str] = field(default_factory=list)
+
+    def open(self, name: str, call: Callable[[], object], **limits: Any) -> str:
+        """Open one input, and count how that ended; see ``ending`` for limits."""
+        return self.take(name, ending(call, **limits))
 
     def take(self, name: str, how: str) -> str:
         """Count one ending of ``ending``, which comes back."""
