@@ -103,7 +103,98 @@ def datasets_page() -> str:
         classes = entry.class_count or "of the table"
         row = (f"`{entry.name}`", entry.kind, classes, entry.source, entry.licence, entry.summary)
         lines.append(f"| {' | '.join(map(str, row))} |")
-    return "\n".join([*lines, "", _CACHE, _TEXTS, *_features()]) + "\n"
+    return "\n".join([*lines, "", *_own(), _CACHE, _TEXTS, *_features()]) + "\n"
+
+
+_OWN = """\
+## Data of your own
+
+```python
+import pauca
+
+data = pauca.load_dataset("mine.csv", label="kind") # a path; options as below data =
+pauca.dataset_from(x, y) # arrays, tensors, DataFrames, lists, Hub data sets, Bunches
+print(*data.notes, sep="\\n") # what was guessed, left out and converted ```
+
+`pauca label init` and study files (`[data] path = "mine.csv"`) read by the same rules; what is
+said stands in `notes`, is printed by `label init` as `note:`, and in a study's report. The format
+is told by what a file's first bytes say, else by its suffix; `format` names it.
+"""
+
+_SAID = """\
+### What is guessed, left out and converted
+
+**Text files** (csv, tsv, txt, jsonl, json, RIS). UTF-8 with or without a byte order mark, UTF-16
+and UTF-32; where bytes are not UTF-8, cp1252 or latin-1, said (`encoding` names another). Commas,
+semicolons, tabs and bars between cells are told by the head of the file, said unless they are
+commas (`delimiter`). Cells are the texts that stand there: `007` keeps its zeros, `NA` is a word.
+A header that stands again in the middle, where files were joined, is left out and counted; rows
+without any content too. A txt file is one text a line. **xlsx**: the first sheet that holds
+something; dates as ISO texts, values of formulas, errors as empty cells, each said. **parquet**:
+typed columns, pictures among them; class names as the Hub describes them. **npz**: `x` and `y`
+(and `ids`), `x_train`, ..., or MedMNIST's names; whole numbers and true or false are rows as
+well. **Folders**: one sub-folder a class, `train` and `test` above it or not; an image beside the
+class folders has no label. Hidden files, links that lead out, pipes and devices are never opened;
+what is passed over is said.
+
+**Labels.** A column called label, class, target or category, else `label`. Words, whole numbers,
+true or false; a list of one is its element. Empty, null, an empty list, and -1 among whole
+numbers from 0 on mean *no label* everywhere: such rows are left out of a data set that has
+labels, counted. Labels that differ by case, blanks or Unicode form alone are said (`join_labels`
+joins them). Several labels an item, numbers that are measured (regression), spans and boxes are
+other tasks and refused by name.
+
+**Features.** Numbers stay numbers, a column of few words becomes one column a word, dates become
+seconds; a decimal comma and marks of thousands are read where they are clear, said, and asked for
+(`decimal`, `thousands`) where they are not. Left out and said: the numbers of rows that a
+DataFrame writes along, ids by their name or because they differ in every row (`keep` keeps them).
+Columns that can be no feature (too many words, mostly empty) are all named (`unusable =
+"leave-out"` leaves them out). A table whose only usable column holds texts is read as texts;
+several are joined with `text = ["title", "abstract"]`. Empty texts are left out and counted
+(`empty_texts`). Numbers whose scale float32 would lose are standardised in float64 first, said by
+column.
+
+**Images** of one size keep it, others become 64 x 64 (`size`, `fit`); grey stays grey if all are
+(`mode`). Images of more than 8 bits are scaled by the range of the whole set (`scale`: two
+numbers, or a percentile). Photographs are turned upright, transparency becomes white. Broken ones
+are refused, the first ten named; `skip_broken` passes over them and lists them. HEIC, AVIF, JPEG
+XL need a package, SVG, DICOM and camera files a conversion: said by name.
+
+**Held-out part.** Without a test part a fifth of every class is held out (`test_fraction`,
+`seed`). With `group` whole groups are held out, of patients say. Copies that stand on both sides
+are counted (texts also but for case and blanks); `copies = "together"` keeps them on one.
+"""
+
+
+def _own() -> Iterator[str]:
+    """Formats and options of data of one's own."""
+    from pauca.data.assemble import DataOptions
+    from pauca.data.columns import ColumnOptions
+    from pauca.data.load import options_of
+    from pauca.formats import TextOptions, formats
+
+    yield _OWN
+    yield from ("| format | what | files | items | answers | labels, batches | package |",)
+    yield "|---|---|---|---|---|---|---|"
+    options: dict[str, inspect.Parameter] = {}
+    for name in formats.names():
+        form = formats.make(name, {})
+        can = form.abilities
+        marks = ["read" if what in can else "" for what in ("items", "answers")]
+        written = "written" if "labels" in can else ""
+        files = ", ".join(f"`{suffix}`" for suffix in form.suffixes) or "folders"
+        cells = (f"`{name}`", form.title, files, *marks, written, form.package or "")
+        yield f"| {' | '.join(cells)} |"
+        options |= options_of(form) if "items" in can else {}
+    yield ""
+    yield _SAID
+    yield "### Options\n"
+    yield from ("| option | default | meaning |", "|---|---|---|")
+    told = _arguments(DataOptions) | _arguments(TextOptions) | _arguments(ColumnOptions)
+    told["format"] = "Name of the format; by what the file says if None."
+    for name, parameter in sorted(options.items()):
+        yield f"| `{name}` | `{parameter.default!r}` | {told[name]} |"
+    yield ""
 
 
 _CACHE = """\

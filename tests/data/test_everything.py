@@ -123,3 +123,38 @@ def test_banking77_is_told_by_its_content_too() -> None:
     )
     assert decided(data, "banking77").text == ("question",)
     assert dataset_of("banking77", "train.csv", "test.csv").task.c == 77
+
+
+EVERY = {
+    "agnews": ("text", 8_000, ""),
+    "banking77": ("text", 10_003, ""),
+    "cifar10": ("image", 50_000, ""),
+    "cifar100": ("image", 25_000, ""),
+    "fashion-mnist": ("image", 60_000, ""),
+    "mnist": ("image", 60_000, ""),
+    "newsgroups/newsgroups.csv": ("text", 4_791, "11 of 6000 items have no text"),
+    "pneumonia": ("image", 4_708, ""),
+    "subj/subj.csv": ("text", 8_000, ""),
+    "tiny-imagenet": ("image", 16_000, ""),
+}
+"""By path below PAUCA_DATA: kind, items of the training part, what has to be said."""
+
+
+LARGE = ("cifar10", "fashion-mnist", "mnist")  # read by the catalogue's tests as well
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[pytest.mark.slow] if n in LARGE else []) for n in EVERY]
+)
+def test_every_folder_is_read_by_its_path(name: str) -> None:
+    """No catalogue helps here: what a stranger with the same files would get."""
+    kind, n, said = EVERY[name]
+    root = os.environ.get("PAUCA_DATA")
+    if root is None or not (Path(root) / name).exists():
+        pytest.skip(f"no {name} under PAUCA_DATA")
+    labels: dict[str, dict[str, Any]] = {"cifar100": {"label": "fine_label"}}
+    dataset = load_dataset(Path(root) / name, **labels.get(name, {}))
+    check_dataset(dataset)
+    assert (dataset.kind, len(dataset.train)) == (kind, n)
+    assert dataset.test is not None
+    assert any(said in note for note in dataset.notes)

@@ -44,7 +44,7 @@ def test_channels_in_two_places_are_asked_for() -> None:
     x = small.pixels(0, 5, 4, 7, 3)
     with pytest.raises(DataError, match="two places") as caught:
         image_arrays(x)
-    assert caught.value.todo == "say channels='first' or channels='last'"
+    assert caught.value.todo == "say which with channels = 'first' or 'last'"
     assert image_arrays(x, channels="first")[0][0].shape == (5, 4, 7, 3)
     assert image_arrays(x, channels="last")[0][0].shape == (5, 3, 4, 7)
 

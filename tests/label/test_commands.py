@@ -245,3 +245,31 @@ def test_a_project_is_made_anew_while_nobody_has_answered(cli: Run, tmp_path: Pa
     code, _, err = cli("label", "init", data, "--out", other, "--force")
     assert (code, "a folder that is no project is never replaced" in err) == (2, True), err
     assert (other / "letter.txt").read_text() == "dear"
+
+
+def test_options_of_reading_and_broken_images(cli: Run, tmp_path: Path) -> None:
+    folder = images(tmp_path / "pets", ["a/1.png", "a/2.png", "b/3.png"])
+    (folder / "b" / "bad.jpg").write_bytes(b"<html>")
+    init = ("label", "init", folder, "--classes", "a,b", "--out", tmp_path / "p")
+    code, _, err = cli(*init)
+    assert (code, "b/bad.jpg (a web page (HTML), not an image)" in err) == (2, True)
+    code, out, err = cli(*init, "--skip-broken")
+    assert (code, out.split(",")[0]) == (0, "3 items of kind image")
+    assert "b/bad.jpg" in err
+    with Project.open(tmp_path / "p") as project:
+        assert project.settings.source.read == {"skip_broken": True}
+        assert project.picture(2)[1] == "image/png"
+    rows = [{"text": "good day", "label": "A "}, {"text": "bad night", "label": "a"}]
+    data = table(tmp_path / "t.csv", rows)
+    data.write_bytes(data.read_text().replace(",", ";").encode("utf-16"))
+    init = ("label", "init", data, "--out", tmp_path / "q")
+    code, _, err = cli(*init, "--read", "delimiter=;", "--join-labels", "--read", "encoding=utf-16")
+    assert (code, "are joined to" in err) == (0, True), err
+    for words, said in (
+        (("--read", "delimeter=;"), "did you mean 'delimiter'"),
+        (("--read", "delimiter"), "has no value"),
+        (("--read", "seed=1", "--read", "seed=2"), "given twice"),
+        (("--format", "cvs"), "did you mean 'csv'"),
+    ):
+        code, _, err = cli(*init[:3], "--out", tmp_path / "r", *words)
+        assert (code, said in " ".join(err.split())) == (2, True), err

@@ -1,6 +1,5 @@
 """Malformed requests to the page of a project: each is answered or refused, and none breaks it."""
 
-import asyncio
 import json
 import random
 import socket
@@ -17,7 +16,7 @@ from pauca.label.web import Door, Work, make_app
 from pauca.label.web.connections import Limits
 from pauca.label.web.guard import Guesses
 from tests.label.helpers import images, project, truth
-from tests.label.web.running import ask, threaded
+from tests.label.web.running import ask, awaited, threaded
 
 CALLS, RAW = 1500, 200
 TOKEN = "a-token-that-is-long-enough"
@@ -172,7 +171,7 @@ def test_no_request_breaks_the_application(tmp_path: Path) -> None:
                 assert SAFE in names, (status, str(request)[:2000])
                 counts[status] += 1
 
-        asyncio.run(all_of_them())
+        awaited(all_of_them())
     print(f"{counts.total()} requests: {dict(sorted(counts.items()))}")
     assert counts.total() == CALLS
     assert {200, 400, 401, 403, 404, 405, 409, 413, 415} <= counts.keys()
@@ -239,5 +238,5 @@ def test_a_write_for_another_project_is_refused(tmp_path: Path, name: str) -> No
         body = json.dumps({"person": "anna", "item": 1, "class": 1}).encode()
         for own in ({}, {"pauca-project": "another"}):
             request = ("POST", f"/api/{name}", {**headers, **own}, body)
-            assert asyncio.run(call(app, request))[0] == 409
+            assert awaited(call(app, request))[0] == 409
         assert made.history() == []

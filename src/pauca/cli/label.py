@@ -93,11 +93,21 @@ def init(
         str | None,
         typer.Option("--format", help="Of the data; by what they say if left out.", metavar="NAME"),
     ] = None,
+    skip_broken: Annotated[
+        bool,
+        typer.Option("--skip-broken", help="Pass over images that cannot be read, and list them."),
+    ] = False,
+    join_labels: Annotated[
+        bool,
+        typer.Option(
+            "--join-labels", help="Labels that differ by case or blanks alone are one class."
+        ),
+    ] = False,
     read: Annotated[
         list[str] | None,
         typer.Option(
             help="Any other option of reading, once each: encoding=cp1252, delimiter=;, "
-            "skip_broken=true, unusable=leave-out, join_labels=true, ... (docs/datasets.md).",
+            'unusable=leave-out, decimal=,, keep=["id"], ... (docs/datasets.md).',
             metavar="NAME=VALUE",
         ),
     ] = None,
@@ -145,7 +155,9 @@ def init(
     """Make a project of images, texts, rows or embeddings; the data stay where they are."""
     from pauca.label import PoolOptions, Project
 
-    texts = tuple(words(text))
+    texts, given = tuple(words(text)), options(read)
+    given |= {"skip_broken": True} if skip_broken else {}
+    given |= {"join_labels": True} if join_labels else {}
     how = PoolOptions(
         text=texts[0] if len(texts) == 1 else texts or None,
         label=known,
@@ -154,7 +166,7 @@ def init(
         missing=missing,  # type: ignore[arg-type]  # checked with the other settings
         known=not unlabelled,
         format=form,
-        more=options(read),
+        more=given,
     )
     with Project.create(
         data,

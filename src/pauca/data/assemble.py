@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -43,6 +43,7 @@ class DataOptions:
         columns: How columns are read, and what is held out.
         reading: How files are read.
         kind: image or sequence, where numbers with three axes could be either.
+        channels: Where the channels of arrays of images are, first or last, where both could be.
         size: Side or (height, width) of images; their own if they have one, else 64.
         mode: L or RGB; by default L if all images are grey.
         fit: How another shape becomes the wanted one.
@@ -54,6 +55,7 @@ class DataOptions:
     columns: ColumnOptions = field(default_factory=ColumnOptions)
     reading: TextOptions = field(default_factory=TextOptions)
     kind: Kind | None = None
+    channels: Literal["first", "last"] | None = None
     size: Size | None = None
     mode: Mode | None = None
     fit: Fit = "crop"
@@ -62,7 +64,7 @@ class DataOptions:
     scale: Scale = "range"
 
     @classmethod
-    def of(cls, options: Mapping[str, Any], kind: Kind | None = None) -> "DataOptions":
+    def of(cls, options: Mapping[str, Any]) -> "DataOptions":
         """The options of ``load_dataset`` by name; those that are missing have their defaults."""
         text = options.get("text")
         named = {**options, "text": (text,) if isinstance(text, str) else text}
@@ -71,10 +73,11 @@ class DataOptions:
             return {each.name: named[each.name] for each in fields(of) if each.name in named}
 
         own = some(cls)
-        return cls(
-            **{**own, "columns": ColumnOptions(**some(ColumnOptions)),
-               "reading": TextOptions(**some(TextOptions)), "kind": kind}
-        )  # fmt: skip
+        parts = {
+            "columns": ColumnOptions(**some(ColumnOptions)),
+            "reading": TextOptions(**some(TextOptions)),
+        }
+        return cls(**{**own, **parts})
 
 
 def assemble(
@@ -131,7 +134,7 @@ def _pictures(
     """Images of files or cells, decoded; or of an array, as they are."""
     assert items.train.images is not None
     if items.train.images.stored is not None:
-        x, notes = _stacked(items)
+        x, notes = _stacked(items, options)
         chosen = choose(items, options.columns, keys=_keys(x))
         x = _ordered(x, _places(items, chosen))
     else:
@@ -271,11 +274,11 @@ def _keys(x: Tensor) -> NDArray[np.uint64]:
     return np.frombuffer(b"".join(found), dtype=np.uint64)
 
 
-def _stacked(items: Items) -> tuple[Tensor, tuple[str, ...]]:
+def _stacked(items: Items, options: DataOptions) -> tuple[Tensor, tuple[str, ...]]:
     """Arrays of images of both parts in their stored form."""
     arrays = [part.images.stored for part in items.parts if part.images is not None]
     given = [array for array in arrays if array is not None]
-    tensors, notes = image_arrays(*given, where=items.train.where)
+    tensors, notes = image_arrays(*given, channels=options.channels, where=items.train.where)
     return tensors[0] if len(tensors) == 1 else torch.cat(tensors), notes
 
 
@@ -289,7 +292,7 @@ def _as_images(items: Items, options: DataOptions) -> Items:
             expected="[n, height, width] with kind='image', or [n, time, d] with kind='sequence'",
             got=f"{array.dtype} {list(array.shape)}",
             where=items.train.where,
-            todo="say which with kind in pauca.dataset_from, or save images as uint8",
+            todo="say which with kind, or save images as uint8",
         )
     parts = [_with_images(part) for part in items.parts]
     return Items(parts[0], parts[1] if len(parts) > 1 else None)

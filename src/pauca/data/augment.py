@@ -156,7 +156,7 @@ class Normalise(AbstractStep):
 
 @dataclass(frozen=True)
 class Standardise(AbstractStep):
-    """(x - mean) / scale by feature, float [b, d] or sequences [b, t, d] -> float32; a constant feature becomes 0.
+    """(x - mean) / scale by feature, float [b, ..., d] -> float32; a constant one becomes 0.
 
     Args:
         mean: d numbers.
@@ -194,10 +194,10 @@ class Standardise(AbstractStep):
 
     def apply(self, x: Tensor, generator: Generator | None) -> Tensor:
         """(x - mean) / scale."""
-        if x.ndim not in (2, 3) or x.shape[-1] != len(self.mean):
+        if x.ndim < 2 or x.shape[-1] != len(self.mean):
             raise InputError(
                 "rows do not fit the standardisation",
-                expected=f"[b, {len(self.mean)}] or [b, t, {len(self.mean)}]",
+                expected=f"[b, ..., {len(self.mean)}]",
                 got=list(x.shape),
                 todo="give rows of as many features as it was computed on",
             )

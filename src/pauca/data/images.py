@@ -829,7 +829,7 @@ def _refuse(broken: Sequence[str]) -> None:
             f"{len(broken)} image{'s' * (len(broken) > 1)} cannot be read",
             expected="whole image files of the size the data set has (or ask for one with size)",
             got=_ten(broken),
-            todo="repair, replace or remove them (with data of one's own: or pass skip_broken)",
+            todo="repair or remove them; of data of one's own, skip_broken passes over them",
         )
 
 

@@ -186,7 +186,7 @@ def _hub(x: Any, y: Any, where: str) -> Part:
     """A ``datasets.Dataset``: its columns, class names and pictures; nothing is downloaded."""
     from datasets import Audio, ClassLabel, Image
 
-    if not hasattr(x, "features") or x.features is None or not hasattr(x, "select_columns"):
+    if _class_of(x) != "datasets.arrow_dataset.Dataset":
         raise InputError(
             "a stream of rows cannot be chosen from",
             expected="a datasets.Dataset",

@@ -4,6 +4,7 @@ import inspect
 import os
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,15 +12,22 @@ from pauca.checks import typed
 from pauca.data.assemble import DataOptions, assemble
 from pauca.data.catalog import datasets, entry
 from pauca.data.columns import EmptyTexts, Missing, Unusable
-from pauca.data.dataset import Dataset, Kind
+from pauca.data.dataset import Dataset
 from pauca.data.images import Fit, Mode, Progress, Scale, Size
 from pauca.data.in_memory import items_of
 from pauca.data.labels import Copies
 from pauca.errors import DataError, UnknownNameError, UsageError, shown
-from pauca.formats import AbstractFormat, find_format, formats
+from pauca.formats import AbstractFormat, Items, find_format, formats
 from pauca.registry import check_settings
 
-__all__ = ["dataset_from", "load_dataset", "options_of", "own_options", "resolve_options"]
+__all__ = [
+    "dataset_from",
+    "load_dataset",
+    "options_of",
+    "own_options",
+    "resolve_options",
+    "told_format",
+]
 
 _OPENML = re.compile(r"^openml:(\d{1,18})$")
 
@@ -54,6 +62,8 @@ def _every(
     copies: Copies = "note",
     skip_broken: bool = False,
     scale: Scale = "range",
+    kind: Literal["image", "sequence"] | None = None,
+    channels: Literal["first", "last"] | None = None,
 ) -> None:
     """Every option of data of one's own; a format says which of them it has."""
 
@@ -70,7 +80,7 @@ _HELD = {
         "thousands", "label_separator", "keep", "unusable", "empty_texts",
     ),
     "images": ("size", "mode", "fit", "flip", "skip_broken", "scale"),
-    "arrays": (),
+    "arrays": ("kind", "channels"),
 }  # fmt: skip
 _OF_FILES = ("format", "encoding", "delimiter", "image")
 
@@ -110,7 +120,7 @@ def load_dataset(
         return datasets.make(key, given, progress=progress)
     path, form = _path(name_or_path), formats.make(key, {})
     made = own_options(form, given)
-    items = form.read_items(path, made.reading)
+    items = told_format(form.read_items(path, made.reading), form, given)
     name = path.stem if path.is_file() or form.name != "folder" else path.name
     return assemble(items, made, name=name, source=f"{key}: {path.name}", progress=progress)
 
@@ -123,7 +133,6 @@ def dataset_from(
     x_test: Any = None,
     y_test: Any = None,
     name: str = "array",
-    kind: Kind | None = None,
     progress: Progress | None = None,
     **options: Any,
 ) -> Dataset:
@@ -138,9 +147,9 @@ def dataset_from(
         x_test: The test part; without one ``test_fraction`` is held out.
         y_test: Its labels.
         name: Of the data set.
-        kind: ``image`` or ``sequence``, where three axes of numbers could be either.
         progress: Told which fraction is done.
-        **options: Those of ``load_dataset`` for files: ``classes``, ``group``, ``features``, ...
+        **options: Those of ``load_dataset`` for files: ``classes``, ``group``, ``features``, ...;
+            ``kind``, ``image`` or ``sequence``, where three axes of numbers could be either.
 
     Returns:
         Items as they are learned from, and in ``notes`` what was guessed, left out or converted.
@@ -157,7 +166,7 @@ def dataset_from(
         (('no', 'yes'), 32, 8)
     """
     known = {key: each for key, each in _OPTIONS.items() if key not in _OF_FILES}
-    made = DataOptions.of(check_settings("data in memory", known, options), kind)
+    made = DataOptions.of(check_settings("data in memory", known, options))
     items = items_of(x, y, x_test, y_test)
     return assemble(items, made, name=name, source="memory", progress=progress)
 
@@ -198,6 +207,14 @@ def own_options(form: AbstractFormat, given: Mapping[str, Any]) -> DataOptions:
         UsageError: an option has a value that it cannot have.
     """
     return DataOptions.of(check_settings(f"format {form.name!r}", options_of(form), given))
+
+
+def told_format(items: Items, form: AbstractFormat, given: Mapping[str, Any]) -> Items:
+    """The items, which say what they were read as where the suffix alone does not."""
+    if form.general or given.get("format") is not None:
+        return items
+    note = f"read as {form.title}, as its first record says (format names another)"
+    return replace(items, train=replace(items.train, notes=(note, *items.train.notes)))
 
 
 def options_of(form: AbstractFormat) -> dict[str, inspect.Parameter]:

@@ -108,7 +108,7 @@ def _channels_first(
             expected="[n, channels, h, w] or [n, h, w, channels]",
             got=list(x.shape),
             where=where,
-            todo="say channels='first' or channels='last'",
+            todo="say which with channels = 'first' or 'last'",
         )
     if not {"first": first, "last": last, None: first or last}[channels]:
         raise DataError(

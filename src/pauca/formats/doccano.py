@@ -56,7 +56,8 @@ class Doccano(AbstractFormat):
             numbered = type(first.get("id")) is int or isinstance(first.get(_ID), str)
             whole = numbered and ("text" in first or "data" in first)
             return commented or (whole and listed)
-        return "Comments" in head_of(path).split("\n", 1)[0].replace('"', "").strip().split(",")
+        header = set(head_of(path).split("\n", 1)[0].replace('"', "").strip().split(","))
+        return {"id", "label", "Comments"} <= header and bool(header & {"text", "data"})
 
     def read_items(self, path: Path, options: TextOptions) -> Items:
         """What was shown, and the label of what has one."""

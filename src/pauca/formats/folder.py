@@ -26,7 +26,6 @@ __all__ = [
     "FolderFormat",
     "blocks_of",
     "image_suffixes",
-    "inside",
     "listed_images",
     "pillow_formats",
 ]
@@ -180,28 +179,6 @@ def pillow_formats() -> tuple[str, ...]:
             continue
         getattr(module, "register_heif_opener", lambda: None)()
     return tuple(each for each in _FORMATS if each in Image.OPEN)
-
-
-def inside(root: Path, name: str) -> Path:
-    """The regular file of this name below a folder, links followed.
-
-    Raises:
-        DataError: it is not there, is no regular file, or lies elsewhere.
-    """
-    top = root.resolve()
-    found = (top / name).resolve()
-    if not found.is_relative_to(top):
-        raise DataError(
-            "a file leads out of the data folder",
-            got=str(name),
-            where=str(root),
-            todo="copy the file into the folder instead of linking it",
-        )
-    if not found.is_file():
-        raise DataError(
-            "a file is gone", got=str(name), where=str(root), todo="put it back where it was"
-        )
-    return found
 
 
 def blocks_of(raws: Sequence[Raw]) -> Iterable[Sequence[Raw]]:

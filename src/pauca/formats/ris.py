@@ -8,15 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from pauca.errors import DataError
-from pauca.formats.base import (
-    Ability,
-    AbstractFormat,
-    Items,
-    Part,
-    TextOptions,
-    formats,
-    library,
-)
+from pauca.formats.base import Ability, AbstractFormat, Items, Part, TextOptions, formats, reading
 from pauca.formats.tables import object_frame, read_parts
 from pauca.formats.text import read_text
 
@@ -57,7 +49,7 @@ class RisFormat(AbstractFormat):
         lines = [_as_rispy(line) for line in re.split(r"\r\n|\r|\n", decoded.text)]
         starts, notes = _checked(lines, where)
         tags = sorted({line[:2] for line in lines if _TAG.match(line)} | {"TY", "ER"})
-        with library(where, "references as RIS", "export the references again as RIS"):
+        with reading(path, "references as RIS", "export the references again as RIS"):
             parser = rispy.RisParser(
                 mapping={tag: tag for tag in tags}, list_tags=tags, delimiter_tags_mapping={}
             )

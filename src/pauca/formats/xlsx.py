@@ -23,7 +23,7 @@ from pauca.formats.base import (
     Part,
     TextOptions,
     formats,
-    library,
+    reading,
 )
 from pauca.formats.tables import (
     as_text,
@@ -109,7 +109,7 @@ class XlsxFormat(AbstractFormat):
         self.needed_package()
         where = str(path)
         _check_zip(path, where)
-        with library(where, _EXPECTED, _TODO), _opened(path) as book:
+        with reading(path, _EXPECTED, _TODO), _opened(path) as book:
             sheet, notes = _chosen(book, where)
             rows = _Rows(where)
             header, found = rows.read(sheet)
@@ -218,7 +218,7 @@ def _check_zip(path: Path, where: str) -> None:
             where=where,
             todo=_TODO,
         )
-    with library(where, _EXPECTED, _TODO), zipfile.ZipFile(path) as file:
+    with reading(path, _EXPECTED, _TODO), zipfile.ZipFile(path) as file:
         members = file.infolist()
         size = sum(member.file_size for member in members)
         if size > _MOST_BYTES or len(members) > _MOST_MEMBERS:

@@ -14,7 +14,7 @@ from pauca.data.augment import Pipeline
 from pauca.data.dataset import Dataset, Split, Task
 from pauca.data.features import text_weights
 from pauca.data.images import Progress, choose_form, decode_all
-from pauca.data.own import image_arrays, image_dataset_of_own
+from pauca.data.own import image_dataset_of_own
 from pauca.errors import CapabilityError, DataError, UsageError
 from pauca.features import extractors, resolve_features
 from pauca.features.base import device_of
@@ -250,7 +250,7 @@ def _dataset(
         task = Task("pool", pool.kind, tuple(pool.rows.shape[1:]), (), none, none)
         return Dataset(task, Split(pool.rows, None), None), ()
     if pool.images.stored is not None:
-        (x,), notes = image_arrays(pool.images.stored)
+        x, notes = torch.from_numpy(pool.images.stored), tuple[str, ...]()
     else:
         assert pool.survey is not None
         sizes = pool.survey.sizes
@@ -294,7 +294,7 @@ def _some(pool: Pool, side: int) -> Iterator[Tensor]:
     images = pool.images
     assert images is not None
     if images.stored is not None:
-        yield from torch.split(image_arrays(images.stored)[0][0], 2048)
+        yield from torch.split(torch.from_numpy(images.stored), 2048)
         return
     assert pool.survey is not None
     form, _ = choose_form(pool.survey, side, "RGB", "crop")

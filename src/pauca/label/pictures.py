@@ -114,7 +114,8 @@ class Pictures:
         given = [array for array in arrays if array is not None]
         if not given:
             raise _other(Path(self._source.path), "rows")
-        return torch.cat(image_arrays(*given, where=self._source.path)[0])
+        channels = (self._source.read or {}).get("channels")
+        return torch.cat(image_arrays(*given, channels=channels, where=self._source.path)[0])
 
     @cached_property
     def _file(self) -> Any:

@@ -14,7 +14,8 @@ from pauca.data.assemble import DataOptions
 from pauca.data.columns import Roles, find_roles, joined_texts, read_labels
 from pauca.data.features import make_features, standardised
 from pauca.data.images import survey
-from pauca.data.load import own_options
+from pauca.data.load import own_options, told_format
+from pauca.data.own import image_arrays
 from pauca.errors import DataError
 from pauca.formats import AbstractFormat, Items, Part, find_format
 from pauca.formats.folder import listed_images
@@ -47,7 +48,8 @@ def read_pool(path: Path, options: PoolOptions) -> Pool:
             todo="name one of its files",
         )
     data = own_options(form, options.given)
-    part = _whole(form.read_items(path, data.reading))
+    items = form.read_items(path, data.reading)
+    part = _whole(told_format(items, form, {"format": options.format}))
     roles = find_roles(Items(part), data.columns)
     pool = _pool(form, part, roles, data)
     labels, classes, said = _labels(part, roles, data, options, form)
@@ -101,8 +103,11 @@ def _pool(form: AbstractFormat, part: Part, roles: Roles, data: DataOptions) -> 
     columns: dict[str, Any] = {"id": roles.id, "label": roles.label, "image": part.image}
     none: list[str | None] = [None] * part.n
     if part.images is not None:
-        found = None
-        if part.images.stored is None:
+        found, images, said = None, part.images, tuple[str, ...]()
+        if part.images.stored is not None:
+            (x,), said = image_arrays(part.images.stored, channels=data.channels, where=part.where)
+            images = replace(images, stored=x.numpy())
+        else:
             raws = (raw for block in part.images.blocks() for raw in block)
             found = survey(
                 raws,
@@ -112,7 +117,15 @@ def _pool(form: AbstractFormat, part: Part, roles: Roles, data: DataOptions) -> 
                 skip_broken=data.skip_broken,
             )
         return Pool(
-            form.name, "image", keys, None, none, columns=columns, images=part.images, survey=found
+            form.name,
+            "image",
+            keys,
+            None,
+            none,
+            columns=columns,
+            images=images,
+            survey=found,
+            notes=said,
         )
     if part.array is not None:
         rows, _, notes = standardised(_flat(part))
@@ -165,8 +178,11 @@ def _labels(
         cells, notes = _of_classes(cells, options.classes)
     names = part.class_names.get(roles.label)
     where = f"{part.where}, column {roles.label!r}"
-    chosen = replace(data.columns, classes=options.classes or None)
-    found = read_labels([cells], where, chosen, names, column=roles.label)
+    # a project may begin with one class, which is no list of classes to a data set
+    several = options.classes if len(options.classes) > 1 else None
+    chosen = replace(data.columns, classes=several)
+    known = names or (() if several else options.classes)
+    found = read_labels([cells], where, chosen, known, column=roles.label)
     own = names or (found.classes if form.name == "folder" else ())
     return found.values[0], tuple(own), (*notes, *found.notes)
 

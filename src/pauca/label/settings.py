@@ -66,7 +66,7 @@ class Source(_Frozen):
     missing: Missing = "refuse"
     size: Count | None = None
     vocabulary: Count = 4096
-    read: Chosen | None = None
+    read: dict[str, Any] | None = None
     levels: tuple[float, float] | None = None
 
 

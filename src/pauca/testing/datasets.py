@@ -72,7 +72,7 @@ def _check_words(dataset: Dataset) -> None:
     _require(dataset.task.c == len(classes), "the class count is not that of the names")
     _require(bool(dataset.name) and bool(dataset.source), "name or source is empty")
     _require(bool(dataset.licence), "the licence is not stated (say 'unknown' if it is)")
-    _require(dataset.kind in ("image", "table", "text", "embedding"), "unknown kind")
+    _require(dataset.kind in ("image", "table", "text", "embedding", "sequence"), "unknown kind")
     _require(all(isinstance(note, str) for note in dataset.notes), "a note is not text")
 
 
@@ -88,7 +88,10 @@ def _check_split(dataset: Dataset, split: Split, where: str) -> None:
         _require(inside, f"{where}: images of floats are not in [0, 1]")
         _require(x.shape[1] in (1, 3, 4), f"{where}: images have neither 1 nor 3 nor 4 channels")
     else:
-        _require(x.dtype == torch.float32 and x.ndim == 2, f"{where}: rows are not float32 [n, d]")
+        axes = 3 if dataset.kind == "sequence" else 2
+        _require(
+            x.dtype == torch.float32 and x.ndim == axes, f"{where}: rows are not float32 [n, d]"
+        )
         kept = x.entries if isinstance(x, SparseRows) else x
         _require(bool(torch.isfinite(kept).all()), f"{where}: rows hold NaN or infinity")
     if split.y is not None:

@@ -12,6 +12,7 @@ from pauca.label.web import Door
 from pauca.label.web.guard import Guesses, Rates, client_of, is_loopback
 from tests.label.helpers import images
 from tests.label.web.helpers import TOKEN, client, leased, served
+from tests.label.web.running import awaited
 
 
 def outside() -> Door:
@@ -112,7 +113,7 @@ def test_only_some_guesses_are_looked_at_side_by_side() -> None:
         found = await asyncio.gather(*(guesses.judge("a", number == 30) for number in range(40)))
         return found, await guesses.judge("b", False)
 
-    found, other = asyncio.run(flood())
+    found, other = awaited(flood())
     assert found[30] is not None  # among too many at once not even the right one is looked at
     assert other == 0  # whoever asks from elsewhere is not held up
 
@@ -124,9 +125,9 @@ def test_guesses_are_forgotten_and_counted_by_network() -> None:
         return [await guesses.judge("a", False) for _ in range(count)]
 
     guesses = Guesses(clock=lambda: now[0])
-    assert asyncio.run(wrong(11))[-1] == 0.25
+    assert awaited(wrong(11))[-1] == 0.25
     now[0] = 1000.0
-    assert asyncio.run(wrong(1)) == [0.0]
+    assert awaited(wrong(1)) == [0.0]
     same = {client_of({"client": (f"2001:db8::{i:x}", 1)}) for i in range(1, 9)}
     assert same == {"2001:db8::/64"}
     assert client_of({"client": ("10.0.0.1", 1)}) == "10.0.0.1"

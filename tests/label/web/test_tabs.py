@@ -6,11 +6,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from pauca.errors import StoreError
 from pauca.label import Project
-from tests.label.helpers import NAMES, images, project
+from tests.label.helpers import NAMES, images, npz, project
 from tests.label.web.helpers import client, leased
 from tests.label.web.running import threaded
 from tests.label.web.test_page import answered, events, item_of, running, said, visiting
@@ -197,6 +198,23 @@ def test_two_tabs_do_not_overwrite_each_other_in_silence(browser: Browser, tmp_p
         expect(one.locator("dialog")).not_to_be_visible()
         assert len(events(made.folder)) == 3
         two.close()
+
+
+def test_near_duplicates_of_the_item_before_are_not_ticked(
+    browser: Browser, tmp_path: Path
+) -> None:
+    x = np.random.default_rng(0).normal(0, 1, (40, 12)).astype(np.float32)
+    x[20:] = x[:20] + 0.001  # each item twice
+    data = npz(tmp_path / "x.npz", x=x)
+    with Project.create(data, tmp_path / "p", classes=("a", "b"), batch=6) as made:
+        made.duplicates()
+        with running(made) as at, visiting(browser, at) as page:
+            expect(page.locator(".copies input")).to_have_count(1)
+            page.route("**/api/items?*", lambda route: route.abort())  # they come late, or never
+            first = answered(page, "1")
+            page.keyboard.press("d")
+            second = answered(page, "2")
+        assert [e.item for e in events(made.folder)] == [first, second]
 
 
 def test_a_held_key_answers_once(browser: Browser, tmp_path: Path) -> None:

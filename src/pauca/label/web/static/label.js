@@ -119,6 +119,7 @@ export function labelView(main, { only = [] } = {}) {
 
   async function drawCopies() {
     copies.hidden = true;
+    put(copies); // those of the item before must not be ticked for this one
     beside = [];
     const mine = current;
     if (!mine.duplicates?.length) return;
