@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pauca.data import load_dataset
+from pauca.data import load_dataset, resolve_options
 from pauca.errors import DataError
 from pauca.testing.datasets import check_dataset
 from tests.data import small
@@ -119,3 +119,21 @@ def test_a_label_outside_the_class_list(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", x=small.pixels(0, 3, 3, 3), y=[0, 1, 2])
     with pytest.raises(DataError, match=r"not in the class list.*row 2"):
         load_dataset(tmp_path / "a.npz", classes=["a", "b"])
+
+
+def test_an_array_beside_the_items_names_their_groups(tmp_path: Path) -> None:
+    x, patients = np.random.default_rng(0).normal(size=(20, 4)), np.arange(20) // 4 % 5
+    np.savez(tmp_path / "a.npz", x=x, y=Y, patient=patients, other=np.arange(3))
+    dataset = load_dataset(tmp_path / "a.npz", group="patient")
+    assert dataset.train.groups is not None
+    assert dataset.test is not None
+    assert dataset.test.groups is not None
+    assert not set(dataset.train.groups.tolist()) & set(dataset.test.groups.tolist())
+    assert "arrays that are not used: other" in dataset.notes
+    assert "not used: 'patient'" in load_dataset(tmp_path / "a.npz").notes
+
+
+def test_groups_leave_the_ids_of_earlier_studies_alone(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", x=np.ones((20, 4)), y=Y)
+    assert "group" not in resolve_options(tmp_path / "a.npz", {})
+    assert resolve_options(tmp_path / "a.npz", {"group": "patient"})["group"] == "patient"

@@ -599,3 +599,121 @@ def test_no_frame_ends_in_a_bug(data: st.DataObject, n: int, plain: bool, option
     with contextlib.suppress(PaucaError):
         dataset = table_dataset("t", items_of(made, None, "t"), ColumnOptions(**options))
         assert 0 < len(dataset.train) <= n
+
+
+# --------------------------------------------------------------------------- kinds met by a review
+
+
+def test_numbers_of_a_file_that_names_them_are_places_though_the_names_are_numbers() -> None:
+    found = read_labels([[0, 1, 2, 1]], "h.parquet", ColumnOptions(), ("1", "2", "3"))
+    assert found.values == (["1", "2", "3", "2"],)
+
+
+@pytest.mark.parametrize("names", [{"sentiment": ("no", "yes")}])
+def test_the_only_column_whose_classes_the_file_names_is_the_label(names: Any) -> None:
+    data = frame(text=False, sentiment=[i % 2 for i in range(N)]).drop(columns="label")
+    part = Part("h.parquet", data, class_names=names)
+    assert find_roles(Items(part), ColumnOptions()).label == "sentiment"
+
+
+def test_two_columns_whose_classes_the_file_names_are_asked_about() -> None:
+    data = frame(text=False, fine=CLASSES, coarse=CLASSES).drop(columns="label")
+    part = Part("h.parquet", data, class_names={"fine": ("x", "y"), "coarse": ("x", "y")})
+    found = find_roles(Items(part), ColumnOptions())
+    assert "perhaps 'fine' or 'coarse'" in pool_notes(Items(part), found)[0]
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        (["NA", "DE", "FR"] * 5, "5 items have the label 'NA': read as a class"),
+        (["?", "yes", "no"] * 5, "5 items have the label '?': read as a class"),
+        (["1", "1.0", "True", "0"] * 5, "'1' and '1.0' and 'True'"),
+        (["007", "07", "8"] * 5, "'007' and '07'"),
+        ([i % 30 for i in range(40)] * 2, "30 classes are whole numbers, 30 of them with fewer"),
+    ],
+)
+def test_odd_class_names_are_said(values: list[Any], said: str) -> None:
+    assert any(said in note for note in labels(values).notes)
+
+
+@pytest.mark.parametrize(
+    "values", [[1, 2, 3, 4, 5] * 2, ["01067", "80331"] * 5, [f"{i:05d}" for i in range(30)] * 2]
+)
+def test_ratings_and_postal_codes_are_classes_without_a_word(values: list[Any]) -> None:
+    assert not labels(values).notes
+    assert labels(values).classes == tuple(sorted({str(value) for value in values}))
+
+
+def test_a_label_in_another_case_is_told_how_to_join() -> None:
+    with pytest.raises(DataError, match="join_labels"):
+        labels(["Spam", "ham"] * 5, classes=("spam", "ham"))
+    assert labels(["Spam", "ham"], classes=("spam", "ham"), join_labels=True).values == (
+        ["spam", "ham"],
+    )
+
+
+@pytest.mark.parametrize("gap", [" ", "\u00a0", "\u202f", "\u2019"])
+def test_gaps_between_thousands_alone_are_no_question(gap: str) -> None:
+    cells = [f"{137 * i:,}".replace(",", gap) for i in range(N)]
+    found = roles(frame(amount=cells))
+    assert found.columns["amount"].numbers is not None
+    np.testing.assert_array_equal(found.columns["amount"].numbers, 137.0 * np.arange(N))
+
+
+def test_gaps_say_nothing_of_the_mark_of_other_columns() -> None:
+    gaps = [f"{1000 + i:,}".replace(",", " ") for i in range(N)]
+    cells = [f"{i},{i % 9}5" for i in range(N)]
+    question = [f"{1 + i % 9},{100 + i}" for i in range(N)]
+    found = roles(frame(gaps=gaps, clear=cells, question=question).drop(columns="value"))
+    assert found.columns["question"].numbers is not None
+    assert found.columns["question"].numbers[0] == 1.1
+
+
+@pytest.mark.parametrize("text", [True, False])
+def test_durations_are_seconds(text: bool) -> None:
+    seconds = [-3600 + 7919 * i for i in range(N)]
+    found = roles(frame(text, took=pd.to_timedelta(seconds, unit="s")))
+    assert found.columns["took"].numbers is not None
+    np.testing.assert_array_equal(found.columns["took"].numbers, seconds)
+    assert any("times are read as seconds: 'took'" in note for note in found.notes)
+
+
+@pytest.mark.parametrize("name", ["comment", "text"])
+def test_texts_without_blanks_are_texts_of_characters(name: str) -> None:
+    cells = [f"\u8fd9\u662f\u4e00\u4e2a\u5f88\u597d\u7684\u4ea7\u54c1{i}" for i in range(N)]
+    data = pd.DataFrame({name: cells, "label": CLASSES})
+    made = table_dataset("t", items_of(data, None, "t.csv"), ColumnOptions())
+    assert made.kind == "text"
+    assert any("characters" in note and "share a word" in note for note in made.notes)
+    assert bool((made.train.x != 0).all(0).any())  # pairs that all of them have
+
+
+def test_texts_that_share_words_are_told_by_their_words() -> None:
+    data = pd.DataFrame({"text": [f"a text of number {i}" for i in range(N)], "label": CLASSES})
+    made = table_dataset("t", items_of(data, None, "t.csv"), ColumnOptions())
+    assert not any("characters" in note for note in made.notes)
+
+
+@pytest.mark.parametrize(
+    ("cells", "advice"),
+    [
+        ([f"word{i} other{i}" for i in range(N)], {"text": ("only",)}),
+        ([1000 + 7 * i * i for i in range(N)], {"keep": ("only",)}),
+    ],
+)
+def test_the_advice_where_no_column_is_left_works(cells: Any, advice: dict[str, Any]) -> None:
+    data = pd.DataFrame({"only": cells, "other": cells, "label": CLASSES})
+    with pytest.raises(DataError, match=f"with {next(iter(advice))}"):
+        roles(data)
+    found = roles(data, **advice)
+    assert "only" in (*found.text, *found.features)
+
+
+def test_texts_come_before_a_few_words() -> None:
+    cells = [f"a text of several words, number {i}" for i in range(N)]
+    data = pd.DataFrame({"source": ["web", "app"] * (N // 2), "body": cells, "label": CLASSES})
+    found = roles(data)
+    assert found.text == ("body",)
+    assert found.left_out == {"source": "the features are made of 'body'"}
+    assert roles(data, features=("source",)).features == ("source",)

@@ -315,3 +315,16 @@ def test_form_of_a_survey(tmp_path: Path) -> None:
     form, notes = choose_form(found, None, None, "crop")
     assert form.shape == (1, 4, 6)
     assert notes == ()
+
+
+def test_what_happens_to_pixels_is_said(tmp_path: Path) -> None:
+    pixels, tags = small.pixels(0, 8, 8, 3), Image.Exif()
+    tags[0x0112] = 6
+    Image.fromarray(pixels).save(tmp_path / "turned.jpg", exif=tags)
+    Image.fromarray(pixels).convert("RGBA").save(tmp_path / "clear.png")
+    Image.fromarray(pixels).convert("CMYK").save(tmp_path / "print.jpg")
+    Image.fromarray(pixels).save(tmp_path / "plain.png")
+    notes = load_dataset(tmp_path).notes
+    assert "1 images were turned upright, as their EXIF says" in notes
+    assert "1 images may be transparent: what is stands on white" in notes
+    assert "1 images are CMYK: their colours were converted" in notes

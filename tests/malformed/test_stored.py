@@ -41,37 +41,33 @@ from tests.study.helpers import run
 from tests.study.plugin import NAME
 
 OLD = Path(__file__).parents[1] / "fixtures"
-WHOLE = Tally()
 
 Inputs = Iterable[tuple[str, bytes]]
 
 
-def tried(path: Path, inputs: Inputs, call: Callable[[], object], *, log: bool = False) -> None:
+def tried(
+    tally: Tally, path: Path, inputs: Inputs, call: Callable[[], object], *, log: bool = False
+) -> None:
     """Put each input in the place of a file, and open it; the file comes back at the end.
 
     Args:
+        tally: Counts how each ended.
         path: The file.
         inputs: What to put there.
         call: Opens it.
         log: Whether a log of SQLite lies beside it, as a kill leaves one.
     """
-    whole, tally = path.read_bytes(), Tally()
-
-    def take(name: str) -> None:
-        how = ending(call)
-        for each in (tally, WHOLE):
-            each.take(f"{path.name}, {name}", how)
-
+    whole = path.read_bytes()
     for name, content in inputs:
         for left in path.parent.glob(f"{path.name}-*"):
             left.unlink()
         if log:
             path.with_name(f"{path.name}-wal").write_bytes(b"what a kill left")
         path.write_bytes(content)
-        take(name)
+        tally.open(f"{path.name}, {name}", call)
     path.write_bytes(whole)
     for name in misplaced(path):
-        take(name)
+        tally.open(f"{path.name}, {name}", call)
     assert not tally.bugs, str(tally)
     assert tally.counts["refused"] > 8
 
@@ -330,9 +326,3 @@ def _legacy(state: dict[str, Any]) -> bytes:
     torch.save(state, file, _use_new_zipfile_serialization=False)
     return file.getvalue()
 
-
-def test_the_count(capsys: pytest.CaptureFixture[str]) -> None:
-    """Of all that this process tried."""
-    with capsys.disabled():
-        print(f"\n{WHOLE}")
-    assert not WHOLE.bugs

@@ -69,6 +69,7 @@ _MOSTLY = 0.9
 _SAMPLE = 1000
 _FEW_ROWS, _MANY_ROWS = 20, 100
 _FEW_VALUES = 10
+_FEW_ITEMS = 5
 
 
 @dataclass(frozen=True)
@@ -123,13 +124,15 @@ class Reading:
     """How the texts of a column become numbers.
 
     Args:
-        way: As Python reads numbers, with marks of their own, as dates, as times of the day, or
+        way: As Python reads numbers, with marks of their own, as dates, as times or durations, or
             as true and false.
         decimal: Mark of decimals, with ``way`` marks.
+        shows: Whether the cells show that mark, so that it holds for other columns too.
     """
 
     way: Literal["plain", "marks", "dates", "times", "booleans"] = "plain"
     decimal: str = "."
+    shows: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -242,7 +245,9 @@ def find_roles(items: Items, options: ColumnOptions) -> Roles:
     taken = {name for name in (label, id_, group) if name is not None}
     train = items.train
     if train.images is not None or train.array is not None:
-        return Roles(label, id_, group, (), (), {}, ())
+        rest = [str(name) for name in train.frame.columns if name not in taken]
+        said = (f"not used: {listed([repr(name) for name in rest])}",) if rest else ()
+        return Roles(label, id_, group, (), (), {}, said)
     text = _text_columns(items, options)
     for name in (*(options.features or ()), *options.keep):
         _named(items, name, "features" if name in (options.features or ()) else "keep")
@@ -276,6 +281,9 @@ def _label_column(items: Items, options: ColumnOptions) -> str | None:
             where=train.where,
             todo="say which with label",
         )
+    spoken = [name for name in names if name in train.class_names and name not in other]
+    if not known and len(spoken) == 1:  # the file itself names the classes of this column
+        known = spoken
     return _named(items, known[0], "label") if known else None
 
 
@@ -285,8 +293,9 @@ def pool_notes(items: Items, roles: Roles) -> tuple[str, ...]:
     if roles.label is not None:
         return ()
     if not names:
-        return ("there are no labels: read as a pool (classes lists those that it will have)",)
-    like = [name for name in names if name.lower() in _LABELLIKE]
+        return ("read as a pool without labels (classes lists those that it will have)",)
+    like = [name for name in names if name in items.train.class_names]
+    like = like or [name for name in names if name.lower() in _LABELLIKE]
     said = f"; perhaps {' or '.join(map(repr, like))}" if like else ""
     return (
         f"no column is called {', '.join(LABEL_NAMES[:-1])} or {LABEL_NAMES[-1]}: read as a pool "
@@ -384,7 +393,8 @@ def _chosen(
 ) -> tuple[list[Column], tuple[str, ...], list[Column]]:
     """Columns of features, columns of texts, and those that can be neither.
 
-    Vectors alone are an embedding; texts count where there are no numbers, words or vectors.
+    Vectors alone are an embedding. Texts count where there are no numbers or vectors, and only one
+    column of texts or no words either.
     """
     good = [c for c in free if c.content in ("numbers", "words")]
     vectors = [c for c in free if c.content == "vectors"]
@@ -397,7 +407,10 @@ def _chosen(
     faults += [replace(c, fault="holds vectors beside other columns") for c in vectors]
     if named:
         return good, (), faults + [replace(c, fault="holds texts") for c in texts]
-    if good:
+    tags = len(texts) == 1 and all(c.content == "words" for c in good)  # beside the texts
+    if tags:
+        left |= {c.name: f"the features are made of {texts[0].name!r}" for c in good}
+    elif good:
         left |= {c.name: "it holds texts; name it with text to learn from it" for c in texts}
         return good, (), faults
     text = _only_text(texts or [c for c in faults if _worded(c)], texts, where)
@@ -435,8 +448,19 @@ def _sole(columns: Mapping[str, Column], left: Mapping[str, str], where: str) ->
         expected="numbers, a few words, texts or vectors beside the label",
         got="; ".join(f"{name!r}: {why}" for name, why in list(left.items())[:10]) or "none",
         where=where,
-        todo="use a column in spite of that with keep" if left else "add a column to learn from",
+        todo=_instead(columns, left),
     )
+
+
+def _instead(columns: Mapping[str, Column], left: Mapping[str, str]) -> str:
+    """What can be done where every column was left out."""
+    numbers = [name for name in left if name in columns and columns[name].content == "numbers"]
+    words = [name for name in left if name in columns and columns[name].content == "words"]
+    if numbers:
+        return f"use it in spite of that with keep, such as {numbers[0]!r}"
+    if words:
+        return f"if {words[0]!r} holds texts, name it with text"
+    return "add a column to learn from"
 
 
 def _refusal(faults: Sequence[Column], where: str) -> DataError:
@@ -499,7 +523,7 @@ _WHOLE = re.compile(r"\s*[+-]?\d+\s*")
 _DAY = re.compile(
     r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}([.,]\d{1,9})?)?\s?(Z|[+-]\d{2}(:?\d{2})?)?)?"
 )
-_TIME = re.compile(r"\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?")
+_TIME = re.compile(r"((-?\d+) days? \+?)?(\d{1,4}:\d{2}(?::\d{2}(?:\.\d+)?)?)|(-?\d+) days?")
 _OTHER_DAY = re.compile(r"\d{1,2}[./-]\d{1,2}[./-]\d{2,4}\b.*|\d{4}[./]\d{1,2}[./]\d{1,2}\b.*")
 _GAPS = "'\u2019 \u00a0\u202f"
 # decimal comma: 1.234,56 and 1 234,56; decimal point: 1,234.56 and 1'234.56
@@ -509,6 +533,7 @@ _MARKED = {
     )
     for mark, other in ((",", "."), (".", ","))
 }
+_UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
 _UNIT = re.compile(r"([€$£¥]?)\s*[+-]?\d[\d.,]*\s*(%|‰|[€$£¥]|°?[a-zA-Zµ]{1,4}(/[a-zA-Z]{1,3})?)?")
 
 
@@ -519,7 +544,8 @@ def _judged(
     decimal = options.decimal or {",": ".", ".": ","}.get(options.thousands or "")
     columns = {name: _judge(name, frame[name], decimal) for name in names}
     marked = {c.name: c.reading.decimal for c in columns.values() if c.reading.way == "marks"}
-    shown = {mark for name, mark in marked.items() if columns[name].content == "numbers"}
+    numbers = [columns[name] for name in marked if columns[name].content == "numbers"]
+    shown = {column.reading.decimal for column in numbers if column.reading.shows}
     if decimal is None and len(shown) == 1:
         for name, column in columns.items():
             clear = column.content == "numbers" and (name in marked or column.left_out)
@@ -539,7 +565,7 @@ def _judge(name: str, column: "pd.Series[Any]", decimal: str | None) -> Column:
         numbers = column.to_numpy(dtype=np.float64, na_value=np.nan)
         return _as_numbers(Column(name, "numbers", numbers), column.dtype.kind in "iu")
     if column.dtype.kind in "mM":
-        way = Reading("dates")
+        way = Reading("dates" if column.dtype.kind == "M" else "times")
         return Column(name, "numbers", _seconds(column), way, said=_conversion(way))
     kind = "text" if isinstance(column.dtype, pd.StringDtype) else _kind_of(column.tolist())
     if kind == "vector":
@@ -692,7 +718,7 @@ def _number(cell: str, reading: Reading) -> float:
 
 
 def _clock(cells: Sequence[str], way: str) -> NDArray[np.float64]:
-    """Seconds since 1970, or since midnight; NaN where a cell is no such thing."""
+    """Seconds since 1970, or of times and durations; NaN where a cell is no such thing."""
     import pandas as pd
 
     if way == "dates":
@@ -700,15 +726,17 @@ def _clock(cells: Sequence[str], way: str) -> NDArray[np.float64]:
             pd.Series(cells, dtype=object), format="ISO8601", utc=True, errors="coerce"
         )
         return _seconds(days)
-    numbers = []
-    for cell in cells:
-        parts = [float(part) for part in cell.split(":")] if _TIME.fullmatch(cell) else [np.nan]
-        numbers.append(
-            sum(part * 60**power for part, power in zip(parts, (2, 1, 0), strict=False))
-            if len(parts) > 1
-            else np.nan
-        )
-    return np.array(numbers, dtype=np.float64)
+    return np.array([_seconds_of(cell) for cell in cells], dtype=np.float64)
+
+
+def _seconds_of(cell: str) -> float:
+    """Seconds of 12:30, 12:30:05.5 or, as pandas writes durations, -1 days +23:59:00."""
+    found = _TIME.fullmatch(cell)
+    if found is None:
+        return float("nan")
+    parts = [float(part) for part in (found[3] or "0").split(":")]
+    clock = sum(part * 60**power for part, power in zip(parts, (2, 1, 0), strict=False))
+    return clock + 86_400 * int(found[2] or found[4] or 0)
 
 
 def _seconds(column: "pd.Series[Any]") -> NDArray[np.float64]:
@@ -723,7 +751,7 @@ def _seconds(column: "pd.Series[Any]") -> NDArray[np.float64]:
 def _conversion(reading: Reading) -> str | None:
     return {
         "dates": "dates are read as seconds since 1970",
-        "times": "times are read as seconds since midnight",
+        "times": "times are read as seconds",
         "marks": f"numbers are read with {reading.decimal!r} as the mark of decimals",
     }.get(reading.way)
 
@@ -742,8 +770,9 @@ def _reading(known: Sequence[str], decimal: str | None) -> tuple[Reading | None,
     plain = all(_plain_number(cell) for cell in sample) and all(map(_plain_number, known))
     if plain:
         return Reading(), None
-    if len(marks) == 1 and decimal is None:
-        return Reading("marks", marks[0]), None
+    gaps = not any("," in cell or "." in cell for cell in known)  # the same with both marks
+    if decimal is None and (len(marks) == 1 or (gaps and marks)):
+        return Reading("marks", marks[-1], shows=not gaps), None
     odd = next((cell for cell in known if not _plain_number(cell)), None)
     return None, odd if len(marks) == 2 and odd is not None else None
 
@@ -898,9 +927,14 @@ def _texts_by_content(uniques: Sequence[str], full: NDArray[np.bool_], count: in
     """Whether cells are texts: several words, and hardly one twice."""
     known = [u for u, good in zip(uniques, full.tolist(), strict=True) if good]
     step = max(1, len(known) // _SAMPLE)
-    words = [len(cell.split()) for cell in known[::step]]
+    words = [_words_in(cell) for cell in known[::step]]
     mean = sum(words) / len(words)
     return mean >= 3 and (len(known) >= count / 2 or (mean >= 5 and len(known) > MOST_CATEGORIES))
+
+
+def _words_in(cell: str) -> float:
+    """Words of a text; where these are written without blanks, two letters count as one."""
+    return max(len(cell.split()), len(_UNSPACED.findall(cell)) / 2)
 
 
 def numbers_of(judged: Column, column: "pd.Series[Any]", where: str) -> NDArray[np.float64]:
@@ -1208,7 +1242,7 @@ def _check_task(
         decimals = all(key[0] == "float" or _WRITTEN_WHOLE.fullmatch(key[1]) for key in numeric)
         sparse = k > MOST_CATEGORIES and span > 10 * k and n < 10 * k
         # a class of few items among many says that numbers were measured, or counted
-        measured = decimals and missing == 0 and k > _FEW_ROWS and min(kept.values()) < 5
+        measured = decimals and missing == 0 and k > _FEW_ROWS and min(kept.values()) < _FEW_ITEMS
         if k > max(MOST_CATEGORIES, n / 2) or sparse or measured or _nearly_all(k, n):
             raise _regression(f"{k} different numbers in {n} rows, such as {first!r}", where)
     elif _nearly_all(k, n):
@@ -1262,10 +1296,11 @@ def _places(
         if name is None:
             continue
         place = _whole_value(key) if _is_numeric(key) else None
-        if name in exact or name.strip() in bare:
+        coded = own and key[0] in ("int", "float") and place in range(len(own))
+        if coded and own[place] in exact:  # type: ignore[index]  # a place here
+            found[key] = own[place]  # type: ignore[index]
+        elif name in exact or name.strip() in bare:
             found[key] = exact.get(name) or bare[name.strip()]
-        elif own and place is not None and place in range(len(own)) and own[place] in exact:
-            found[key] = own[place]
         elif by_place and place is not None and place in range(len(named)):
             found[key] = named[place]
     return found
@@ -1282,12 +1317,14 @@ def _stranger(
     part = next(i for i, values in enumerate(keys) if key in values)
     row = _row_of(columns[part], list(keys[part]).index(key))
     close = nearest(text, named)
+    alike = close is not None and folded(close) == folded(text)
+    joins = ", or join labels that differ by case or blanks alone with join_labels" if alike else ""
     return DataError(
         "a label is not in the class list",
         expected=listed(named),
         got=repr(text[:80]),
         where=f"{_at(where, part)}, row {row}",
-        todo=f"did you mean {close!r}?" if close else "list every class with classes",
+        todo=f"did you mean {close!r}?{joins}" if close else "list every class with classes",
     )
 
 
@@ -1338,6 +1375,8 @@ def _odd(
             f"classes differ by case, blanks or Unicode form alone: {listed(pairs)} (join them "
             "with join_labels)"
         )
+    if not named:
+        notes += _odd_names(tally)
     if column is not None and tally[column]:
         notes.append(
             f"{tally[column]} items have the name of the column, {column!r}, as their label: "
@@ -1347,3 +1386,37 @@ def _odd(
     if not named and k > n / 2 and k > 2:
         notes.append(f"{k} classes in {n} items with labels: hardly two items have the same label")
     return notes
+
+
+def _odd_names(tally: Counter[str]) -> list[str]:
+    """Classes that may be no label, one number written in several ways, or measured."""
+    notes = [
+        f"{count} items have the label {name!r}: read as a class (leave the cells empty if they "
+        "have no label)"
+        for name, count in tally.items()
+        if name.strip().lower() in _NO_LABEL | _EMPTY
+    ]
+    spelt: dict[str, list[str]] = {}
+    for name in sorted(tally):
+        spelt.setdefault(_value_of(name), []).append(name)
+    pairs = [" and ".join(map(repr, names)) for names in spelt.values() if len(names) > 1]
+    if pairs:
+        notes.append(
+            f"classes are the same number, written in several ways: {listed(pairs)} (write them "
+            "alike if they are one class)"
+        )
+    rare = sum(count < _FEW_ITEMS for count in tally.values())
+    if len(tally) > _FEW_ROWS and rare and all(map(re.compile(r"0|-?[1-9]\d*").fullmatch, tally)):
+        notes.append(
+            f"{len(tally)} classes are whole numbers, {rare} of them with fewer than "
+            f"{_FEW_ITEMS} items: if they are measured or counted, this is regression"
+        )
+    return notes
+
+
+def _value_of(name: str) -> str:
+    """What a number or a truth value is, however it is written; else the name itself."""
+    bare = name.strip().lower()
+    if bare in ("true", "false"):
+        return str(float(bare == "true"))
+    return str(float(bare)) if re.fullmatch(r"[+-]?\d{1,15}(\.\d*)?", bare) else name

@@ -33,6 +33,7 @@ __all__ = [
 ]
 
 _LOSS = 1e-6
+_FEW_TEXTS = 20
 _BLOCK = 1 << 22  # numbers that are standardised at a time
 
 
@@ -324,20 +325,24 @@ def text_weights(
     """tf-idf weights as sparse matrices [n, d] and [t, d], rows of length 1, and what they are.
 
     Vocabulary and weights come from the training part alone. Texts without a word, such as signs
-    and emojis, are told apart by their characters instead.
+    and emojis, are told apart by their characters instead; so are texts of which hardly two share
+    a word, as those of scripts that are written without blanks.
 
     Raises:
         DataError: the texts hold nothing at all.
     """
+    why = ""
     for characters in (False, True):
         model = tf_idf(vocabulary, characters=characters)
         try:
             x = model.fit_transform(texts)
         except ValueError:  # raised when nothing is found at all
+            why = "the texts hold no words"
             continue
-        what = (
-            "characters and pairs of these, for the texts hold no words" if characters else "words"
-        )
+        if not characters and _hardly_shared(x):
+            why = "hardly two texts share a word"
+            continue
+        what = f"characters and pairs of these, for {why}" if characters else "words"
         said = f"tf-idf weights of {x.shape[1]} {what}"
         return x, None if later is None else model.transform(later), said
     raise DataError(
@@ -347,6 +352,12 @@ def text_weights(
         where=where,
         todo="name the column of the texts with text",
     )
+
+
+def _hardly_shared(x: Any) -> bool:
+    """Whether less than a tenth of the words of texts [n, d] stand in another text too."""
+    counts = np.bincount(x.indices, minlength=x.shape[1])
+    return x.shape[0] >= _FEW_TEXTS and int(counts[counts > 1].sum()) < 0.1 * x.nnz
 
 
 def tf_idf(vocabulary: int, *, characters: bool = False) -> Any:

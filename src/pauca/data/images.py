@@ -496,6 +496,7 @@ class _Facts:
         bins: Numbers of the histogram's bins that its values fall into, and how many do.
         halved: Whether the lower half of 16 bits a channel is lost.
         frames: Whether there are further frames or pages.
+        changes: What else happens to it when it is decoded.
     """
 
     key: tuple[int, int, bool]
@@ -504,6 +505,7 @@ class _Facts:
     bins: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None
     halved: bool = False
     frames: bool = False
+    changes: tuple[str, ...] = ()
 
 
 @dataclass
@@ -519,6 +521,7 @@ class _SurveyState:
     ends: Levels | None = None
     halved: int = 0
     frames: int = 0
+    changes: Counter[str] = field(default_factory=Counter)
     broken: list[str] = field(default_factory=list)
     skipped: list[int] = field(default_factory=list)
     histogram: NDArray[np.int64] | None = None
@@ -534,7 +537,8 @@ class _SurveyState:
     def _facts(self, image: "ImageFile") -> _Facts:
         width, height = image.size
         depth, halved = _depth(image), _halved(image)  # before the EXIF, which may load the pixels
-        if self.upright and image.getexif().get(0x0112, 1) in (5, 6, 7, 8):
+        turned = image.getexif().get(0x0112, 1) if self.upright else 1
+        if turned in (5, 6, 7, 8):
             width, height = height, width
         key = (height, width, _is_grey(image.mode))
         frames = bool(getattr(image, "is_animated", False)) and image.format != "MPO"
@@ -546,7 +550,7 @@ class _SurveyState:
         elif self.decode:
             image.load()
             _to_mode(image.crop((0, 0, 1, 1)), "RGB")
-        return _Facts(key, depth, ends, bins, halved, frames)
+        return _Facts(key, depth, ends, bins, halved, frames, _changes(image, turned))
 
     def add(self, i: int, raw: Raw, facts: _Facts | Exception, name: Callable[[int], str]) -> None:
         """Count an image in."""
@@ -557,6 +561,7 @@ class _SurveyState:
         self.counts[facts.key] += 1
         self.halved += facts.halved
         self.frames += facts.frames
+        self.changes.update(facts.changes)
         if facts.depth is not None:
             self.depths[facts.depth] += 1
         if facts.ends is not None:
@@ -579,6 +584,7 @@ class _SurveyState:
             )
         if self.frames:
             notes.append(f"{self.frames} images have several frames or pages: the first is read")
+        notes += [f"{count} images {change}" for change, count in sorted(self.changes.items())]
         if self.broken:
             notes.append(f"{len(self.broken)} broken images were passed over: {_ten(self.broken)}")
         return Survey(self.counts, levels, tuple(self.skipped), tuple(notes))
@@ -713,6 +719,22 @@ def to_eight_bits(values: NDArray[Any], levels: Levels) -> NDArray[np.uint8]:
     return np.clip(np.rint(wide, out=wide), 0, 255, out=wide).astype(np.uint8)
 
 
+def _changes(image: "ImageFile", turned: int) -> tuple[str, ...]:
+    """What happens to the pixels of an image when it is decoded, beside its size and depth."""
+    found = []
+    if turned in range(2, 9):
+        found.append("were turned upright, as their EXIF says")
+    if _is_clear(image):
+        found.append("may be transparent: what is stands on white")
+    if image.mode not in ("RGB", "P", "PA", "RGBA", "RGBa", "RGBX") and not _is_grey(image.mode):
+        found.append(f"are {image.mode}: their colours were converted")
+    return tuple(found)
+
+
+def _is_clear(image: "Image") -> bool:
+    return image.mode in ("LA", "La", "RGBA", "RGBa", "PA") or "transparency" in image.info
+
+
 def _is_grey(mode: str) -> bool:
     return mode in ("1", "L", "LA", "La", "I", "F") or mode.startswith("I;16")
 
@@ -768,7 +790,7 @@ def _to_mode(image: "Image", mode: Mode) -> "Image":
 
     if image.mode == mode:
         return image
-    if image.mode in ("LA", "La", "RGBA", "RGBa", "PA") or "transparency" in image.info:
+    if _is_clear(image):
         clear = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", clear.size, "white"), clear)
     return image.convert(mode)

@@ -35,7 +35,9 @@ _BLOCK = 256
 _HALF = re.compile("[\ud800-\udfff]")
 
 
-def items_of(x: Any, y: Any = None, x_test: Any = None, y_test: Any = None) -> Items:
+def items_of(
+    x: Any, y: Any = None, x_test: Any = None, y_test: Any = None, group: Any = None
+) -> Items:
     """A training and perhaps a test part, as a file would give them.
 
     Args:
@@ -45,6 +47,7 @@ def items_of(x: Any, y: Any = None, x_test: Any = None, y_test: Any = None) -> I
         y: Labels [n], or the name of their column in ``x``.
         x_test: The test part, as ``x``.
         y_test: Its labels, as ``y``.
+        group: Group of each item of ``x`` [n], which become a column of this name.
 
     Raises:
         InputError: of another kind; labels that do not fit; a set, whose order says nothing.
@@ -57,13 +60,17 @@ def items_of(x: Any, y: Any = None, x_test: Any = None, y_test: Any = None) -> I
                 got=", ".join(map(str, x)),
                 todo="leave x_test and y_test out, or pass one split as x",
             )
-        train, test = _splits(x)
-        return Items(_part(train, y, "train"), None if test is None else _part(test, y, "test"))
+        test = _test_split(x)
+        left = [name for name in x if name not in ("train", test)]
+        part = _part(x["train"], y, "train")
+        said = (f"splits that are left out: {', '.join(left)}",) if left else ()
+        part = replace(part, notes=(*said, *part.notes))
+        return _grouped(part, None if test is None else _part(x[test], y, "test"), group)
     if x_test is None and y_test is not None:
         raise InputError("labels of a test part without its items", todo="give x_test too")
     first = _part(x, y, _WHERE)
     if x_test is None:
-        return Items(first)
+        return _grouped(first, None, group)
     named = isinstance(y, str) and y_test is None
     second = _part(x_test, y if named else y_test, "x_test")
     if (first.label is None) != (second.label is None):
@@ -72,7 +79,23 @@ def items_of(x: Any, y: Any = None, x_test: Any = None, y_test: Any = None) -> I
             got="y alone" if second.label is None else "y_test alone",
             todo="give both y and y_test, None for items without a label",
         )
-    return Items(first, second)
+    return _grouped(first, second, group)
+
+
+def _grouped(train: Part, test: Part | None, group: Any) -> Items:
+    """Both parts; groups become a column of the training part where there is no other."""
+    if group is None:
+        return Items(train, test)
+    if test is not None:
+        raise InputError(
+            "groups hold items together where a test part is cut off, and there is one",
+            todo="leave group or x_test out",
+        )
+    import pandas as pd
+
+    cells = pd.Series(_labels(group, train.n, "group"), dtype=object)
+    frame, notes = _mended(train.frame.assign(group=cells))
+    return Items(replace(train, frame=frame, notes=(*train.notes, *notes)))
 
 
 def _part(x: Any, y: Any, where: str) -> Part:
@@ -81,7 +104,7 @@ def _part(x: Any, y: Any, where: str) -> Part:
     if _class_of(x).startswith("datasets."):
         with library(where, _KINDS, _TODO, f"{where} cannot be read"):
             return _hub(x, y, where)
-    frame = _frame_of(x, where)
+    frame = _columns(x, where) if _has_columns(x) else _frame_of(x, where)
     if frame is not None:
         return _framed(frame, y, where)
     if hasattr(x, "tocsr") or isinstance(x, SparseRows):
@@ -156,6 +179,25 @@ def _mended(frame: "pd.DataFrame") -> tuple["pd.DataFrame", tuple[str, ...]]:
         return frame, ()
     said = f"halves of surrogate pairs are read as U+FFFD: {', '.join(map(repr, halves))}"
     return frame.assign(**halves), (said,)
+
+
+def _has_columns(x: Any) -> bool:
+    """Whether it is a dict of columns, or an array with fields."""
+    if isinstance(x, np.ndarray):
+        return x.dtype.names is not None
+    scalar = (str, bytes)
+    return (
+        isinstance(x, dict)
+        and bool(x)
+        and all(hasattr(each, "__len__") and not isinstance(each, scalar) for each in x.values())
+    )
+
+
+def _columns(x: Any, where: str) -> "pd.DataFrame":
+    import pandas as pd
+
+    with library(where, "columns of one length", "make them equally long", f"{where} is no table"):
+        return pd.DataFrame(x)
 
 
 def _frame_of_rows(x: Sequence[Any], where: str) -> "pd.DataFrame":
@@ -242,9 +284,11 @@ def _bunch(x: Any, y: Any, where: str) -> Part:
     if not all(isinstance(cell, int) for cell in cells):
         return part
     words = tuple(map(str, check_ordered(names, "target_names")))
-    if len(set(words)) < len(words) or not all(-1 <= cell < len(words) for cell in cells):
+    if not all(-1 <= cell < len(words) for cell in cells):
+        return part  # the name of the column, as OpenML has it
+    if len(set(words)) < len(words):
         raise InputError(
-            "target_names do not fit the target",
+            "a class is named twice",
             expected="one name a number of the target, no two alike",
             got=shown(list(words)),
             where=where,
@@ -297,6 +341,17 @@ def _encoded(picture: Any) -> bytes:
     return out.getvalue()
 
 
+def _advice(x: Any) -> str:
+    """What to do with something that is no array of numbers."""
+    if isinstance(x, tuple) and len(x) == 2:
+        return "pass items and labels apart: dataset_from(*pair)"
+    if getattr(x, "ndim", None) == 1:
+        return "give one row an item: x[:, None] where each has one number"
+    if hasattr(x, "__getitem__") and not isinstance(x, np.ndarray | Sequence | torch.Tensor):
+        return "stack its items: x = torch.stack([x for x, _ in data]), y = [y for _, y in data]"
+    return "give one row or picture an item, all of one size"
+
+
 def _array(x: Any, where: str) -> NDArray[np.generic]:
     """Numbers [n, ...] as NumPy has them; a memory map stays one."""
     if isinstance(x, set | frozenset | Mapping | str | bytes):
@@ -308,7 +363,7 @@ def _array(x: Any, where: str) -> NDArray[np.generic]:
             got=type(x).__name__,
             todo="pass a list or an array",
         )
-    with library(where, _KINDS, _TODO, f"{where} is no array of numbers"):
+    with library(where, _KINDS, _advice(x), f"{where} is no array of numbers", InputError):
         found = _numpy(x, where)
     if found.dtype.kind not in "biuf" or found.ndim < 2 or not found.size:
         raise InputError(
@@ -316,7 +371,7 @@ def _array(x: Any, where: str) -> NDArray[np.generic]:
             expected=f"{_KINDS}; numbers [n, d] or pictures [n, h, w(, channels)]",
             got=f"{type(x).__name__}: {found.dtype} {list(found.shape)}",
             where=where,
-            todo="give one row or picture an item",
+            todo=_advice(x),
         )
     check_room(found.size * found.itemsize, where)
     return found
@@ -385,9 +440,36 @@ def _labels(y: Any, n: int, where: str) -> list[Any]:
         found = y if frame is None else frame.to_numpy()
         if isinstance(found, np.ndarray | torch.Tensor):
             masked = isinstance(found, np.ma.MaskedArray)  # None where it is
-            return column_of(found if masked else _numpy(found, where), n, where)
+            array = found if masked else _numpy(found, where)
+            if array.ndim == 2 and array.shape[1] > 1:
+                raise _several(array.shape[1], n, where)
+            return column_of(array, n, where)
         values: list[Any] = found.tolist() if hasattr(found, "tolist") else list(found)
+        values = [_value(each) for each in values]
+    if values and all(map(_is_one_hot, values)) and len(set(map(len, values))) == 1:
+        raise _several(len(values[0]), n, where)
     return values
+
+
+def _several(width: int, n: int, where: str) -> InputError:
+    return InputError(
+        "every item has a row of labels: one-hot codes, or several labels an item",
+        expected=f"one label an item, [{n}]",
+        got=f"rows of {width}",
+        where=where,
+        todo="pass y.argmax(1) for one-hot codes; several labels an item are another task",
+    )
+
+
+def _value(label: Any) -> Any:
+    """A label as a Python value, tensors of one number too."""
+    return label.item() if isinstance(label, torch.Tensor) and label.numel() == 1 else label
+
+
+def _is_one_hot(label: Any) -> bool:
+    if not isinstance(label, list) or len(label) < 2:
+        return False
+    return all(isinstance(each, int | float) for each in label) and sorted(label)[-2:] == [0, 1]
 
 
 def _holds_pictures(array: NDArray[np.generic]) -> bool:
@@ -422,13 +504,12 @@ def _is_splits(x: Any) -> bool:
     return _class_of(x) in ("datasets.dataset_dict.DatasetDict",)
 
 
-def _splits(x: Any) -> tuple[Any, Any]:
+def _test_split(x: Any) -> str | None:
     if "train" not in x:
         raise InputError(
             "there is no training part", expected="train", got=", ".join(x), todo="pass one split"
         )
-    test = next((x[name] for name in ("test", "validation", "valid") if name in x), None)
-    return x["train"], test
+    return next((name for name in ("test", "validation", "valid") if name in x), None)
 
 
 def _class_of(x: Any) -> str:

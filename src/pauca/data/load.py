@@ -80,7 +80,7 @@ _HELD = {
         "thousands", "label_separator", "keep", "unusable", "empty_texts",
     ),
     "images": ("size", "mode", "fit", "flip", "skip_broken", "scale"),
-    "arrays": ("kind", "channels"),
+    "arrays": ("kind", "channels", "group"),
 }  # fmt: skip
 _OF_FILES = ("format", "encoding", "delimiter", "image")
 
@@ -132,6 +132,7 @@ def dataset_from(
     *,
     x_test: Any = None,
     y_test: Any = None,
+    group: Any = None,
     name: str = "array",
     progress: Progress | None = None,
     **options: Any,
@@ -146,9 +147,10 @@ def dataset_from(
         y: Labels [n] (words, whole numbers; None or -1 for none), or the name of their column.
         x_test: The test part; without one ``test_fraction`` is held out.
         y_test: Its labels.
+        group: Group of each item [n], or the name of their column; a group is never cut.
         name: Of the data set.
         progress: Told which fraction is done.
-        **options: Those of ``load_dataset`` for files: ``classes``, ``group``, ``features``, ...;
+        **options: Those of ``load_dataset`` for files: ``classes``, ``features``, ...;
             ``kind``, ``image`` or ``sequence``, where three axes of numbers could be either.
 
     Returns:
@@ -166,8 +168,10 @@ def dataset_from(
         (('no', 'yes'), 32, 8)
     """
     known = {key: each for key, each in _OPTIONS.items() if key not in _OF_FILES}
+    if group is not None:
+        options["group"] = group if isinstance(group, str) else "group"
     made = DataOptions.of(check_settings("data in memory", known, options))
-    items = items_of(x, y, x_test, y_test)
+    items = items_of(x, y, x_test, y_test, None if isinstance(group, str) else group)
     return assemble(items, made, name=name, source="memory", progress=progress)
 
 
@@ -183,8 +187,10 @@ def resolve_options(name_or_path: str | Path, options: Mapping[str, Any]) -> dic
     kind, key, given = _find(name_or_path, options)
     if kind == "name":
         return _without_later(datasets.resolve(key, given), entry(key).later, entry(key).read)
-    whole = check_settings(f"format {key!r}", options_of(formats.make(key, {})), given)
-    return _without_later(whole, _LATER, _every)
+    form = formats.make(key, {})
+    whole = check_settings(f"format {key!r}", options_of(form), given)
+    later = _LATER if "rows" in form.holds else _LATER | set(_HELD["arrays"])
+    return _without_later(whole, later, _every)
 
 
 def _without_later(

@@ -448,6 +448,7 @@ def library(
     expected: str,
     todo: str = "fetch or write it again",
     what: str = "the file cannot be read",
+    kind: type[PaucaError] = DataError,
 ) -> Iterator[None]:
     """Where a library reads what is no file, or a file that is open; see ``reading``.
 
@@ -456,9 +457,10 @@ def library(
         expected: What that should have been.
         todo: What to do about it.
         what: What is wrong.
+        kind: Of the error.
 
     Raises:
-        DataError: in place of what the library raised.
+        DataError: in place of what the library raised; or another kind that is asked for.
     """
     try:
         yield
@@ -466,7 +468,7 @@ def library(
         raise
     except Exception as error:  # the door to a library: what is broken raises what it likes
         said = " ".join(_words_of(error).split())[:200]
-        raise DataError(
+        raise kind(
             what,
             expected=expected,
             got=f"{type(error).__name__}: {said}" if said else type(error).__name__,

@@ -1,6 +1,7 @@
 """Folders of images: one sub-folder a class, perhaps train and test folders above; or flat."""
 
 import os
+import re
 import stat
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cache
@@ -61,8 +62,12 @@ FOREIGN: Mapping[str, tuple[str, str]] = {
 
 _TRAIN = ("train", "training")
 _TEST = ("test", "testing", "val", "valid", "validation")
+_PART_WORD = re.compile(
+    rf"(?:^|[_.\-])({'|'.join(sorted((*_TRAIN, *_TEST), key=len, reverse=True))})(?:$|[_.\-])"
+)
+_MASKED = {"images", "image", "imgs", "img", "masks", "mask", "labels", "annotations"}
+_TABLES = frozenset({".csv", ".tsv", ".xlsx", ".jsonl", ".json", ".parquet"})
 _BLOCK = 256
-_SHOWN = 5
 
 
 @formats.register("folder")
@@ -90,23 +95,28 @@ class FolderFormat(AbstractFormat):
             DataError: no images; a folder that cannot be read; a name that is not UTF-8.
         """
         images, notes = listed_images(path)
-        tops = {name.split("/")[0] for name in images if "/" in name}
-        train = next((top for known in _TRAIN for top in tops if top.lower() == known), None)
-        test = next((top for known in _TEST for top in tops if top.lower() == known), None)
-        empty = sorted(_folders(path) - tops)
+        base, top, said = _wrapper(images)
+        tops = {name.split("/")[base] for name in images if name.count("/") > base}
+        train, test, guessed = _parts_of(tops)
+        _check_no_masks(tops, path)
+        notes = (*notes, *said, *guessed)
+        empty = sorted(_folders(path / top) - tops)
         if empty:
             notes = (*notes, f"folders without images were passed over: {_few(empty)}")
         if train is None:
-            return Items(_part(path, images, 0, notes))
+            return Items(_part(path, images, base, notes))
         rest = sorted(tops - {train, test})
         if rest:
             notes = (*notes, f"folders beside {train} were passed over: {_few(rest)}")
         below = [
-            [name for name in images if name.startswith(f"{top}/")]
-            for top in (train, test)
-            if top is not None
+            [name for name in images if name.startswith(f"{top}{part}/")]
+            for part in (train, test)
+            if part is not None
         ]
-        parts = [_part(path, names, 1, notes if at == 0 else ()) for at, names in enumerate(below)]
+        parts = [
+            _part(path, names, _class_depth(names, base), notes if at == 0 else ())
+            for at, names in enumerate(below)
+        ]
         return Items(parts[0], parts[1] if len(parts) > 1 else None)
 
 
@@ -124,6 +134,59 @@ class ImageTree(AbstractFormat):
     def write_labels(self, out: Path, sheet: LabelSheet) -> int:
         """Copies, or hard links."""
         return write_image_tree(out, sheet)
+
+
+def _wrapper(images: Sequence[str]) -> tuple[int, str, tuple[str, ...]]:
+    """How deep train and test lie, in what, and what to say: archives have one folder around."""
+    split = [name.split("/") for name in images]
+    tops, least = {names[0] for names in split}, min(map(len, split))
+    if len(tops) > 1 or least < 3 or _parts_of({names[1] for names in split})[0] is None:
+        return 0, "", ()
+    (top,) = tops
+    return 1, f"{top}/", (f"the folder {top} holds the training and the test part",)
+
+
+def _parts_of(tops: Collection[str]) -> tuple[str | None, str | None, tuple[str, ...]]:
+    """The folders of training and test part, and what to say of names that were guessed.
+
+    They are called so; or one has the word train and one test or val in its name, such as
+    training_set and test_set.
+    """
+    train = next((top for known in _TRAIN for top in tops if top.lower() == known), None)
+    test = next((top for known in _TEST for top in tops if top.lower() == known), None)
+    if train is not None:
+        return train, test, ()
+    words = {top: _PART_WORD.search(top.lower()) for top in sorted(tops)}
+    worded = [(found[1], top) for top, found in words.items() if found is not None]
+    trains = [top for word, top in worded if word in _TRAIN]
+    tests = [top for known in _TEST for word, top in worded if word == known]
+    if len(trains) != 1 or not tests:
+        return None, None, ()
+    return trains[0], tests[0], (f"training part: {trains[0]}; test part: {tests[0]}",)
+
+
+def _class_depth(names: Sequence[str], base: int) -> int:
+    """Where the folder of the class stands: below a part that repeats its name, one deeper."""
+    split = [name.split("/")[base:] for name in names]
+    again = all(len(parts) > 3 and parts[1].lower() == parts[0].lower() for parts in split)
+    return base + (2 if names and again else 1)
+
+
+def _check_no_masks(tops: Collection[str], path: Path) -> None:
+    """Refuse images beside their masks: the folders are no classes.
+
+    Raises:
+        DataError: they are called images and masks, annotations or labels.
+    """
+    if len(tops) > 1 and {top.lower() for top in tops} <= _MASKED:
+        raise DataError(
+            "the folders hold images and their masks, as for segmentation, and pauca does one "
+            "class an item",
+            expected="one folder a class",
+            got=", ".join(sorted(tops)),
+            where=str(path),
+            todo="sort the images into one folder a class, or give the path of the images alone",
+        )
 
 
 def image_suffixes() -> frozenset[str]:
@@ -202,6 +265,11 @@ def _why_passed(path: str, top: str, suffixes: Collection[str]) -> str | None:
     suffix = os.path.splitext(path)[1].lower()
     if suffix in suffixes:
         return None
+    if suffix in _TABLES:
+        return (
+            "{n} tables beside the images are not read (labels are the names of folders: sort the "
+            "images into one folder a class)"
+        )
     kind_of, todo = FOREIGN.get(suffix, (None, None))
     if kind_of is None:
         return "{n} files that are no images were passed over"
@@ -222,6 +290,8 @@ def _no_images(
         os.path.splitext(name)[1].lower() for names in passed.values() for name in names
     } & set(FOREIGN)
     told = sorted({": ".join(FOREIGN[suffix]) for suffix in foreign})
+    if any(name.endswith(".arrow") for names in passed.values() for name in names):
+        told = ["pass datasets.load_from_disk(path) to pauca.dataset_from"]
     return DataError(
         "the folder holds no images",
         expected=f"files ending in {', '.join(sorted(suffixes))}",

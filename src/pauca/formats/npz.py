@@ -30,12 +30,16 @@ _LAYOUTS = (
     (("train_images", "train_labels"), ("test_images", "test_labels")),
 )
 _TODO = "save plain arrays: np.savez(file, x=..., y=...)"
+_KNOWN = {"x", "y", "ids", "x_test", "y_test", "ids_test"}
 _Array = NDArray[np.generic]
 
 
 @formats.register("npz")
 class NpzFormat(AbstractFormat):
-    """Arrays x and y; x_train, y_train, x_test, y_test; or MedMNIST's names; and perhaps ids."""
+    """Arrays x and y; x_train, y_train, x_test, y_test; or MedMNIST's names; and perhaps ids.
+
+    Beside x, other arrays of one value an item can be named as groups.
+    """
 
     name = "npz"
     title = "npz"
@@ -141,6 +145,8 @@ def _part(arrays: Mapping[str, _Array], items: str, labels: str, path: Path) -> 
     for name, key in ((labels, "y"), (ids, "ids")):
         if name in arrays:
             columns[key] = column_of(arrays[name], len(x), f"{path.name}, {name}")
+    if items == "x":
+        columns |= {name: arrays[name].tolist() for name in _beside(arrays)}
     frame = pd.DataFrame(columns, index=pd.RangeIndex(len(x)), dtype=object)
     images = None
     if holds_images(x):
@@ -178,7 +184,14 @@ def column_of(array: _Array, n: int, where: str) -> list[Any]:
     return [one.decode("utf-8", "replace") if isinstance(one, bytes) else one for one in flat]
 
 
+def _beside(arrays: Mapping[str, _Array]) -> list[str]:
+    """Arrays of one value an item, beside those that are known."""
+    if "x_test" in arrays:  # which they would have to be for both parts
+        return []
+    n = len(arrays["x"])
+    return sorted(name for name in set(arrays) - _KNOWN if arrays[name].shape == (n,))
+
+
 def _unused(arrays: Mapping[str, _Array], path: Path) -> tuple[str, ...]:
-    known = {"x", "y", "ids", "x_test", "y_test", "ids_test"}
-    rest = sorted(set(arrays) - known)
+    rest = sorted(set(arrays) - _KNOWN - set(_beside(arrays)))
     return (f"arrays that are not used: {', '.join(rest)}",) if rest else ()

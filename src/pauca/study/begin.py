@@ -153,11 +153,21 @@ def _note_data(store: SqliteStore, key: str, facts: Mapping[str, Any]) -> None:
         store.put_meta(key, dict(facts))
     elif known["fingerprint"] != facts["fingerprint"]:
         raise StoreError(
-            f"the data set {facts['name']!r} is not the one that this study was begun with",
-            expected=f"fingerprint {known['fingerprint']}, {known['train']} items",
-            got=f"fingerprint {facts['fingerprint']}, {facts['train']} items",
-            todo="put the data back as they were, or begin again in another folder",
+            f"the data set {facts['name']!r} is not the one that this study was begun with, or is "
+            "read in another way now",
+            expected=_fact_words(known, facts),
+            got=_fact_words(facts, known),
+            todo="put the data back as they were, go on with the version of pauca that it was "
+            "begun with, or begin again in another folder",
         )
+
+
+def _fact_words(facts: Mapping[str, Any], other: Mapping[str, Any]) -> str:
+    """Fingerprint, size and shape of a data set, and what is said of it that is not of another."""
+    shape = " x ".join(map(str, facts.get("shape", ())))
+    said = f"fingerprint {facts['fingerprint']}, {facts['train']} items of {shape}"
+    notes = [note for note in facts.get("notes", ()) if note not in other.get("notes", ())]
+    return said + "".join(f"; {note}" for note in notes[:3])
 
 
 def _note_session(store: SqliteStore, settings: StudySettings, workers: int | None) -> None:
