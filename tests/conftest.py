@@ -41,12 +41,17 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         for name, counts in getattr(each, "user_properties", ())
         if name == "malformed"
     }
+    doors: dict[str, list[int]] = {}
     for _, door, tried, bugs in sorted(told):
+        counts = doors.setdefault(door, [0, 0])
+        counts[0] += tried
+        counts[1] += bugs
+    for door, (tried, bugs) in doors.items():
         terminalreporter.write_line(f"{door}: {tried:,} malformed inputs, {bugs} ended as a bug")
-    if told:
-        tried, bugs = (sum(each[at] for each in told) for at in (2, 3))
+    if doors:
+        tried, bugs = (sum(each[at] for each in doors.values()) for at in (0, 1))
         terminalreporter.write_line(
-            f"{tried:,} malformed inputs at {len(told)} doors, {bugs} ended as a bug"
+            f"{tried:,} malformed inputs at {len(doors)} doors, {bugs} ended as a bug"
         )
 
 

@@ -15,7 +15,8 @@ import sqlite3
 import threading
 import traceback
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from pauca.errors import PaucaError
+from pauca.errors import PaucaError, shown
 
 __all__ = [
     "WRONG",
@@ -60,7 +61,9 @@ def cut(raw: bytes, size: int) -> bytes:
     return raw[:size]
 
 
-def mutations(raw: bytes, seed: int, count: int) -> Iterator[tuple[str, bytes]]:
+def mutations(
+    raw: bytes, seed: int, count: int, tokens: Sequence[bytes] = ()
+) -> Iterator[tuple[str, bytes]]:
     """``count`` damaged copies of a file that is well formed, each with what was done.
 
     Bits that flipped, in one place or several; ends cut off; parts filled with zeros or ones,
@@ -71,9 +74,12 @@ def mutations(raw: bytes, seed: int, count: int) -> Iterator[tuple[str, bytes]]:
         raw: The file, at least one byte.
         seed: Of what is drawn.
         count: How many.
+        tokens: What stands oddly in a file of this kind, and is put somewhere.
     """
     rng = random.Random(seed)
-    deeds = tuple(_DEEDS.items())
+    deeds = [*_DEEDS.items(), *([("token", _token(tokens))] * 5 if tokens else [])]
+    if count < len(deeds):  # not always the first ones
+        rng.shuffle(deeds)
     done = 0
     while done < count:
         name, deed = deeds[done % len(deeds)]
@@ -114,6 +120,15 @@ def _digits(raw: bytes, at: int, rng: random.Random) -> bytes:
     return raw if start == len(raw) else raw[:start] + other + raw[end:]
 
 
+def _token(tokens: Sequence[bytes]) -> Callable[[bytes, int, random.Random], bytes]:
+    def put(raw: bytes, at: int, rng: random.Random) -> bytes:
+        for place in (at, *rng.choices(range(len(raw) + 1), k=rng.choice((0, 0, 1, 3)))):
+            raw = raw[:place] + rng.choice(tokens) + raw[place:]
+        return raw
+
+    return put
+
+
 _DEEDS: Mapping[str, Callable[[bytes, int, random.Random], bytes]] = {
     "flip": lambda raw, at, rng: flip(raw, at, rng.randrange(8)),
     "cut": lambda raw, at, rng: raw[:at],
@@ -130,23 +145,32 @@ _DEEDS: Mapping[str, Callable[[bytes, int, random.Random], bytes]] = {
 }  # fmt: skip
 
 
-def variations(value: Any, seed: int, count: int) -> Iterator[tuple[str, Any]]:
-    """``count`` copies of nested plain values with one part wrong: of another type, gone, or new.
+def variations(
+    value: Any, seed: int, count: int, wrongs: Sequence[Any] = WRONG
+) -> Iterator[tuple[str, Any]]:
+    """``count`` copies of nested plain values with one part wrong.
+
+    It is of another type, gone or new, wrapped in a list or a mapping, or in another one's place.
 
     Args:
         value: Mappings, lists and leaves.
         seed: Of what is drawn.
         count: How many.
+        wrongs: Values that are wrong.
     """
     rng = random.Random(seed)
     places = list(_places(value, ()))
     for number in range(count):
         place = rng.choice(places)
-        wrong = rng.choice(WRONG)
-        what = rng.choice(("wrong", "wrong", "wrong", "gone", "new"))
+        wrong, inner = rng.choice(wrongs), _part(value, place)
+        what = rng.choice(("wrong", "wrong", "wrong", "gone", "new", "wrapped", "moved"))
+        if what == "wrapped":
+            wrong = rng.choice(([inner], {"value": inner}))
+        elif what == "moved":
+            wrong = _part(value, rng.choice(places))
         made = wrong if not place else _varied(value, place, what, wrong)
-        shown = ".".join(map(str, place)) or "the whole"
-        yield f"{shown} {what} {repr(wrong)[:40]} (seed {seed}, number {number})", made
+        spot = ".".join(map(str, place)) or "the whole"
+        yield f"{spot} {what} {shown(wrong)[:40]} (seed {seed}, number {number})", made
 
 
 def _places(value: Any, above: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
@@ -160,6 +184,12 @@ def _places(value: Any, above: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
     )
     for key, part in items:
         yield from _places(part, (*above, key))
+
+
+def _part(value: Any, place: tuple[Any, ...]) -> Any:
+    for key in place:
+        value = value[key]
+    return value
 
 
 def _varied(value: Any, place: tuple[Any, ...], what: str, wrong: Any) -> Any:
@@ -374,7 +404,7 @@ class Tally:
         bugs: Name of each input that ended as a bug, and how.
     """
 
-    counts: dict[str, int] = field(default_factory=dict)
+    counts: Counter[str] = field(default_factory=Counter)
     bugs: list[str] = field(default_factory=list)
 
     def open(self, name: str, call: Callable[[], object], **limits: Any) -> str:
@@ -384,7 +414,7 @@ class Tally:
     def take(self, name: str, how: str) -> str:
         """Count one ending of ``ending``, which comes back."""
         kind = how.partition(":")[0]
-        self.counts[kind] = self.counts.get(kind, 0) + 1
+        self.counts[kind] += 1
         if kind == "bug":
             self.bugs.append(f"{name}: {how}")
         return how
@@ -392,7 +422,7 @@ class Tally:
     @property
     def total(self) -> int:
         """Inputs in all."""
-        return sum(self.counts.values())
+        return self.counts.total()
 
     def __str__(self) -> str:
         """As in ``1500 malformed inputs, 0 ended as a bug``, and what each bug was."""
