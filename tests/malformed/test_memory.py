@@ -116,7 +116,7 @@ NUMBERS: dict[str, Make] = {
     "mixed objects": lambda: np.array([[1, "a", None]] * N, dtype=object),
     "objects of arrays": lambda: np.array([rows(), rows()[:4], None], dtype=object),
     "masked": lambda: np.ma.masked_greater(rows(), 1.0),
-    "all masked": lambda: np.ma.masked_all((N, 3)),
+    "all masked": lambda: np.ma.masked_array(rows(), True),
     "matrix": lambda: np.asmatrix(rows()),
     "no dimension": lambda: np.array(3.0),
     "one dimension": lambda: np.arange(N),
@@ -167,7 +167,7 @@ TENSORS: dict[str, Make] = {
     "expanded": lambda: torch.zeros(1).expand(2**40, 8),
     "parameter": lambda: torch.nn.Parameter(torch.ones(N, 3)),
     "module": torch.nn.Identity,
-    "loader": lambda: torch.utils.data.DataLoader(torch.ones(N, 3), generator=torch.Generator()),
+    "loader": lambda: torch.utils.data.DataLoader(list(rows()), generator=torch.Generator()),
     "torch data set": lambda: torch.utils.data.TensorDataset(torch.ones(N, 3)),
 }
 LISTS: dict[str, Make] = {
@@ -235,7 +235,7 @@ LISTS: dict[str, Make] = {
     "a path": lambda: "digits",
     "bytes": lambda: b"abc",
     "bytearray": lambda: bytearray(b"abc"),
-    "memory view": lambda: memoryview(np.zeros((N, 3))),
+    "memory view": lambda: memoryview(rows()),
     "object": Odd,
     "class": lambda: Odd,
     "function": lambda: rows,
@@ -422,7 +422,7 @@ def made(*args: Make, **given: Any) -> None:
     data = pauca.dataset_from(*(make() for make in args), **named)
     for part in (data.train, data.test):
         if part is not None:
-            data.task.evaluate(part.x[:4])
+            data.task.evaluate(part.x[:4], None)
     str(data)
 
 
@@ -453,11 +453,13 @@ SEVERAL: dict[str, Make] = {
     "names": lambda: ["a", "b"], "one name": lambda: ["a"], "a column": lambda: "v",
     "columns": lambda: ["v", "label"], "a name twice": lambda: ["a", "a"], "a set": lambda: {"a"},
     "a name and None": lambda: ["a", None], "blanks": lambda: [" a", "a ", ""],
-    "numbers": lambda: (0, 1), "numbers reversed": lambda: (1, 0), "NaNs": lambda: (float("nan"),) * 2,
+    "numbers": lambda: (0, 1), "numbers reversed": lambda: (1, 0),
+    "NaNs": lambda: (float("nan"),) * 2,
     "an array": lambda: np.array(["a", "b"]), "a tensor": lambda: torch.ones(2), "an object": Odd,
     "pixels": lambda: 2**31, "few pixels": lambda: (1, 1), "a function": lambda: print,
     "many": lambda: [f"c{i}" for i in range(5000)], "bytes": lambda: b"a",
-    "keys": lambda: {"a": 1}.keys(), "a generator": lambda: iter("ab"), "a missing column": lambda: "q",
+    "keys": lambda: {"a": 1}.keys(), "a generator": lambda: iter("ab"),
+    "a missing column": lambda: "q",
 }  # fmt: skip
 
 

@@ -380,11 +380,9 @@ def png_of(raw: Raw, levels: Levels | None, where: str) -> bytes:
     Raises:
         DataError: it cannot be read.
     """
-    from PIL import ImageOps
-
     try:
         with _quiet(), _open(raw) as image:
-            shown = ImageOps.exif_transpose(_plain(image, levels, own=True))
+            shown = _turned(_plain(image, levels, own=True))
             out = io.BytesIO()
             _to_mode(shown, "L" if _is_grey(shown.mode) else "RGB").save(out, "PNG")
     except Exception as error:  # Pillow's readers raise many kinds on broken files
@@ -735,14 +733,24 @@ def _is_clear(image: "Image") -> bool:
     return image.mode in ("LA", "La", "RGBA", "RGBa", "PA") or "transparency" in image.info
 
 
+def _turned(image: "Image") -> "Image":
+    """The image as it stands upright; Pillow's own way writes the EXIF anew, broken or not."""
+    from PIL import Image
+
+    image.load()  # which turns some kinds
+    by = Image.Transpose
+    turns = {2: by.FLIP_LEFT_RIGHT, 3: by.ROTATE_180, 4: by.FLIP_TOP_BOTTOM, 5: by.TRANSPOSE,
+             6: by.ROTATE_270, 7: by.TRANSVERSE, 8: by.ROTATE_90}  # fmt: skip
+    turn = turns.get(image.getexif().get(0x0112, 1))
+    return image if turn is None else image.transpose(turn)
+
+
 def _is_grey(mode: str) -> bool:
     return mode in ("1", "L", "LA", "La", "I", "F") or mode.startswith("I;16")
 
 
 def _decode(raw: Raw, form: ImageForm) -> NDArray[np.uint8]:
     """uint8 [channels, height, width]."""
-    from PIL import ImageOps
-
     with _open(raw) as image:
         if form.fit is not None:
             # lets a JPEG be decoded at a fraction of its size when that is enough
@@ -750,7 +758,7 @@ def _decode(raw: Raw, form: ImageForm) -> NDArray[np.uint8]:
             image.draft(None, (2 * longest, 2 * longest))
         shown = _plain(image, form.levels)
         if form.upright:
-            shown = ImageOps.exif_transpose(shown)
+            shown = _turned(shown)
         shown = _to_mode(shown, form.mode)
         if shown.size != (form.width, form.height):
             shown = _to_size(shown, form)

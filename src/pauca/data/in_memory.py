@@ -169,7 +169,7 @@ def _framed(frame: "pd.DataFrame", y: Any, where: str, names: Any = None) -> Par
 def _mended(frame: "pd.DataFrame") -> tuple["pd.DataFrame", tuple[str, ...]]:
     """Halves of surrogate pairs in texts as U+FFFD, as files are read; and what is said."""
     halves: dict[str, list[Any]] = {}
-    for name in frame.columns[frame.dtypes == object]:
+    for name in frame.columns[[kind.kind == "O" for kind in frame.dtypes]]:
         cells = frame[name].tolist()
         if any(isinstance(cell, str) and _HALF.search(cell) for cell in cells):
             halves[name] = [
@@ -385,7 +385,8 @@ def _numpy(x: Any, where: str) -> NDArray[Any]:
         own = plain.dtype in (torch.float16, torch.float32, torch.float64)
         return (plain if own or not plain.is_floating_point() else plain.float()).numpy()
     if isinstance(x, np.ma.MaskedArray) and x.dtype.kind in "biuf":
-        return np.asarray(x.astype(np.float64).filled(np.nan)) if x.mask.any() else x.data
+        masked = np.ma.is_masked(x)
+        return np.ma.filled(x.astype(np.float64), np.nan) if masked else np.asarray(x.data)
     return at_most_float64(np.asarray(x))
 
 
@@ -439,8 +440,8 @@ def _labels(y: Any, n: int, where: str) -> list[Any]:
         frame = _frame_of(y, where)
         found = y if frame is None else frame.to_numpy()
         if isinstance(found, np.ndarray | torch.Tensor):
-            masked = isinstance(found, np.ma.MaskedArray)  # None where it is
-            array = found if masked else _numpy(found, where)
+            # a masked one has None where it is
+            array: Any = found if isinstance(found, np.ma.MaskedArray) else _numpy(found, where)
             if array.ndim == 2 and array.shape[1] > 1:
                 raise _several(array.shape[1], n, where)
             return column_of(array, n, where)

@@ -315,7 +315,8 @@ def ending(
 
     A bug is any exception but a PaucaError; a refusal that says nothing to do, that is longer than
     3,000 characters or that steers a terminal; a call that takes more memory or time than is
-    allowed. Nothing can take more than 4 GiB of addresses. The time is only watched in the main thread.
+    allowed. Nothing can take more than 4 GiB of addresses. The time is only watched in the main
+    thread.
 
     Args:
         call: Opens the input, and reads all of it that matters.
