@@ -116,7 +116,7 @@ def test_splits_that_are_not_used_are_said() -> None:
 def test_sparse_rows_are_kept_as_they_are() -> None:
     x = np.where(X > 0.5, X, 0).astype(np.float32)
     data = dataset_from(csr_array(x), Y, test_fraction=0)
-    assert torch.equal(data.task.evaluate(data.train.x), torch.from_numpy(x))
+    assert torch.equal(data.task.evaluate(data.train.x, None), torch.from_numpy(x))
     assert any("not standardised" in note for note in data.notes)
     wide = csr_array((np.ones(N), (np.arange(N), np.arange(N))), shape=(N, 2**22))
     assert isinstance(dataset_from(wide, Y).train.x, SparseRows)  # 670 MB of zeros otherwise

@@ -11,9 +11,11 @@ from sklearn.decomposition import PCA as Reference
 from torch import Tensor
 
 import pauca.features.base as base
+import pauca.features.pca as pca
 from pauca.data.dataset import Dataset, Split
 from pauca.features import featured
 from pauca.rng import generator_from
+from pauca.select.pca import signed
 from pauca.testing.fakes import tiny_image_dataset, tiny_table_dataset
 
 
@@ -109,3 +111,27 @@ def test_no_directions_hold_more(n: int, d: int, p: int, seed: int) -> None:
     assert torch.allclose(z.square().sum(0), sizes[: z.shape[1]], rtol=1e-4, atol=1e-6)
     cross = z.T @ z - torch.diag(z.square().sum(0))
     assert float(cross.abs().max()) <= 1e-4 * float(sizes[0])
+
+
+@pytest.mark.parametrize("n", [2, 7, 40, 59])
+def test_few_items_of_many_numbers_have_the_directions_of_the_covariance(n: int) -> None:
+    """The n x n way and the d x d way are one answer, and that of the singular values."""
+    d, p = 60, 12
+    scales = torch.logspace(0, -3, d)
+    data = a_table(torch.randn(n, d, generator=generator_from(n)) * scales + 5)
+    x, most = data.train.x, min(p, n - 1)
+    ways = [way(data.task, x, most) for way in (pca._from_items, pca._from_numbers)]
+    for items, numbers in zip(*ways, strict=True):
+        torch.testing.assert_close(
+            torch.as_tensor(items), torch.as_tensor(numbers), atol=1e-7, rtol=1e-9
+        )
+    rows = data.task.evaluate(x, None).double()
+    _, sizes, right = torch.linalg.svd(rows - rows.mean(0), full_matrices=False)
+    torch.testing.assert_close(ways[0][3], sizes[:most].square(), rtol=1e-9, atol=0)
+    torch.testing.assert_close(ways[0][2], signed(right[:most].T), atol=1e-7, rtol=0)
+
+
+def test_few_items_never_make_the_large_matrix(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pca, "_from_numbers", None)
+    found = featured(a_table(torch.randn(5, 30, generator=generator_from(0))), "pca")
+    assert found.train.x.shape == (5, 4)

@@ -539,3 +539,12 @@ def test_wrong_choices_are_refused(pool: Project) -> None:
             take(pool, "a.jsonl", [], **words)
     with pytest.raises(PaucaError, match="zero bytes"):
         take(pool, "a.jsonl", b"")
+
+
+def test_a_pool_says_which_other_task_its_answers_are_of(tmp_path: Path) -> None:
+    rows = [{"id": i, "text": text, "label": [[0, 3, "ORG"]]} for i, text in enumerate(TEXTS)]
+    path = tmp_path / "spans.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)))
+    part = find_format(path).read_items(path, TextOptions()).train
+    assert part.label is None
+    assert any("another task: spans in texts" in note for note in part.notes)

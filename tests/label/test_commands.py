@@ -9,6 +9,7 @@ import pytest
 
 from pauca.formats import formats
 from pauca.label import Project
+from pauca.label.exporting import MODELS
 from tests.label.helpers import NAMES, clusters, images, npz, table
 from tests.test_cli import Run, cli
 
@@ -16,7 +17,7 @@ __all__ = ["cli"]  # a fixture
 
 COMMANDS = (
     "init", "suggest", "import", "train", "export", "predict", "status", "classes", "discover",
-    "formats",
+    "formats", "add", "remove", "relocate", "backup",
 )  # fmt: skip
 
 
@@ -192,7 +193,7 @@ def test_errors_are_told_and_end_with_two(cli: Run, tmp_path: Path) -> None:
 def test_formats_are_those_of_the_registry(cli: Run, tmp_path: Path) -> None:
     code, out, _ = cli("label", "formats", "--json")
     told = {row["name"]: row for row in json.loads(out)}
-    assert (code, set(told)) == (0, set(formats.names()))
+    assert (code, set(told)) == (0, {*formats.names(), *MODELS})
     assert told["prodigy"]["import"]
     assert not told["imagefolder"]["import"]
     assert "Label Studio" in cli("label", "formats")[1]
@@ -262,8 +263,11 @@ def test_options_of_reading_and_broken_images(cli: Run, tmp_path: Path) -> None:
     rows = [{"text": "good day", "label": "A "}, {"text": "bad night", "label": "a"}]
     data = table(tmp_path / "t.csv", rows)
     data.write_bytes(data.read_text().replace(",", ";").encode("utf-16"))
-    init = ("label", "init", data, "--out", tmp_path / "q")
-    code, _, err = cli(*init, "--read", "delimiter=;", "--join-labels", "--read", "encoding=utf-16")
+    start = ("label", "init", data)
+    code, _, err = cli(
+        *start, "--out", tmp_path / "q", "--read", "delimiter=;", "--join-labels",
+        "--read", "encoding=utf-16",
+    )  # fmt: skip
     assert (code, "are joined to" in err) == (0, True), err
     for words, said in (
         (("--read", "delimeter=;"), "did you mean 'delimiter'"),
@@ -271,5 +275,81 @@ def test_options_of_reading_and_broken_images(cli: Run, tmp_path: Path) -> None:
         (("--read", "seed=1", "--read", "seed=2"), "given twice"),
         (("--format", "cvs"), "did you mean 'csv'"),
     ):
-        code, _, err = cli(*init[:3], "--out", tmp_path / "r", *words)
+        code, _, err = cli(*start, "--out", tmp_path / "r", *words)
         assert (code, said in " ".join(err.split())) == (2, True), err
+
+
+def test_a_project_that_lives(cli: Run, tmp_path: Path) -> None:
+    x, _ = clusters(120)
+    data, new, place = npz(tmp_path / "a.npz", x=x[:90]), tmp_path / "b.npz", tmp_path / "p"
+    words = ("--classes", "ant,bee,cat", "--wanted", "cat", "--recall", 0.9, "--random-share", 1)
+    assert cli("label", "init", data, "--out", place, *words)[0] == 0
+    npz(new, x=x[90:])
+    code, out, _ = cli("label", "add", place, new)
+    assert (code, out) == (0, "30 items added, 0 of them labelled; the pool has 120\n")
+    code, _, err = cli("label", "add", place, new)
+    assert code == 2
+    assert "--known skip" in err
+    code, out, err = cli("label", "add", place, new, "--known", "skip")
+    assert out == "0 items added, 0 of them labelled, 30 were there already; the pool has 120\n"
+    assert "nothing was added" in err
+
+    ids = tmp_path / "ids.txt"
+    ids.write_text("b.npz:3\n\nb.npz:4\n")
+    code, out, _ = cli("label", "remove", place, "--ids", "0,1", "--ids", "2", "--file", ids)
+    assert (code, out) == (0, "5 items removed; the pool has 115\n")
+    code, _, err = cli("label", "remove", place, "--ids", "0")
+    assert code == 2
+    assert "removed from the pool" in err
+    assert cli("label", "remove", place)[0] == 2
+
+    moved = tmp_path / "moved.npz"
+    data.rename(moved)
+    code, out, _ = cli("label", "relocate", place, moved, "--from", data)
+    assert (code, out) == (0, f"the data lie in {moved}; before in {data}\n")
+
+    batch = tmp_path / "batch.csv"
+    cli("label", "suggest", place, "-k", 40, "--out", batch, "--safe-csv")
+    with batch.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    for row in rows:
+        key = row["id"]
+        row["label"] = NAMES[int(key.rpartition(":")[2]) % 3]
+    rows[0]["label"] = "dog"
+    table(batch, rows)
+    assert cli("label", "import", place, batch)[0] == 2
+    code, _, err = cli("label", "import", place, batch, "--add-new-classes", "--person", "anna")
+    assert code == 0
+    assert "classes were added: dog" in err
+    code, out, _ = cli("label", "status", place)
+    (said,) = [line for line in out.splitlines() if line.startswith("wanted: ")]
+    assert "items of class 'cat' were found" in said
+    assert said.endswith("; 90 % are wanted: not yet")
+    told = json.loads(cli("label", "status", place, "--wanted", "ant", "--json")[1])["wanted"]
+    assert told["name"] == "ant"
+    assert told["least"] <= 40 <= told["most"]
+
+    out_file = tmp_path / "x.csv"
+    assert cli("label", "export", place, "--out", out_file, "--person", "anna")[0] == 2
+    both = ("--answers", "--with-predictions")
+    assert cli("label", "export", place, "--out", out_file, *both)[0] == 2
+    code, out, _ = cli("label", "export", place, "--out", out_file, "--answers", "--person", "anna")
+    assert (code, out) == (0, f"40 events: {out_file}\n")
+    code, out, _ = cli("label", "export", place, "--out", out_file, "--with-predictions", "--force")
+    assert (code, out) == (0, f"115 items: {out_file}\n")
+
+    code, _, err = cli("label", "classes", place, "--delete", "dog")
+    assert code == 2
+    assert "--unlabel" in err
+    assert cli("label", "classes", place, "--unlabel")[0] == 2
+    code, out, _ = cli("label", "classes", place, "--delete", "dog", "--unlabel")
+    assert code == 0
+    assert "dog" not in out
+    assert "dog" in cli("label", "classes", place, "--restore", "dog")[1]
+    assert "dog" not in cli("label", "classes", place, "--delete", "dog", "--into", "ant")[1]
+
+    packed = tmp_path / "p.zip"
+    code, out, _ = cli("label", "backup", place, "--out", packed)
+    assert code == 0
+    assert out.endswith(f" MiB: {packed}\n")
+    assert cli("label", "backup", place, "--out", packed)[0] == 2

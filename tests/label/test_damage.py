@@ -154,7 +154,7 @@ def test_the_digests_are_those_of_sha256sum(home: Path) -> None:
     import hashlib
 
     lines = [line.split("  ") for line in (home / SUMS).read_text().splitlines()]
-    assert [name for _, name in lines] == ["features.npy", "items.arrow"]
+    assert [name for _, name in lines] == ["features.fit", "features.npy", "items.arrow"]
     for digest, name in lines:
         assert hashlib.sha256((home / name).read_bytes()).hexdigest() == digest
 

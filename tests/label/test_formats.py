@@ -297,7 +297,10 @@ def test_the_rest_is_predicted(tmp_path: Path, form: str) -> None:
         "parquet": pd.read_parquet,
     }
     frame = readers[form](tmp_path / "out")
-    assert list(frame.columns) == ["id", "label", "confidence"]
+    assert list(frame.columns) == ["id", "label", "confidence", "p:p", "p:q", "p:r"]
+    probs = frame[["p:p", "p:q", "p:r"]]
+    assert (probs.sum(axis=1) - 1).abs().max() < 1e-9
+    assert (probs.max(axis=1) == frame["confidence"]).all()
     assert frame["id"].astype(int).tolist() == list(range(30, 59))
     assert (frame["label"] == [("p", "q", "r")[i % 3] for i in range(30, 59)]).all()
     assert frame["confidence"].between(1 / 3, 1).all()

@@ -84,7 +84,7 @@ REAL = [
                     {
                         "value": {"choices": ["bad"]},
                         "id": "q1",
-                        "from_name": "sentiment",
+                        "from_name": "class",
                         "to_name": "text",
                         "type": "choices",
                         "origin": "manual",

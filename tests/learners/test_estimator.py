@@ -4,7 +4,7 @@ from collections.abc import Callable
 from io import BytesIO
 from typing import Any
 
-import joblib  # type: ignore[import-untyped]  # it has no stubs
+import joblib
 import numpy as np
 import pandas as pd
 import pytest

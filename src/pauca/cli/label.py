@@ -10,7 +10,7 @@ from pauca.cli.label_words import choice, options, pair, read_text, words, write
 from pauca.cli.main import guarded
 
 if TYPE_CHECKING:
-    from pauca.label import Project
+    from pauca.label import PoolOptions, Project
 
 __all__ = ["Folder", "label"]
 
@@ -33,6 +33,24 @@ Prefix = Annotated[
         metavar="URL",
     ),
 ]
+Safe = Annotated[
+    bool,
+    typer.Option(
+        "--safe-csv",
+        help="In csv, an apostrophe in front of texts that a spreadsheet would compute (= + - @).",
+    ),
+]
+Wanted = Annotated[
+    str | None, typer.Option(help="Class whose items are to be found.", metavar="CLASS")
+]
+Recall = Annotated[
+    float | None,
+    typer.Option(help="Share of the wanted class that is to be found, such as 0.95.", min=0, max=1),
+]
+NewClasses = Annotated[
+    bool, typer.Option("--add-new-classes", help="Let names that are no class become classes.")
+]
+Person = Annotated[str, typer.Option(help="Who does it, for the account.")]
 _FORMATS = "`pauca label formats` lists them."
 
 
@@ -42,6 +60,7 @@ def formats(json: Json = False) -> None:
     """Show the formats of files: which hold answers that are read, which are written."""
     from pauca.cli.show import show_json, show_rows
     from pauca.formats import formats as registry
+    from pauca.label.exporting import MODELS
 
     rows = []
     for name in registry.names():
@@ -49,6 +68,8 @@ def formats(json: Json = False) -> None:
         can = {"import": "answers", "suggest": "batch", "export": "labels"}
         row = {"name": name, **{verb: what in each.abilities for verb, what in can.items()}}
         rows.append({**row, "predict": each.writes_tables(), "title": each.title})
+    none = {"import": False, "suggest": False, "export": True, "predict": False}
+    rows += [{"name": name, **none, "title": title} for name, title in MODELS.items()]
     if json:
         show_json(rows)
         return
@@ -117,8 +138,8 @@ def init(
     features: Annotated[
         str | None,
         typer.Option(
-            help="What makes features: pca, tf-idf, lsa, rows, net:path=FILE, "
-            "transformers:path=FOLDER. By the kind of the data if left out.",
+            help="What makes features: image-encoder, text-encoder, pca, tf-idf, lsa, rows, "
+            "net:path=FILE, transformers:path=FOLDER. By the kind of the data if left out.",
             metavar="NAME[:KEY=VALUE,...]",
         ),
     ] = None,
@@ -142,6 +163,8 @@ def init(
     target: Annotated[
         float | None, typer.Option(help="Accuracy that is wanted, such as 0.95.", min=0, max=1)
     ] = None,
+    wanted: Wanted = None,
+    recall: Recall = None,
     guidelines: Annotated[
         Path | None, typer.Option(help="Text file for those who label.", metavar="FILE")
     ] = None,
@@ -153,11 +176,12 @@ def init(
     ] = False,
 ) -> None:
     """Make a project of images, texts, rows or embeddings; the data stay where they are."""
+    from pauca.cli.label_show import show_fraction
     from pauca.label import PoolOptions, Project
 
-    texts, given = tuple(words(text)), options(read)
-    given |= {"skip_broken": True} if skip_broken else {}
-    given |= {"join_labels": True} if join_labels else {}
+    texts, more = tuple(words(text)), options(read)
+    more |= {"skip_broken": True} if skip_broken else {}
+    more |= {"join_labels": True} if join_labels else {}
     how = PoolOptions(
         text=texts[0] if len(texts) == 1 else texts or None,
         label=known,
@@ -166,7 +190,7 @@ def init(
         missing=missing,  # type: ignore[arg-type]  # checked with the other settings
         known=not unlabelled,
         format=form,
-        more=given,
+        more=more,
     )
     with Project.create(
         data,
@@ -183,9 +207,12 @@ def init(
         overlap=overlap,
         budget=budget,
         target=target,
+        wanted=wanted,
+        recall=recall,
         seed=seed,
         device=device,
         force=force,
+        progress=show_fraction("features"),
     ) as project:
         for note in project.notes:
             typer.echo(f"note: {note}", err=True)
@@ -195,6 +222,37 @@ def init(
             f"{len(names)} classes: {', '.join(names) or 'none yet'}"
         )
         typer.echo(f"project: {project.folder.resolve()}")
+
+
+@label.command(
+    epilog="Examples: pauca label encode pets --- pauca label encode mails --features text-encoder"
+)
+@guarded
+def encode(
+    project: Folder,
+    features: Annotated[
+        str | None,
+        typer.Option(
+            help="What makes features; those that `init` announced if left out.",
+            metavar="NAME[:KEY=VALUE,...]",
+        ),
+    ] = None,
+) -> None:
+    """Compute the features of an encoder now, and put them in place of those of the project.
+
+    Ended by Ctrl-C, or killed, it goes on where it was. People may label meanwhile.
+    """
+    from pauca.cli.label_show import show_fraction
+
+    with _open(project) as opened:
+        notes = opened.encode(choice(features), progress=show_fraction("features"))
+        if not notes:
+            typer.echo(f"nothing to do: the features are {opened.settings.features['name']}")
+            return
+        for note in notes:
+            typer.echo(f"note: {note}", err=True)
+        n, d = opened.features.shape
+        typer.echo(f"{n} items, {d} numbers each, by {opened.settings.features['name']}")
 
 
 @label.command(
@@ -214,6 +272,7 @@ def suggest(
         typer.Option(help="Write Label Studio's labelling interface too.", metavar="FILE.xml"),
     ] = None,
     prefix: Prefix = None,
+    safe_csv: Safe = False,
     force: Force = False,
 ) -> None:
     """Write the next items to label; the same ones again until they are answered.
@@ -229,7 +288,15 @@ def suggest(
         if config is not None:
             check_out(opened, config)
             write_text(config, labelling_config(opened), force)
-        count = write_batch(opened, items, form, out or sys.stdout, prefix=prefix, force=force)
+        count = write_batch(
+            opened,
+            items,
+            form,
+            out or sys.stdout,
+            prefix=prefix,
+            safe_csv=safe_csv,
+            force=force,
+        )
     if out is not None:
         typer.echo(f"{count} items: {out.resolve()}")
 
@@ -282,6 +349,7 @@ def import_(
             help="Take names that differ from a class by case, blanks or Unicode form for it.",
         ),
     ] = False,
+    add_new_classes: NewClasses = False,
 ) -> None:
     """Take answers in: all of the file, or, if anything in it is wrong, nothing."""
     from pauca.label import import_file
@@ -298,6 +366,7 @@ def import_(
             match=match,  # type: ignore[arg-type]  # checked there
             unmatched=unmatched,  # type: ignore[arg-type]  # checked there
             join_labels=join_labels,
+            add_new_classes=add_new_classes,
         )
         labelled = opened.labels.m
     for note in found.notes:
@@ -327,7 +396,7 @@ def train(project: Folder, json: Json = False) -> None:
 @label.command(
     epilog="Examples: pauca label export pets --format imagefolder --out tree --- pauca label "
     "export mails --format parquet --out mails.parquet --- pauca label export mails --answers "
-    "--out log.csv"
+    "--out log.csv --- pauca label export mails --format model --out mails.pauca"
 )
 @guarded
 def export(
@@ -338,42 +407,173 @@ def export(
         bool,
         typer.Option("--answers", help="Every answer with who, when and how long, as a table."),
     ] = False,
+    person: Annotated[
+        str | None, typer.Option(help="With --answers: those of one person.", metavar="NAME")
+    ] = None,
+    with_predictions: Annotated[
+        bool,
+        typer.Option(
+            "--with-predictions",
+            help="Every item: its label, or what the model says, with the source of each.",
+        ),
+    ] = False,
     link: Annotated[
         bool, typer.Option("--link", help="Hard links in place of copies, for imagefolder.")
     ] = False,
     prefix: Prefix = None,
+    safe_csv: Safe = False,
     force: Force = False,
 ) -> None:
-    """Write what was labelled, one class an item."""
-    from pauca.label import export as write
-    from pauca.label import export_answers
+    """Write what was labelled, one class an item; or the model, to take it away.
 
+    With --format model it trains first if labels came in since. `pauca.label.load` reads the file,
+    and `pauca label predict` takes it in place of the project.
+    """
+    from pauca.label import export as write
+    from pauca.label import export_answers, export_model, export_with_predictions
+    from pauca.label.exporting import MODELS
+
+    _check_export(answers, person, with_predictions)
     with _open(project) as opened:
+        if form in MODELS and not (answers or with_predictions):
+            _train_if_due(opened)
+            typer.echo(export_model(opened, out, form, force=force))
+            typer.echo(f"{form}: {out.resolve()}")
+            return
         if answers:
-            count = export_answers(opened, out, form, force=force)
+            count = export_answers(opened, out, form, person=person, safe_csv=safe_csv, force=force)
+        elif with_predictions:
+            _train_if_due(opened)
+            count = export_with_predictions(opened, out, form, safe_csv=safe_csv, force=force)
         else:
-            count = write(opened, out, form, link=link, prefix=prefix, force=force)
+            count = write(
+                opened, out, form, link=link, prefix=prefix, safe_csv=safe_csv, force=force
+            )
     typer.echo(f"{count} {'events' if answers else 'items'}: {out.resolve()}")
 
 
-@label.command(epilog="Example: pauca label predict pets --out rest.csv")
+@label.command(
+    epilog="Examples: pauca label predict pets --out rest.csv --- pauca label predict mails --data "
+    "new.csv --out said.csv --- pauca label predict mails.pauca --data new.csv --out said.csv"
+)
 @guarded
 def predict(
-    project: Folder,
-    out: Annotated[Path, typer.Option(help="File to write.")],
+    project: Annotated[
+        Path,
+        typer.Argument(
+            help="Folder of the project, or a model that was exported.", metavar="PROJECT|MODEL"
+        ),
+    ],
+    out: Annotated[
+        Path | None, typer.Option(help="File to write; standard output if left out.")
+    ] = None,
     form: Annotated[str, typer.Option("--format", help=f"How. {_FORMATS}", metavar="NAME")] = "csv",
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            help="New items: a folder of images, or a file as `pauca label init` reads them.",
+            metavar="NEW",
+        ),
+    ] = None,
+    text: Annotated[
+        str | None,
+        typer.Option(help="Column of texts of new items; several, by commas, are joined."),
+    ] = None,
+    id_: Annotated[str | None, typer.Option("--id", help="Column of ids of new items.")] = None,
+    data_form: Annotated[
+        str | None,
+        typer.Option("--data-format", help="Of new items; found if left out.", metavar="NAME"),
+    ] = None,
+    read: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Any other option of reading new items, once each: encoding=cp1252, ...; those "
+            "of the project if left out.",
+            metavar="NAME=VALUE",
+        ),
+    ] = None,
+    probabilities: Annotated[
+        bool, typer.Option(help="Those of all classes, in columns p:CLASS.")
+    ] = True,
+    safe_csv: Safe = False,
     force: Force = False,
 ) -> None:
-    """Write class and calibrated confidence of every item without a label.
+    """Write class, calibrated confidence and all probabilities of every item without a label.
 
-    Trains first if labels came in since.
+    With --data of new items. Trains first if labels came in since.
     """
-    from pauca.label import write_predictions
+    from pauca.label import PoolOptions, Predictor, write_new_predictions, write_predictions
+    from pauca.label.places import check_apart, check_out
+    from pauca.label.predictor import load
 
-    with _open(project) as opened:
-        _train_if_due(opened)
-        count = write_predictions(opened, out, form, force=force)
-    typer.echo(f"{count} items: {out.resolve()}")
+    texts = tuple(words(text))
+    how = PoolOptions(
+        text=texts[0] if len(texts) == 1 else texts or None,
+        id=id_,
+        format=data_form,
+        more=options(read),
+    )
+    _check_new(project, data, how)
+    if project.is_file():
+        model = load(project)
+    else:
+        with _open(project) as opened:
+            _train_if_due(opened)
+            if data is None:
+                count = write_predictions(
+                    opened,
+                    out or sys.stdout,
+                    form,
+                    probabilities=probabilities,
+                    safe_csv=safe_csv,
+                    force=force,
+                )
+                _count(count, out)
+                return
+            if out is not None:
+                check_out(opened, out)
+            model = Predictor.of(opened)
+    assert data is not None
+    if out is not None and project.is_file():
+        check_apart(out, model=project)
+    count, notes = write_new_predictions(
+        model,
+        data,
+        out or sys.stdout,
+        form,
+        options=how,
+        probabilities=probabilities,
+        safe_csv=safe_csv,
+        force=force,
+    )
+    for note in notes:
+        typer.echo(f"note: {note}", err=True)
+    _count(count, out)
+
+
+def _check_new(project: Path, data: Path | None, how: "PoolOptions") -> None:
+    """Refuse a model without new items, and options of new items where there are none."""
+    from pauca.errors import UsageError
+
+    if data is None and project.is_file():
+        raise UsageError(
+            "a model that was exported has no items of its own",
+            expected="--data NEW",
+            got="no --data",
+            todo="name a file or a folder of new items with --data",
+        )
+    if data is None and (how.text or how.id or how.format or how.more):
+        raise UsageError(
+            "options of reading without new items",
+            expected="--data NEW",
+            got="--text, --id, --data-format or --read",
+            todo="name the new items with --data, or leave the options out",
+        )
+
+
+def _count(count: int, out: Path | None) -> None:
+    if out is not None:
+        typer.echo(f"{count} items: {out.resolve()}")
 
 
 @label.command(epilog="Examples: pauca label status pets --- pauca label status pets --json")
@@ -384,13 +584,15 @@ def status(
     relabel: Annotated[
         int, typer.Option(help="Show so many labels that deserve a second look.", min=0)
     ] = 0,
+    wanted: Wanted = None,
+    recall: Recall = None,
 ) -> None:
     """Show labels so far, accuracy with its interval, saving against random, whether to stop."""
     from pauca.cli.label_show import relabels_plain, show_relabels, show_status
     from pauca.cli.show import show_json
 
     with _open(project) as opened:
-        found, second = opened.status(), opened.relabels(relabel)
+        found, second = opened.status(wanted, recall), opened.relabels(relabel)
         if json:
             show_json({**found.plain(), "relabel": relabels_plain(opened, second)})
             return
@@ -401,7 +603,8 @@ def status(
 
 @label.command(
     epilog="Examples: pauca label classes pets --add horse,cow --- pauca label classes pets "
-    "--rename kat=cat --- pauca label classes pets --merge kitten=cat"
+    "--rename kat=cat --- pauca label classes pets --merge kitten=cat --- pauca label classes pets "
+    "--delete other --unlabel"
 )
 @guarded
 def classes(
@@ -416,19 +619,51 @@ def classes(
         list[str] | None,
         typer.Option(help="Let a class become part of another.", metavar="CLASS=OTHER"),
     ] = None,
+    delete: Annotated[
+        str | None,
+        typer.Option(
+            help="Delete a class; where there are answers, with --into or --unlabel.",
+            metavar="NAME",
+        ),
+    ] = None,
+    into: Annotated[
+        str | None,
+        typer.Option(help="Class that the answers of the deleted one become.", metavar="OTHER"),
+    ] = None,
+    unlabel: Annotated[
+        bool,
+        typer.Option("--unlabel", help="Let the answers of the deleted class count no more."),
+    ] = False,
+    restore: Annotated[
+        str | None,
+        typer.Option(help="Undo that a class was deleted with --unlabel.", metavar="NAME"),
+    ] = None,
+    person: Person = "cli",
     json: Json = False,
 ) -> None:
-    """Show the classes; add, rename and merge them. What was answered stays in the account."""
+    """Show the classes; add, rename, merge and delete them. The account keeps all answers."""
     from pauca.cli.show import show_json, show_rows
+    from pauca.errors import UsageError
 
+    if delete is None and (into is not None or unlabel):
+        raise UsageError(
+            "no class is named that is to be deleted",
+            expected="--delete NAME",
+            got="--into" if into is not None else "--unlabel",
+            todo="name it with --delete",
+        )
     with _open(project) as opened:
         renamed, merged = [[pair(one) for one in many or ()] for many in (rename, merge)]
         if add is not None:
-            opened.add_classes(words(add))
+            opened.add_classes(words(add), person=person)
         for old, new in renamed:
-            opened.rename_class(old, new)
-        for name, into in merged:
-            opened.merge_class(name, into)
+            opened.rename_class(old, new, person=person)
+        for name, other in merged:
+            opened.merge_class(name, other, person=person)
+        if delete is not None:
+            opened.delete_class(delete, into=into, unlabel=unlabel, person=person)
+        if restore is not None:
+            opened.restore_class(restore, person=person)
         balance = opened.status().balance
         rows = [
             {"id": each.id, "name": each.name, "labelled": balance[each.name]}
@@ -438,6 +673,187 @@ def classes(
         show_json(rows)
     else:
         show_rows(rows, ("id", "name", "labelled"))
+
+
+@label.command(
+    epilog="Examples: pauca label add mails more.csv --- pauca label add pets photos --known skip"
+)
+@guarded
+def add(
+    project: Folder,
+    data: Annotated[
+        Path,
+        typer.Argument(
+            help="Folder of images, or a file, as `pauca label init` reads them.",
+            metavar="NEW_DATA",
+        ),
+    ],
+    known: Annotated[
+        str,
+        typer.Option(
+            help="Items whose ids are there already: refuse the whole, or skip them.",
+            metavar="refuse|skip",
+        ),
+    ] = "refuse",
+    prefix: Annotated[str, typer.Option(help="In front of every id of the new items.")] = "",
+    text: Annotated[
+        str | None, typer.Option(help="Column of texts; several, separated by commas, are joined.")
+    ] = None,
+    label_column: Annotated[
+        str | None, typer.Option("--label", help="Column of labels that are known already.")
+    ] = None,
+    id_: Annotated[str | None, typer.Option("--id", help="Column of ids.")] = None,
+    form: Annotated[
+        str | None,
+        typer.Option("--format", help="Of the data; by what they say if left out.", metavar="NAME"),
+    ] = None,
+    read: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Any other option of reading, once each; those of the project if left out.",
+            metavar="NAME=VALUE",
+        ),
+    ] = None,
+    unlabelled: Annotated[
+        bool, typer.Option("--unlabelled", help="Leave labels alone that the data hold.")
+    ] = False,
+    add_new_classes: NewClasses = False,
+    person: Person = "cli",
+) -> None:
+    """Add items to a running project, also while it is served; no answer changes.
+
+    They get the features that were fitted on the first items, and random places in the order of the
+    random sample. Rows without ids are called FILE:ROW.
+    """
+    from pauca.label import PoolOptions
+
+    texts = tuple(words(text))
+    how = PoolOptions(
+        text=texts[0] if len(texts) == 1 else texts or None,
+        label=label_column,
+        id=id_,
+        known=not unlabelled,
+        format=form,
+        more=options(read),
+    )
+    with _open(project) as opened:
+        found = opened.add(
+            data,
+            options=how,
+            known=known,  # type: ignore[arg-type]  # checked there
+            prefix=prefix,
+            add_new_classes=add_new_classes,
+            person=person,
+        )
+        whole = opened.n - len(opened.removed)
+    for note in found.notes:
+        typer.echo(f"note: {note}", err=True)
+    more = f", {found.known} were there already" if found.known else ""
+    new = f"; new classes: {', '.join(found.classes)}" if found.classes else ""
+    typer.echo(
+        f"{found.items} items added, {found.labelled} of them labelled{more}; the pool has {whole}"
+        f"{new}"
+    )
+
+
+@label.command(
+    epilog="Examples: pauca label remove mails --ids 17,34 --- pauca label remove pets --file "
+    "spoilt.txt"
+)
+@guarded
+def remove(
+    project: Folder,
+    ids: Annotated[
+        list[str] | None,
+        typer.Option(help="Ids of items: one, or several between commas.", metavar="ID,ID"),
+    ] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option(help="Text file with an id in each line; - for standard input."),
+    ] = None,
+    person: Person = "cli",
+) -> None:
+    """Take items out of the pool, all or none; the account keeps what was answered.
+
+    They are not asked for, learned from, predicted or exported any more. Their ids are never given
+    again.
+    """
+    from pauca.errors import UsageError
+
+    if not ids and file is None:
+        raise UsageError(
+            "no item is named",
+            expected="--ids ID,ID, or --file FILE",
+            got="neither",
+            todo="name the items by their ids",
+        )
+    lines: list[str] = []
+    if file is not None:
+        told = sys.stdin.read() if str(file) == "-" else read_text(file)
+        lines = [line.strip() for line in told.splitlines() if line.strip()]
+    with _open(project) as opened:
+        items = opened.items
+        keys = [key for each in ids or () for key in ([each] if items.has(each) else words(each))]
+        count = opened.remove([items.number(key) for key in (*keys, *lines)], person=person)
+        whole = opened.n - len(opened.removed)
+    typer.echo(f"{count} items removed; the pool has {whole}")
+
+
+@label.command(epilog="Example: pauca label relocate pets /data/photos")
+@guarded
+def relocate(
+    project: Folder,
+    path: Annotated[Path, typer.Argument(help="Where the data lie now.", metavar="NEW_PATH")],
+    old: Annotated[
+        Path | None,
+        typer.Option("--from", help="Where they lay, if items come from several places."),
+    ] = None,
+    person: Person = "cli",
+) -> None:
+    """Tell a project that its data were moved; refused unless they are the same data."""
+    with _open(project) as opened:
+        was, now = opened.relocate(path, old=old, person=person)
+    typer.echo(f"the data lie in {now}; before in {was}")
+
+
+@label.command(epilog="Example: pauca label backup pets --out pets.zip")
+@guarded
+def backup(
+    project: Folder,
+    out: Annotated[Path, typer.Option(help="Zip file to make.", metavar="FILE")],
+    force: Force = False,
+) -> None:
+    """Write a project into one file while people work on it; unpacking it restores it.
+
+    The data are not in it: they stay where they are.
+    """
+    with _open(project) as opened:
+        opened.backup(out, force=force)
+    typer.echo(f"{out.stat().st_size / 2**20:.1f} MiB: {out.resolve()}")
+
+
+def _check_export(answers: bool, person: str | None, with_predictions: bool) -> None:
+    """Refuse options of ``export`` that say different things.
+
+    Raises:
+        UsageError: they do.
+    """
+    from pauca.errors import UsageError
+
+    if answers and with_predictions:
+        raise UsageError(
+            "two things cannot be written into one file",
+            expected="--answers or --with-predictions",
+            got="both",
+            todo="leave one of them out",
+        )
+    if person is not None and not answers:
+        raise UsageError(
+            "one person's answers are a part of the account",
+            expected="--answers too",
+            got=f"--person {person}",
+            todo="give --answers as well, or leave --person out",
+        )
 
 
 def _open(folder: Path) -> "Project":

@@ -1,16 +1,40 @@
 """What ``pauca label`` shows to people."""
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 if TYPE_CHECKING:
-    from pauca.label import Disagreement, Project, Status, Training
+    from pauca.label import Disagreement, Project, Status, Training, Wanted
 
-__all__ = ["relabels_plain", "show_relabels", "show_status", "show_training"]
+__all__ = [
+    "relabels_plain",
+    "show_fraction",
+    "show_relabels",
+    "show_status",
+    "show_training",
+]
 
 _CLASSES = 30
+_EVERY = 5.0  # seconds between two lines of progress
+
+
+def show_fraction(what: str) -> Callable[[float], None]:
+    """Tells on standard error, every few seconds, which fraction of something is done."""
+    from pauca.progress import clock, percent
+
+    begin = last = time.monotonic()
+
+    def told(fraction: float) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last >= _EVERY and fraction > 0:
+            last, left = now, (now - begin) * (1 - fraction) / fraction
+            typer.echo(f"{what}: {percent(fraction)}, about {clock(left)} left", err=True)
+
+    return told
 
 
 def show_training(found: "Training") -> None:
@@ -48,6 +72,8 @@ def show_status(status: "Status") -> None:
         typer.echo(f"curve: {', '.join(map(_point, status.curve)) or 'not known yet'}")
     typer.echo(f"label saving: {said_saving(status.assessment)}")
     _show_agreement(status.agreement)
+    if status.wanted is not None:
+        typer.echo(f"wanted: {status.wanted}{_target(status.wanted)}")
     known = 0 if status.assessment is None else status.assessment["labels"]
     if known != status.labelled:
         typer.echo(
@@ -80,6 +106,12 @@ def relabels_plain(project: "Project", found: Sequence["Disagreement"]) -> list[
         }
         for each in found
     ]
+
+
+def _target(wanted: "Wanted") -> str:
+    if wanted.target is None:
+        return ""
+    return f"; {100 * wanted.target:g} % are wanted: {'reached' if wanted.met else 'not yet'}"
 
 
 def _show_agreement(told: Mapping[str, Any]) -> None:

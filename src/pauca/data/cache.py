@@ -1,4 +1,6 @@
-"""Images are decoded once: their pixels are kept in a file that every process maps into memory.
+"""What is dear to compute is kept: decoded pixels, and rows that encoders made of items.
+
+Images are decoded once: their pixels are kept in a file that every process maps into memory.
 
 An entry is an array ``<data>-<key>.npy`` with what is known of it in ``<data>-<key>.json``:
 ``data`` stands for files and options, ``key`` for the content of the files, the options and the
@@ -7,6 +9,9 @@ old pixels. Of one ``data`` there is one entry: a new key takes the place of the
 are written beside and renamed; whoever finds none waits for the one who is decoding (a lock), and
 checks size and checksum of what it reads. Nothing here ever fails a load: what cannot be kept is
 decoded each time, and said.
+
+Rows of encoders (``RowCache``) stand in a file that only grows, each beside the digest of its item
+and a checksum, so what a killed process had finished is there for the next one.
 
 Where: ``.pauca-cache`` beside the data if that can be written, else the user's cache
 (``XDG_CACHE_HOME`` or ``~/.cache``, folder ``pauca``). ``PAUCA_CACHE`` names another folder;
@@ -31,9 +36,10 @@ from uuid import uuid4
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-__all__ = ["BESIDE", "cached_images"]
+__all__ = ["BESIDE", "RowCache", "cache_folders", "cached_images"]
 
 BESIDE = ".pauca-cache"
 """Name of the folder beside the data."""
@@ -43,6 +49,85 @@ _PATIENCE = 600.0  # seconds to wait for another process that decodes the same
 _RACY = 2.0  # seconds within which a file may change without its times changing
 _AN_IMAGE, _A_BYTE = 1e-4, 5e-8  # seconds to decode, roughly: small images count, large ones weigh
 _LEAST = 1.0  # seconds of decoding from which an entry is worth its place
+
+
+class RowCache:
+    """Rows of d numbers by the digest of the item that each was computed of.
+
+    The file holds records of one length: digest, row, checksum. It only grows, and a block that was
+    added is on the disk; the rest of a record that a killed process left is cut off by the next one
+    that adds. Several processes may add. What cannot be kept is computed each time, and said in
+    ``notes``.
+
+    Args:
+        name: Of what computes them: another encoder, version or setting is another name.
+        d: Numbers a row.
+        folders: Where to look and to write, the best place first; none to keep nothing.
+    """
+
+    def __init__(self, name: str, d: int, folders: Sequence[Path]) -> None:
+        self._record = np.dtype([("item", "V32"), ("row", "<f4", (d,)), ("sum", "<u4")])
+        self._path: Path | None = None
+        self._known: dict[bytes, int] = {}
+        self.notes: tuple[str, ...] = ()
+        for folder in folders:
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+                path = folder / f"{name}.rows"
+                path.open("ab").close()
+            except OSError as error:
+                self.notes = self.notes or (_not_kept(error, "rows of the encoder"),)
+                continue
+            self._path, self.notes = path, ()
+            break
+        self._known = {item.tobytes(): i for i, item in enumerate(self._records()["item"])}
+
+    def find(self, items: Sequence[bytes]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        """Rows float32 [n, d] of items by their digests of 32 bytes, and which are known [n]."""
+        rows = np.zeros((len(items), *self._record["row"].shape), dtype=np.float32)
+        known = np.zeros(len(items), dtype=np.bool_)
+        records = self._records()
+        for i, item in enumerate(items):
+            at = self._known.get(item, len(records))
+            if at < len(records) and _sum_of(records[at]) == records[at]["sum"]:
+                rows[i], known[i] = records[at]["row"], True
+        return rows, known
+
+    def add(self, items: Sequence[bytes], rows: NDArray[np.float32]) -> None:
+        """Keep a block of rows, on the disk when this returns."""
+        if self._path is None:
+            return
+        block = np.zeros(len(items), dtype=self._record)
+        for record, item, row in zip(block, items, rows, strict=True):
+            record["item"], record["row"] = np.void(item), row
+            record["sum"] = _sum_of(record)
+        try:
+            with self._path.open("r+b") as file, _alone(file.fileno()):
+                begin = file.seek(0, os.SEEK_END) // self._record.itemsize
+                file.seek(begin * self._record.itemsize)
+                file.truncate()
+                file.write(block.tobytes())
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            self._path, self.notes = None, (_not_kept(error, "rows of the encoder"),)
+            return
+        self._known.update((item, begin + i) for i, item in enumerate(items))
+
+    def _records(self) -> NDArray[Any]:
+        """What the file holds, mapped."""
+        size = 0
+        with suppress(OSError):
+            size = 0 if self._path is None else self._path.stat().st_size // self._record.itemsize
+        if not size:
+            return np.empty(0, dtype=self._record)
+        assert self._path is not None
+        return np.memmap(self._path, dtype=self._record, mode="r", shape=(size,))
+
+
+def _sum_of(record: Any) -> int:
+    """Checksum of a record's digest and row."""
+    return zlib.crc32(record["row"].tobytes(), zlib.crc32(record["item"].tobytes()))
 
 
 @dataclass(frozen=True)
@@ -99,7 +184,7 @@ def cached_images(
     except OSError:  # what is wrong with a file, its reader says
         return decode(), ()
     trouble: OSError | None = None
-    for folder in _folders(files):
+    for folder in cache_folders(files):
         try:
             folder.mkdir(parents=True, exist_ok=True)
             data = _data_key(files, options, folder)
@@ -139,20 +224,25 @@ def _decoded(
 
 
 def _worth(files: Sequence[Path], n: int) -> bool:
-    if not files or os.environ.get("PAUCA_CACHE", "").strip().lower() == "off":
+    if not files or not cache_folders(files):
         return False
     size = sum(file.stat().st_size for file in files)
     return n * _AN_IMAGE + size * _A_BYTE >= _LEAST
 
 
-def _folders(files: Sequence[Path]) -> list[Path]:
-    """Where to look and to write, the best place first."""
+def cache_folders(files: Sequence[Path]) -> list[Path]:
+    """Where to look and to write, the best place first; none where nothing is to be kept.
+
+    Args:
+        files: The data; of none, only the user's own cache is a place.
+    """
     given = os.environ.get("PAUCA_CACHE", "").strip()
+    if given.lower() == "off":
+        return []
     if given:
         return [Path(given).expanduser()]
-    beside = _common(files) / BESIDE
     user = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "pauca"
-    return [beside, user]
+    return [_common(files) / BESIDE, user] if files else [user]
 
 
 def _common(files: Sequence[Path]) -> Path:
@@ -297,11 +387,11 @@ def _kept(entry: _Entry, x: Tensor) -> str:
     return f"decoded once into {_shown(entry.folder)}, {x.nbytes / 1e6:,.0f} MB"
 
 
-def _not_kept(error: OSError) -> str:
+def _not_kept(error: OSError, what: str = "decoded pixels") -> str:
     place = "" if error.filename is None else f" ({_shown(Path(error.filename))})"
     return (
-        f"decoded pixels are not kept: {error.strerror or error}{place}; PAUCA_CACHE can name "
-        "another folder"
+        f"{what} are not kept: {error.strerror or error}{place}; PAUCA_CACHE can name another "
+        "folder"
     )
 
 

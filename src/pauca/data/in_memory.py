@@ -26,7 +26,7 @@ from pauca.formats.tables import object_frame
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["items_of"]
+__all__ = ["encoded_picture", "items_of"]
 
 _WHERE = "x"
 _KINDS = "an array, a tensor, a DataFrame, a list, a datasets.Dataset or a scikit-learn Bunch"
@@ -325,19 +325,27 @@ def _is_picture(each: Any) -> bool:
 def _png_blocks(pictures: Sequence[Any]) -> Iterator[Sequence[Raw]]:
     """PIL images as PNG or, where PNG has no such pixels, TIFF: as they are, to the bit."""
     for low in range(0, len(pictures), _BLOCK):
-        yield [_encoded(each) for each in pictures[low : low + _BLOCK]]
+        yield [encoded_picture(each) for each in pictures[low : low + _BLOCK]]
 
 
-def _encoded(picture: Any) -> bytes:
-    """A file of the picture; none of one that has no pixels, or of None."""
+def encoded_picture(picture: Any) -> bytes:
+    """A PIL image as the bytes of a file that has the same pixels, and the same way up.
+
+    None, and one that has no pixels, is a file of zero bytes.
+    """
+    from PIL.Image import Exif
+
     if picture is None or 0 in picture.size:
         return b""
-    out = io.BytesIO()
+    out, upright, exif = io.BytesIO(), 0x0112, Exif()
+    turned = picture.getexif().get(upright)
+    if turned is not None:
+        exif[upright] = turned
     if picture.mode in ("1", "L", "LA", "P", "RGB", "RGBA", "I;16"):
-        picture.save(out, "PNG", compress_level=1)
+        picture.save(out, "PNG", exif=exif, compress_level=1)
     else:
         kept = picture.mode in ("I", "F", "I;16B", "CMYK", "YCbCr")
-        (picture if kept else picture.convert("RGB")).save(out, "TIFF")
+        (picture if kept else picture.convert("RGB")).save(out, "TIFF", exif=exif)
     return out.getvalue()
 
 

@@ -1,6 +1,8 @@
 """Principal components of pixels or rows, fitted on the training part, exact."""
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from math import prod
+from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import Field
@@ -8,7 +10,7 @@ from torch import Tensor
 
 from pauca.data.augment import Pipeline
 from pauca.data.dataset import Dataset, Task
-from pauca.errors import DataError
+from pauca.errors import DataError, InputError
 from pauca.features.base import AbstractExtractor, Extracted, extractors, inputs
 from pauca.select.pca import signed
 
@@ -20,9 +22,10 @@ class PCA(AbstractExtractor):
     """Coordinates along the directions of the largest variance, after the evaluation transform.
 
     Mean and directions come from the training part, without its labels: the covariance is summed
-    in float64 block by block and its leading eigenvectors are computed, so the answer is exact. A
-    direction's sign is such that its largest coefficient is positive. Directions in which nothing
-    varies are left out, so fewer than asked for may come out.
+    in float64 block by block and its leading eigenvectors are computed, so the answer is exact.
+    With fewer items than numbers they are those of the n x n matrix of scalar products, brought
+    back: the same directions. A direction's sign is such that its largest coefficient is positive.
+    Directions in which nothing varies are left out, so fewer than asked for may come out.
 
     Args:
         dimensions: How many.
@@ -30,7 +33,8 @@ class PCA(AbstractExtractor):
             and distances keep their proportions; ``whiten`` gives each a variance of 1; ``none``
             leaves them as they are.
 
-    Cost: O(n d^2 + d^3) time, O(d^2) memory; d^2 numbers of 8 bytes have to fit.
+    Cost: with m = min(n, d), O(n d m + m^3) time; max(n, d) m numbers of 8 bytes have to fit where
+        n < d, else d^2 of them.
     """
 
     name = "pca"
@@ -59,9 +63,10 @@ class PCA(AbstractExtractor):
                 where=task.name,
                 todo="add items to the training part",
             )
-        mean, scatter = _moments(task, x)
         # n items vary in n - 1 directions; what else there seems to be is rounding
-        axes, variances = _leading(scatter, min(self.dimensions, max(1, len(x) - 1)))
+        most = min(self.dimensions, max(1, len(x) - 1))
+        few = len(x) < prod(task.shape)
+        mean, total, axes, variances = (_from_items if few else _from_numbers)(task, x, most)
         if not len(variances):
             raise DataError(
                 "the items have no principal components",
@@ -70,7 +75,7 @@ class PCA(AbstractExtractor):
                 where=dataset.name,
                 todo="use another kind of features, or look at the data: nothing varies",
             )
-        variances, total = variances / len(x), float(scatter.diagonal().sum()) / len(x)
+        variances, total = variances / len(x), total / len(x)
         if self.scale == "whiten":
             axes = axes / variances.sqrt()
         elif self.scale == "common":
@@ -81,7 +86,27 @@ class PCA(AbstractExtractor):
             None if test is None else _project(task, test.x, mean, axes),
             Pipeline(),
             self._notes(mean, variances, total),
+            {"mean": mean, "axes": axes},
         )
+
+    def apply(
+        self, state: Mapping[str, Any] | None, dataset: Dataset, device: torch.device
+    ) -> Tensor:
+        """Coordinates along directions that were found before.
+
+        Raises:
+            InputError: items of another size.
+        """
+        assert state is not None
+        task, mean, axes = dataset.task, state["mean"], state["axes"]
+        if axes.ndim != 2 or {prod(task.shape)} != {len(axes), len(mean)}:
+            raise InputError(
+                "the items have another size than those that the directions were found for",
+                expected=f"{len(mean)} numbers an item",
+                got=prod(task.shape),
+                todo="bring the items to the size that the model was trained on",
+            )
+        return _project(task, dataset.train.x, mean, axes)
 
     def _notes(self, mean: Tensor, variances: Tensor, total: float) -> tuple[str, ...]:
         found, part = len(variances), float(variances.sum()) / total
@@ -101,13 +126,17 @@ class PCA(AbstractExtractor):
         return first, fewer
 
 
-def _moments(task: Task, x: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean [d] and sum of squared deviations [d, d] (upper half) of n items, float64."""
+Found = tuple[Tensor, float, Tensor, Tensor]
+"""Mean [d], all squared deviations together, directions [d, p], squared deviations along each [p].
+"""
+
+
+def _from_numbers(task: Task, x: Tensor, most: int) -> Found:
+    """By the d x d matrix of squared deviations of n items, summed block by block in float64."""
     import numpy as np
     from scipy.linalg.blas import dsyrk  # half the work of a product, and torch has none
 
-    # near the mean, so that squares do not cancel
-    shift = next(inputs(task, x)).flatten(1).double().mean(0)
+    shift = _shift(task, x)
     total, d = torch.zeros_like(shift), len(shift)
     scatter = np.zeros((d, d), order="F")
     for block in inputs(task, x):
@@ -116,19 +145,46 @@ def _moments(task: Task, x: Tensor) -> tuple[Tensor, Tensor]:
         scatter = dsyrk(1.0, rows.numpy().T, beta=1.0, c=scatter, overwrite_c=True)
     whole = torch.from_numpy(scatter)
     whole -= torch.outer(total, total / len(x))
-    return shift + total / len(x), whole
+    found, axes = _leading(whole, most, d)
+    return shift + total / len(x), float(whole.diagonal().sum()), signed(axes), found
 
 
-def _leading(scatter: Tensor, most: int) -> tuple[Tensor, Tensor]:
-    """Directions [d, p] and sums of squares [p] that are not rounding, largest first."""
+def _from_items(task: Task, x: Tensor, most: int) -> Found:
+    """By the n x n matrix of scalar products: for n items of more than n numbers."""
+    from scipy.linalg.blas import dsyrk
+
+    shift = _shift(task, x)
+    rows = torch.cat([block.flatten(1).double() - shift for block in inputs(task, x)])
+    mean = rows.mean(0)
+    rows -= mean
+    products = torch.from_numpy(dsyrk(1.0, rows.numpy()))
+    found, sides = _leading(products, most, rows.shape[1])
+    # the small ones come out of this a little askew
+    axes, scale = torch.linalg.qr(rows.T @ sides)
+    axes = axes * scale.diagonal().sign()
+    return shift + mean, float(products.diagonal().sum()), signed(axes), found
+
+
+def _shift(task: Task, x: Tensor) -> Tensor:
+    """A point near the mean, [d] in float64, so that squares do not cancel."""
+    return next(inputs(task, x)).flatten(1).double().mean(0)
+
+
+def _leading(matrix: Tensor, most: int, d: int) -> tuple[Tensor, Tensor]:
+    """Eigenvalues [p] that are not rounding, largest first, and eigenvectors [m, p].
+
+    Args:
+        matrix: Symmetric, float64 [m, m]; its upper half is read.
+        most: Of them at most so many.
+        d: Numbers an item.
+    """
     from scipy.linalg import eigh
 
-    d = len(scatter)
-    sizes, axes = eigh(scatter.numpy(), lower=False, subset_by_index=[max(0, d - most), d - 1])
+    m = len(matrix)
+    sizes, axes = eigh(matrix.numpy(), lower=False, subset_by_index=[max(0, m - most), m - 1])
     found, directions = torch.from_numpy(sizes).flip(0), torch.from_numpy(axes).flip(1)
-    least = torch.finfo(torch.float64).eps * d * max(float(found[0]), 0.0)
-    kept = found > least
-    return signed(directions[:, kept].contiguous()), found[kept]
+    kept = found > torch.finfo(torch.float64).eps * d * max(float(found[0]), 0.0)
+    return found[kept], directions[:, kept].contiguous()
 
 
 def _project(task: Task, x: Tensor, mean: Tensor, axes: Tensor) -> Tensor:

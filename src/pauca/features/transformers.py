@@ -1,7 +1,9 @@
 """Embeddings of a pre-trained Hugging Face model that lies in a local folder."""
 
+import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -17,9 +19,10 @@ from pauca.errors import CapabilityError, DataError, InputError
 from pauca.features.base import AbstractExtractor, Extracted, extractors, transform_of
 from pauca.rng import generator_from, isolated
 
-__all__ = ["Transformers"]
+__all__ = ["Transformers", "load_library", "load_pretrained"]
 
 _FIRST = "cls"
+_READ = frozenset({".json", ".safetensors", ".txt", ".model", ".bin"})
 
 
 @extractors.register("transformers")
@@ -42,6 +45,7 @@ class Transformers(AbstractExtractor):
     """
 
     name = "transformers"
+    frozen = True
     summary = "last hidden states of a Hugging Face model in a local folder; extra pauca[hub]"
     reference = "Wolf et al., EMNLP demonstrations 2020"
 
@@ -57,23 +61,16 @@ class Transformers(AbstractExtractor):
         self.path, self.pooling, self.batch = path, pooling, batch
         self.max_length, self.standardise = max_length, standardise
 
-    def extract(self, dataset: Dataset, device: torch.device) -> Extracted:
-        """Embeddings of both parts.
+    def identity(self) -> dict[str, str]:
+        """The digest of the folder's files that a model is made of.
 
         Raises:
-            CapabilityError: the package transformers is not installed.
-            DataError: no such folder, or no model (or tokenizer) in it.
-            InputError: neither images nor texts; no first token where ``cls`` is asked for.
+            DataError: there is no such folder.
         """
+        return {"sha256": _digest(self._folder())}
+
+    def _folder(self) -> Path:
         folder = Path(self.path).expanduser()
-        if dataset.kind not in ("image", "text"):
-            raise InputError(
-                "a backbone reads images or texts",
-                expected="a data set of kind image or text",
-                got=dataset.kind,
-                where=dataset.name,
-                todo="take features 'pca', or the rows as they are",
-            )
         if not folder.is_dir():
             raise DataError(
                 "there is no such folder",
@@ -82,8 +79,27 @@ class Transformers(AbstractExtractor):
                 where="features 'transformers', setting 'path'",
                 todo="download the model once and save it there with save_pretrained",
             )
-        library = _library()
-        model = _loaded(library.AutoModel, folder).to(device).eval().requires_grad_(False)
+        return folder
+
+    def extract(self, dataset: Dataset, device: torch.device) -> Extracted:
+        """Embeddings of both parts.
+
+        Raises:
+            CapabilityError: the package transformers is not installed.
+            DataError: no such folder, or no model (or tokenizer) in it.
+            InputError: neither images nor texts; no first token where ``cls`` is asked for.
+        """
+        if dataset.kind not in ("image", "text"):
+            raise InputError(
+                "a backbone reads images or texts",
+                expected="a data set of kind image or text",
+                got=dataset.kind,
+                where=dataset.name,
+                todo="take features 'pca', or the rows as they are",
+            )
+        folder = self._folder()
+        library = load_library()
+        model = load_pretrained(library.AutoModel, folder).to(device).eval().requires_grad_(False)
         reader = _Texts if dataset.kind == "text" else _Images
         read = reader(library, folder, model, self.max_length)
         train = self._embedded(model, read, dataset.train, device)
@@ -132,7 +148,7 @@ class _Texts:
     """Texts, kept as the sources of the items, as tokens of one batch."""
 
     def __init__(self, library: Any, folder: Path, model: Any, max_length: int) -> None:
-        self._tokens = _loaded(library.AutoTokenizer, folder)
+        self._tokens = load_pretrained(library.AutoTokenizer, folder)
         most = getattr(model.config, "max_position_embeddings", max_length)
         self._most = min(max_length, int(most))
         self.said = f"texts cut to {self._most} tokens"
@@ -199,8 +215,22 @@ class _Images:
         return (seen - self._mean) / self._std
 
 
-def _library() -> Any:
+def _digest(folder: Path) -> str:
+    """sha256 over names and contents of the files that are read, in order."""
+    whole = hashlib.sha256()
+    for file in sorted(each for each in folder.iterdir() if each.suffix in _READ):
+        with file.open("rb") as opened:
+            own = hashlib.file_digest(opened, "sha256").hexdigest()
+        whole.update(f"{own}  {file.name}\n".encode())
+    return whole.hexdigest()
+
+
+def load_library(features: str = "transformers", extra: str = "hub") -> Any:
     """The package transformers, imported when it is needed.
+
+    Args:
+        features: Which need it.
+        extra: That brings it.
 
     Raises:
         CapabilityError: it is not installed.
@@ -209,18 +239,18 @@ def _library() -> Any:
         return import_module("transformers")
     except ImportError as error:
         raise CapabilityError(
-            "features 'transformers' need the package transformers",
-            expected="pauca with its extra hub",
+            f"features {features!r} need the package transformers",
+            expected=f"pauca with its extra {extra}",
             got=str(error),
-            todo="pip install 'pauca[hub]'",
+            todo=f"pip install 'pauca[{extra}]'",
         ) from None
 
 
-def _loaded(kind: Any, folder: Path) -> Any:
+def load_pretrained(kind: Any, folder: Path) -> Any:
     """A model or tokenizer from its folder, and from nowhere else."""
     try:
         # layers that the folder has no weights for (a pooler that is not read) are drawn
-        with isolated(generator_from(0)):
+        with _no_bars(), isolated(generator_from(0)):
             return kind.from_pretrained(str(folder), local_files_only=True)
     except (OSError, ValueError, KeyError, ImportError) as error:
         raise DataError(
@@ -230,6 +260,19 @@ def _loaded(kind: Any, folder: Path) -> Any:
             where=folder,
             todo="save model (and, for texts, tokenizer) there",
         ) from None
+
+
+@contextmanager
+def _no_bars() -> Iterator[None]:
+    """Without the library's own progress bars, which say how fast a local file is read."""
+    bars: Any = import_module("transformers.utils.logging")
+    shown = bars.is_progress_bar_enabled()
+    bars.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            bars.enable_progress_bar()
 
 
 def _preprocessing(folder: Path) -> Mapping[str, Any]:

@@ -17,6 +17,7 @@ _SUFFIXES = frozenset(
     {".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
 )
 _SHOWN = 3
+_LONGEST = 200
 _WORDS = 3  # of a sentence, on average
 LABEL = "label"
 
@@ -73,7 +74,8 @@ def _answers(read_answers: Callable[[], Answers]) -> tuple[Sequence[AnswerRow], 
     try:
         found = read_answers()
     except DataError as error:
-        return (), [f"no labels were taken over: {error.what}"]
+        why = str(error.got or error.what).partition(";")[0]
+        return (), [f"no labels were taken over, and it is a pool: {why[:_LONGEST]}"]
     return found, list(found.notes)
 
 

@@ -6,23 +6,33 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pauca.errors import CapabilityError, UsageError
+from pauca.errors import CapabilityError, UnknownNameError, UsageError
+from pauca.features import resolve_features
+from pauca.features.encoders import ENCODERS
 from pauca.label.atomic import keep_sums, new_folder
 from pauca.label.book import Book
-from pauca.label.embed import FEATURES, resolve_choice, write_features
+from pauca.label.embed import (
+    FEATURES,
+    better_choice,
+    feature_notes,
+    resolve_choice,
+    write_features,
+)
+from pauca.label.encoding import data_files
+from pauca.label.fitting import FIT
 from pauca.label.items import ITEMS, write_items
 from pauca.label.labels import GIVEN
 from pauca.label.model import make_for
 from pauca.label.pool import Pool, PoolOptions
 from pauca.label.reading import fingerprint, read_pool
 from pauca.label.records import Given
-from pauca.label.settings import ProjectSettings, settings_from, write_settings
+from pauca.label.settings import SETTINGS, ProjectSettings, settings_from, write_settings
 from pauca.learners import learners
 from pauca.strategies import strategies
 
 __all__ = ["DATABASE", "GUIDELINES", "SETTINGS", "Made", "make_project"]
 
-DATABASE, SETTINGS, GUIDELINES = "project.db", "project.toml", "guidelines.md"
+DATABASE, GUIDELINES = "project.db", "guidelines.md"
 """Files of a project's folder."""
 
 _TEXT_L2 = 0.03
@@ -77,13 +87,14 @@ def make_project(
     if force:
         _check_replaced(source, Path(os.path.abspath(out)))
     pool = read_pool(source, options)
-    choice = resolve_choice(features, pool)
+    choice, later = _choices(features, pool, size)
     given = {key: value for key, value in settings.items() if value is not None}
     whole = settings_from(
         {
             "name": Path(os.path.abspath(out)).name,
             "source": _source(source, pool, options, size, vocabulary),
             "features": choice,
+            "next_features": later,
             **given,
             "learner": _learner(given.get("learner"), choice),
             "strategy": _resolved(strategies, given.get("strategy", "margin"), "strategy"),
@@ -91,6 +102,8 @@ def make_project(
         "the project",
     )
     names = _classes(pool, options)
+    if whole.wanted is not None and whole.wanted not in names:
+        raise UnknownNameError("class", whole.wanted, names)
     _check_strategy(whole)
     with new_folder(out, force=force) as folder:
         write_items(folder, pool.keys, pool.sources)
@@ -102,14 +115,35 @@ def make_project(
             vocabulary=vocabulary,
             device=whole.device,
             seed=whole.seed,
+            files=data_files(source),
             progress=progress,
         )
-        keep_sums(folder, (ITEMS, FEATURES))
+        keep_sums(folder, (ITEMS, FEATURES, FIT))
         _begin(folder, pool, names, whole.overlap)
         if guidelines is not None:
             (folder / GUIDELINES).write_text(guidelines, encoding="utf-8")
         write_settings(folder / SETTINGS, whole)
-    return Made(out, (*pool.notes, *notes))
+    return Made(out, (*pool.notes, *notes, *feature_notes(choice, later, pool)))
+
+
+def _choices(
+    features: str | Mapping[str, Any] | None, pool: Pool, size: int | None
+) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    """The features to begin with, and those that take their place.
+
+    Nobody waits for an encoder that they did not ask for: labelling begins with what is there at
+    once.
+    """
+    choice = resolve_choice(features, pool)
+    later = better_choice(pool.kind, pool.n) if features is None else None
+    if size is not None:
+        choice, later = (_sized(each, size) for each in (choice, later))
+    return choice, later
+
+
+def _sized(choice: Any, size: int) -> Any:
+    is_images = choice is not None and choice["name"] == ENCODERS["image"]
+    return resolve_features({**choice, "size": size}) if is_images else choice
 
 
 def _check_strategy(settings: ProjectSettings) -> None:
@@ -160,7 +194,9 @@ def _check_replaced(source: Path, out: Path) -> None:
     else:
         book = Book(out / DATABASE)
         try:
-            answers = sum(person != GIVEN for person in book.standing().person)
+            # those of removed items and deleted classes among them
+            events = [event for event, stands in book.history(None, -1) if stands]
+            answers = sum(event.person != GIVEN for event in events)
         finally:
             book.close()
         if answers:
@@ -195,7 +231,7 @@ def _learner(given: Any, choice: Mapping[str, Any]) -> dict[str, Any]:
     """The learner with every setting; rows of length 1, as those of texts, want a weaker l2."""
     if given is None:
         given = {"name": "probe"}
-        if choice["name"] in ("tf-idf", "lsa"):
+        if choice["name"] in ("tf-idf", "lsa", ENCODERS["text"]):
             given["l2"] = _TEXT_L2
     return _resolved(learners, given, "learner")
 

@@ -80,7 +80,7 @@ class Pictures:
                 todo="ask for the pictures of a project of images",
             )
         key = self._items.key(item)
-        if self._items.images:
+        if self._items.part(item).images:
             return self._file_bytes(item), PurePosixPath(key).name
         row = int(self._items.source(item) or item)  # others were left out before it
         with self._lock:
@@ -103,8 +103,8 @@ class Pictures:
             ) from None
 
     def _where(self, item: int) -> str:
-        if self._items.images:
-            return f"{self._items.root}, {self._items.key(item)}"
+        if self._items.part(item).images:
+            return f"{self._items.part(item).root}, {self._items.key(item)}"
         return f"row {item} of {self._source.path}"
 
     @cached_property

@@ -3,30 +3,60 @@
 import hashlib
 import json
 import math
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pauca.data.assemble import DataOptions
-from pauca.data.columns import Roles, find_roles, joined_texts, read_labels
-from pauca.data.features import make_features, standardised
-from pauca.data.images import survey
-from pauca.data.load import own_options, told_format
-from pauca.data.own import image_arrays
+from pauca.data.columns import Roles, find_column, find_roles, id_column, joined_texts, read_labels
+from pauca.data.features import RowFit, find_scaling, make_features
+from pauca.data.images import kept_blocks, survey
+from pauca.data.load import options_of, own_options, told_format
+from pauca.data.own import channels_first
 from pauca.errors import DataError
 from pauca.formats import AbstractFormat, Items, Part, find_format
 from pauca.formats.folder import listed_images
+from pauca.label.intake import AbstractIntake, Fresh, RowIntake, TextIntake, flat_rows
 from pauca.label.pool import Images, Pool, PoolOptions
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["fingerprint", "read_pool"]
+__all__ = [
+    "Addition",
+    "fingerprint",
+    "plain_cell",
+    "read_addition",
+    "read_fresh",
+    "read_pool",
+    "row_as_json",
+]
 
 _SHOWN = 5
+
+
+@dataclass(frozen=True, eq=False)
+class Addition:
+    """New items for a pool.
+
+    Args:
+        format: Name of the format.
+        keys: Ids.
+        rows: Row of each in the data.
+        labels: Label that each came with, or None.
+        items: What they are.
+        columns: Columns of ids, labels and images, as they were found.
+    """
+
+    format: str
+    keys: Sequence[str]
+    rows: Sequence[int]
+    labels: Sequence[str | None]
+    items: Fresh
+    columns: Mapping[str, Any]
 
 
 def read_pool(path: Path, options: PoolOptions) -> Pool:
@@ -36,6 +66,161 @@ def read_pool(path: Path, options: PoolOptions) -> Pool:
         DataError: the data are not there, or broken; a label that is no class; an id twice.
         UsageError: an option that this format does not have.
     """
+    form, data, part = _read(path, options)
+    roles = find_roles(Items(part), data.columns)
+    pool = _pool(form, part, roles, data)
+    labels, classes, said = _labels(part, roles, data, options, form)
+    notes = (*part.notes, *roles.notes, *pool.notes)
+    whole = replace(pool, labels=labels, classes=classes, notes=(*notes, *said))
+    return _without(whole, data, part)
+
+
+def read_fresh(
+    path: Path, options: PoolOptions, intake: AbstractIntake, before: Mapping[str, Any]
+) -> tuple[list[str], Fresh]:
+    """New items, read as those of a pool were; nothing about them is decided anew.
+
+    Args:
+        path: A folder of images, or a file of any format that holds items.
+        options: How it is read; of the columns, only those of texts and ids can be named.
+        intake: Of the pool.
+        before: Options that the pool's file was read with, for what is not given; ``id`` counts
+            where there is such a column.
+
+    Returns:
+        Ids, and the items: without broken images where these are passed over, and without items
+        that hold no text unless these are kept.
+
+    Raises:
+        DataError: the data are not there, broken, or of another kind than the pool.
+        UsageError: an option that this format does not have.
+    """
+    found = _more(path, options, intake, before)
+    return list(found.keys), found.items
+
+
+def read_addition(
+    path: Path,
+    options: PoolOptions,
+    intake: AbstractIntake,
+    before: Mapping[str, Any],
+    name: Callable[[Sequence[str], bool], tuple[Sequence[str], Collection[int]]],
+) -> Addition:
+    """New items for a pool, read as those of it were, with the labels that they come with.
+
+    Args:
+        path: A folder of images, or a file of any format that holds items.
+        options: How it is read; ``classes`` are those of the project.
+        intake: Of the pool.
+        before: Options that the pool's file was read with, for what is not given.
+        name: Told the ids, and whether they are numbers of rows; gives those that the items get,
+            and the rows that are passed over.
+
+    Raises:
+        DataError: the data are not there, broken, or of another kind than the pool.
+        UsageError: an option that this format does not have.
+    """
+    return _more(path, options, intake, before, name)
+
+
+def _more(
+    path: Path,
+    options: PoolOptions,
+    intake: AbstractIntake,
+    before: Mapping[str, Any],
+    name: Callable[[Sequence[str], bool], tuple[Sequence[str], Collection[int]]] | None = None,
+) -> Addition:
+    named = before.get("id")
+    form, data, part = _read(path, options, {k: v for k, v in before.items() if k != "id"})
+    if options.id is None and isinstance(named, str) and named in part.frame.columns:
+        data = replace(data, columns=replace(data.columns, id=named))
+    if options.text is not None and isinstance(intake, TextIntake):
+        intake = TextIntake([options.text] if isinstance(options.text, str) else options.text)
+    id_ = id_column(Items(part), data.columns)
+    keys: Sequence[str] = _keys(None if id_ is None else part.frame[id_].tolist(), part)
+    lost, notes = set[int](), list(part.notes)
+    if name is not None:
+        keys, known = name(keys, id_ is None)
+        lost |= set(known)
+    if data.skip_broken and part.images is not None and part.images.stored is None:
+        raws = (raw for block in part.images.blocks() for raw in block)
+        found = survey(raws, part.images.name, upright=True, skip_broken=True)
+        lost, notes = lost | set(found.skipped), [*notes, *found.notes]
+    if data.columns.empty_texts != "keep":
+        empty = set(intake.empty(part)) - lost
+        if empty and data.columns.empty_texts == "refuse":
+            raise DataError(
+                f"{len(empty)} texts are empty",
+                where=f"{part.where}, row {min(empty)}",
+                todo="fill them in, or leave them out with empty_texts = 'leave-out'",
+            )
+        if empty:
+            notes.append(f"{len(empty)} of {part.n} texts are empty and are left out")
+        lost |= empty
+    kept = [row for row in range(part.n) if row not in lost]
+    if not kept and name is None:
+        raise DataError("nothing is left to predict", where=part.where, todo="see what was said")
+    if lost:
+        part = _rows_of(part, kept, lost)
+    label = _label_column(part, options, before) if name is not None and options.known else None
+    labels, said = _own_labels(part, label, options, form)
+    drop = [column for column in (id_, label) if column is not None]
+    part = replace(part, frame=part.frame.drop(columns=drop))
+    fresh = intake.read(part) if kept else Fresh(0, lambda: iter(()), {})
+    columns = {"id": id_, "label": label, "image": part.image}
+    return Addition(
+        form.name,
+        [keys[row] for row in kept],
+        kept,
+        labels,
+        replace(fresh, notes=(*notes, *said, *fresh.notes)),
+        {key: value for key, value in columns.items() if value is not None},
+    )
+
+
+def _label_column(part: Part, options: PoolOptions, before: Mapping[str, Any]) -> str | None:
+    """Column of labels that are known: the one that is named, else the pool's or the format's."""
+    if options.label is not None:
+        return find_column(part.frame, options.label, part.where, "label")
+    names = [str(column) for column in part.frame.columns]
+    return next((name for name in (before.get("label"), part.label) if name in names), None)
+
+
+def _own_labels(
+    part: Part, column: str | None, options: PoolOptions, form: AbstractFormat
+) -> tuple[list[str | None], tuple[str, ...]]:
+    """The label of each item as it stands there, or None."""
+    if column is None:
+        return [None] * part.n, ()
+    cells = part.frame[column].tolist()
+    names = part.class_names.get(column)
+    if names is not None:
+        numbers = dict(enumerate(names))
+        cells = [numbers.get(cell) if isinstance(cell, int) else cell for cell in cells]
+    found = [_text(cell) for cell in cells]
+    if "-1" not in options.classes:  # as data sets write that there is none
+        found = [None if label == "-1" else label for label in found]
+    return _of_classes(found, options.classes) if form.name == "folder" else (found, ())
+
+
+def _rows_of(part: Part, kept: Sequence[int], lost: Collection[int]) -> Part:
+    """Some rows of a part."""
+    images = part.images
+    if images is not None:
+        whole = images
+        images = replace(
+            whole,
+            blocks=lambda: kept_blocks(whole.blocks(), lost),
+            name=lambda i: whole.name(kept[i]),
+        )
+    frame = part.frame.iloc[list(kept)].reset_index(drop=True)
+    return replace(part, frame=frame, images=images)
+
+
+def _read(
+    path: Path, options: PoolOptions, before: Mapping[str, Any] | None = None
+) -> tuple[AbstractFormat, DataOptions, Part]:
+    """Format, options and all items of a file or a folder of images."""
     if not path.exists():
         raise DataError("there is no such file or folder", got=str(path), todo="check the path")
     form = find_format(path, name=options.format)
@@ -47,22 +232,20 @@ def read_pool(path: Path, options: PoolOptions) -> Pool:
             where=str(path),
             todo="name one of its files",
         )
-    data = own_options(form, options.given)
+    known = options_of(form)
+    given = {key: value for key, value in (before or {}).items() if key in known}
+    data = own_options(form, {**given, **options.given})
     items = form.read_items(path, data.reading)
-    part = _whole(told_format(items, form, {"format": options.format}))
-    roles = find_roles(Items(part), data.columns)
-    pool = _pool(form, part, roles, data)
-    labels, classes, said = _labels(part, roles, data, options, form)
-    notes = (*part.notes, *roles.notes, *pool.notes)
-    whole = replace(pool, labels=labels, classes=classes, notes=(*notes, *said))
-    return _without(whole, data, part)
+    return form, data, _whole(told_format(items, form, {"format": options.format}))
 
 
-def fingerprint(path: Path) -> str:
-    """sha256 of a file; of the paths and sizes of the images of a folder."""
+def fingerprint(path: Path, only: Collection[str] | None = None) -> str:
+    """sha256 of a file; of the paths and sizes of the images of a folder, or of some of them."""
     digest = hashlib.sha256()
     if path.is_dir():
         for name in listed_images(path)[0]:
+            if only is not None and name not in only:
+                continue
             digest.update(f"{name}\0{(path / name).stat().st_size}\n".encode())
         return digest.hexdigest()
     with path.open("rb") as file:
@@ -103,10 +286,10 @@ def _pool(form: AbstractFormat, part: Part, roles: Roles, data: DataOptions) -> 
     columns: dict[str, Any] = {"id": roles.id, "label": roles.label, "image": part.image}
     none: list[str | None] = [None] * part.n
     if part.images is not None:
-        found, images, said = None, part.images, tuple[str, ...]()
-        if part.images.stored is not None:
-            (x,), said = image_arrays(part.images.stored, channels=data.channels, where=part.where)
-            images = replace(images, stored=x.numpy())
+        found, images = None, part.images
+        if images.stored is not None:
+            stored = channels_first(images.stored, data.channels, part.where)
+            images = replace(images, stored=stored)
         else:
             raws = (raw for block in part.images.blocks() for raw in block)
             found = survey(
@@ -125,17 +308,26 @@ def _pool(form: AbstractFormat, part: Part, roles: Roles, data: DataOptions) -> 
             columns=columns,
             images=images,
             survey=found,
-            notes=said,
         )
     if part.array is not None:
-        rows, _, notes = standardised(_flat(part))
+        rows = flat_rows(part)
+        scaling, notes = find_scaling(rows)
         return Pool(
-            form.name, "embedding", keys, None, none, columns=columns, rows=rows, notes=notes
+            form.name,
+            "embedding",
+            keys,
+            None,
+            none,
+            columns=columns,
+            rows=scaling.apply(rows),
+            notes=notes,
+            intake=RowIntake("embedding", RowFit((), None, rows.shape[1], scaling)),
         )
     if roles.text:
         columns["text"] = roles.text
         texts = joined_texts(frame, roles.text, part.where)
-        return Pool(form.name, "text", keys, texts, none, columns=columns)
+        intake = TextIntake(roles.text)
+        return Pool(form.name, "text", keys, texts, none, columns=columns, intake=intake)
     made = make_features(frame, None, roles, data.columns.missing, part.where)
     rest = frame.drop(columns=[name for name in (roles.id, roles.label) if name is not None])
     sources = None if made.kind == "embedding" else _rows_as_json(rest)
@@ -149,21 +341,8 @@ def _pool(form: AbstractFormat, part: Part, roles: Roles, data: DataOptions) -> 
         columns=columns,
         rows=made.train,
         notes=made.notes,
+        intake=None if made.fit is None else RowIntake(made.kind, made.fit),
     )
-
-
-def _flat(part: Part) -> Any:
-    """Rows [n, d] of an array; every axis but the first is joined."""
-    array = part.array
-    assert array is not None
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        row = int(np.argwhere(~np.isfinite(array))[0][0])
-        raise DataError(
-            "a number is NaN or infinite",
-            where=f"{part.where}, row {row}",
-            todo="fill it in, or leave the row out",
-        )
-    return array.reshape(len(array), -1)
 
 
 def _labels(
@@ -254,24 +433,27 @@ def _text(value: Any) -> str | None:
 def _rows_as_json(frame: "pd.DataFrame") -> list[str]:
     """Each row as a JSON object; what is no number in the sense of JSON becomes null."""
     columns = list(frame.columns)
-    return [
-        json.dumps(
-            {column: _cell(value) for column, value in zip(columns, row, strict=True)},
-            ensure_ascii=False,
-            default=str,
-            allow_nan=False,
-        )
-        for row in frame.itertuples(index=False, name=None)
-    ]
+    return [row_as_json(columns, row) for row in frame.itertuples(index=False, name=None)]
 
 
-def _cell(value: Any) -> Any:
+def row_as_json(columns: Sequence[str], row: Sequence[Any]) -> str:
+    """A row as a JSON object; what is no number in the sense of JSON becomes null."""
+    return json.dumps(
+        {column: plain_cell(value) for column, value in zip(columns, row, strict=True)},
+        ensure_ascii=False,
+        default=str,
+        allow_nan=False,
+    )
+
+
+def plain_cell(value: Any) -> Any:
+    """A cell as a value that JSON holds; nothing becomes None."""
     if _empty(value):
         return None
     if isinstance(value, list | tuple):
-        return [_cell(each) for each in value]
+        return [plain_cell(each) for each in value]
     if isinstance(value, dict):
-        return {str(key): _cell(each) for key, each in value.items()}
+        return {str(key): plain_cell(each) for key, each in value.items()}
     plain = value.item() if isinstance(value, np.generic) else value
     return str(plain) if isinstance(plain, float) and math.isinf(plain) else plain
 

@@ -9,9 +9,13 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from pauca.data.columns import Missing
 from pauca.errors import UsageError
+from pauca.label.atomic import new_file
 from pauca.study.toml import to_toml
 
-__all__ = ["ProjectSettings", "Source", "read_settings", "write_settings"]
+__all__ = ["SETTINGS", "ProjectSettings", "Source", "read_settings", "write_settings"]
+
+SETTINGS = "project.toml"
+"""The file of a project's settings."""
 
 Count = Annotated[int, Field(ge=1, lt=2**31)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -77,6 +81,8 @@ class ProjectSettings(_Frozen):
         name: Of the project.
         source: Where the items are from.
         features: Name and settings of what turns items into features.
+        next_features: Those that take their place once they are computed, or None.
+        features_file: The file that holds the features.
         learner: Name and settings of what learns.
         strategy: Name and settings of what chooses, once every class was seen.
         batch: Items chosen at a time.
@@ -92,11 +98,15 @@ class ProjectSettings(_Frozen):
         target: Accuracy that is wanted, or None.
         budget: Labels that may be spent, or None.
         tolerance: Gain in accuracy by the later half of the labels that is not worth them.
+        wanted: Name of a class whose items are to be found, or None.
+        recall: Share of them that is to be found, or None.
     """
 
     name: str
     source: Source
     features: Chosen
+    next_features: Chosen | None = None
+    features_file: Annotated[str, Field(pattern=r"^features[a-z0-9-]*\.npy$")] = "features.npy"
     learner: Chosen = Field(default_factory=lambda: {"name": "probe"})
     strategy: Chosen = Field(default_factory=lambda: {"name": "margin"})
     batch: Count = 20
@@ -111,6 +121,8 @@ class ProjectSettings(_Frozen):
     target: Annotated[float, Field(gt=0, le=1)] | None = None
     budget: Count | None = None
     tolerance: Annotated[float, Field(gt=0, lt=1)] = 0.02
+    wanted: str | None = None
+    recall: Annotated[float, Field(gt=0, le=1)] | None = None
 
 
 def read_settings(path: Path) -> ProjectSettings:
@@ -161,5 +173,6 @@ def settings_from(raw: Mapping[str, Any], where: str) -> ProjectSettings:
 
 
 def write_settings(path: Path, settings: ProjectSettings) -> None:
-    """The settings as TOML."""
-    path.write_text(to_toml(settings.model_dump(mode="json")), encoding="utf-8")
+    """The settings as TOML; whole or not at all, in the place of what is there."""
+    with new_file(path, force=True) as draft:
+        draft.write_text(to_toml(settings.model_dump(mode="json")), encoding="utf-8")

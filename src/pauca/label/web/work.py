@@ -1,13 +1,17 @@
 """What happens while people label: batches are chosen, models trained, near-duplicates found."""
 
+import os
+import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
-from threading import Event, Lock, Thread
+from threading import Event, Lock, Thread, get_native_id
 from typing import Any
 
 from pauca.errors import PaucaError
 from pauca.label.project import Project
+from pauca.label.records import Version
 
 __all__ = ["Work", "Working"]
 
@@ -22,6 +26,7 @@ class Working:
         choosing: Whether a batch is being chosen.
         training: Whether a model is being trained.
         fraction: How much of that is done, or None.
+        encoding: How much of the encoder's features is computed, or None.
         error: Why the last of these broke off, in words, or None.
         next_in: Answers until the next training, or None where it does not come by itself.
     """
@@ -29,6 +34,7 @@ class Working:
     choosing: bool
     training: bool
     fraction: float | None
+    encoding: float | None
     error: str | None
     next_in: int | None
 
@@ -43,7 +49,7 @@ class _Told:
 
     until: float
     names: tuple[str, ...]
-    place: tuple[int, int]
+    place: tuple[int, Version, int]
     found: dict[str, Any]
 
 
@@ -54,24 +60,35 @@ class Work:
         project: Whose.
         every: Answers after which the model is trained again; 0 for never.
         copies: Whether near-duplicates are looked for.
+        encodes: Whether features that are to come are computed.
     """
 
-    def __init__(self, project: Project, *, every: int | None = None, copies: bool = True) -> None:
+    def __init__(
+        self,
+        project: Project,
+        *,
+        every: int | None = None,
+        copies: bool = True,
+        encodes: bool = True,
+    ) -> None:
         self.project = project
         self.every = project.settings.batch if every is None else every
         self._wanted: dict[str, Event] = {"choose": Event(), "train": Event()}
         self._at_work: set[str] = set()
         self._errors: dict[str, str] = {}
         self._fraction: float | None = None
-        self._nothing_at: int | None = None  # place of the account where nothing more was chosen
+        self._nothing_at: tuple[int, Version] | None = None  # where nothing more was chosen
         self._told: _Told | None = None
         self._lock, self._status = Lock(), Lock()
         self._trained = self._known()
         self._end = False
         jobs: dict[str, Callable[[], None]] = {"choose": self._choose, "train": self._train}
         self._threads = [Thread(target=self._loop, args=job, daemon=True) for job in jobs.items()]
+        self._copies, self._encoded = copies, None if not encodes else self._to_come()
         if copies:
             self._threads.append(Thread(target=self._find_copies, daemon=True))
+        if self._encoded is not None:
+            self._threads.append(Thread(target=self._encode, daemon=True))
 
     def start(self) -> None:
         """Begin: a batch, and a model where there are answers that it does not know."""
@@ -96,7 +113,7 @@ class Work:
 
     def choose(self) -> bool:
         """See to it that a batch is chosen; False where nothing is left to choose."""
-        if self._nothing_at is not None and self._nothing_at == self.last:
+        if self._nothing_at is not None and self._nothing_at == self._place:
             return False
         self._wanted["choose"].set()
         return True
@@ -117,6 +134,11 @@ class Work:
         return found[0].event.seq if found else 0
 
     @property
+    def _place(self) -> tuple[int, Version]:
+        """Place of the last event, and how often the pool has changed."""
+        return self.last, self.project.version
+
+    @property
     def next_in(self) -> int | None:
         """Events until the next training that comes by itself."""
         if not self.every:
@@ -130,13 +152,14 @@ class Work:
             training, choosing = "train" in self._at_work, self._busy("choose")
             error = next(iter(self._errors.values()), None)
             fraction = self._fraction if training else None
-        return Working(choosing, training or self._busy("train"), fraction, error, self.next_in)
+        trains = training or self._busy("train")
+        return Working(choosing, trains, fraction, self._encoded, error, self.next_in)
 
     def status(self) -> dict[str, Any]:
         """How far the project is, as plain values; worked out at most once a second."""
         with self._status:
             names = self.project.classes.names
-            place = (self.last, len(self.project.trainings()))
+            place = (*self._place, len(self.project.trainings()))
             told = self._told
             if told is not None and told.names == names:  # a change of classes is seen at once
                 fresh = time.monotonic() < told.until
@@ -174,7 +197,7 @@ class Work:
                     self._errors[name] = found
 
     def _choose(self) -> None:
-        at = self.last
+        at = self._place
         self._nothing_at = None if self.project.refill() else at
 
     def _train(self) -> None:
@@ -198,6 +221,32 @@ class Work:
         if self._end:
             raise _Ended
 
+    def _to_come(self) -> float | None:
+        """0 where features are to come."""
+        return None if self.project.settings.next_features is None else 0.0
+
+    def _encode(self) -> None:
+        """Compute the features that are to come; then all that follows from features is anew."""
+
+        def told(fraction: float) -> None:
+            self._goes_on(fraction)
+            self._encoded = fraction
+
+        try:
+            _step_back()
+            self.project.encode(progress=told)
+        except _Ended:
+            return
+        except Exception as error:  # labelling goes on with the features that are there
+            with self._lock:
+                self._errors["encode"] = f"better features were not computed: {error}"
+            return
+        finally:
+            self._encoded = None
+        self.train()
+        if self._copies:
+            self._find_copies()
+
     def _find_copies(self) -> None:
         try:
             self.project.duplicates(self._goes_on)
@@ -206,3 +255,10 @@ class Work:
         except Exception as error:  # labelling goes on without
             with self._lock:
                 self._errors["copies"] = f"near-duplicates were not looked for: {error}"
+
+
+def _step_back() -> None:
+    """Let this thread, and those that it starts, work in the time that the page leaves."""
+    if sys.platform == "linux":  # elsewhere a thread has no priority of its own
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, get_native_id(), 10)
