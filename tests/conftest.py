@@ -29,6 +29,32 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             pytest.skip(f"no {marker.args[0]} under PAUCA_DATA")
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """How many malformed inputs were tried at which doors (tests/malformed), and what came of it.
+
+    The counts come with the reports of the tests, from the workers of pytest-xdist too.
+    """
+    reports = [each for found in terminalreporter.stats.values() for each in found]
+    told = {
+        (each.nodeid, *counts)
+        for each in reports
+        for name, counts in getattr(each, "user_properties", ())
+        if name == "malformed"
+    }
+    doors: dict[str, list[int]] = {}
+    for _, door, tried, bugs in sorted(told):
+        counts = doors.setdefault(door, [0, 0])
+        counts[0] += tried
+        counts[1] += bugs
+    for door, (tried, bugs) in doors.items():
+        terminalreporter.write_line(f"{door}: {tried:,} malformed inputs, {bugs} ended as a bug")
+    if doors:
+        tried, bugs = (sum(each[at] for each in doors.values()) for at in (0, 1))
+        terminalreporter.write_line(
+            f"{tried:,} malformed inputs at {len(doors)} doors, {bugs} ended as a bug"
+        )
+
+
 @pytest.fixture(scope="session", autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Decoded pixels lie in a folder of this run's own, also for the processes that it starts."""

@@ -6,11 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from scipy import sparse
+from scipy.sparse import csr_array
 from sklearn.utils import Bunch
 from torch.utils.data import TensorDataset
 
 from pauca.data import dataset_from
+from pauca.data.sparse import SparseRows
 from pauca.errors import DataError, InputError
 
 N = 40
@@ -84,7 +85,6 @@ def test_labels_that_are_tensors_are_numbers() -> None:
 @pytest.mark.parametrize(
     ("x", "advice"),
     [
-        (sparse.csr_matrix(X), "x.toarray()"),
         ((X, Y), "dataset_from(*pair)"),
         (X[:, 0], "x[:, None]"),
         (torch.from_numpy(X[:, 0]), "x[:, None]"),
@@ -111,3 +111,30 @@ def test_splits_that_are_not_used_are_said() -> None:
     part = hub.Dataset.from_dict({"text": TEXTS, "label": Y})
     whole = hub.DatasetDict({"train": part, "validation": part, "test": part})
     assert "splits that are left out: validation" in dataset_from(whole).notes
+
+
+def test_sparse_rows_are_kept_as_they_are() -> None:
+    x = np.where(X > 0.5, X, 0).astype(np.float32)
+    data = dataset_from(csr_array(x), Y, test_fraction=0)
+    assert torch.equal(data.task.evaluate(data.train.x, None), torch.from_numpy(x))
+    assert any("not standardised" in note for note in data.notes)
+    wide = csr_array((np.ones(N), (np.arange(N), np.arange(N))), shape=(N, 2**22))
+    assert isinstance(dataset_from(wide, Y).train.x, SparseRows)  # 670 MB of zeros otherwise
+
+
+def test_labels_beside_a_bunch_are_not_passed_over() -> None:
+    bunch = Bunch(data=X, target=np.arange(N) % 3, target_names=["a", "b", "c"])
+    assert dataset_from(bunch, Y).classes == ("no", "yes")
+
+
+@pytest.mark.parametrize("given", [{"x_test": X}, {"y_test": Y}, {"x_test": X, "y_test": Y[1:]}])
+def test_a_test_part_has_labels_as_training_has(given: Any) -> None:
+    with pytest.raises(InputError) as caught:
+        dataset_from(X, Y, **given)
+    assert caught.value.todo
+
+
+@pytest.mark.parametrize("x", [X[:, :2], pd.DataFrame(X), TEXTS, csr_array(X), X[:, None, None]])
+def test_parts_of_two_kinds_are_refused(x: Any) -> None:
+    with pytest.raises(DataError, match="of another kind"):
+        dataset_from(X, Y, x_test=x, y_test=Y)

@@ -17,7 +17,7 @@ from pauca.learners import learners
 from pauca.session import Session, fold, run
 from pauca.strategies import strategies
 from pauca.testing.fakes import FakeLearner, fake_outputs, tiny_table_dataset
-from tests.malformed.ending import Endings
+from tests.malformed.conftest import TallyOf
 
 DATA = tiny_table_dataset(40, c=3)
 X = DATA.train.x
@@ -368,15 +368,13 @@ def test_what_is_right_is_taken() -> None:
             called(door, {})
 
 
-def test_no_call_ends_raw(capsys: Any) -> None:
-    endings = Endings()
+def test_no_call_ends_raw(tally: TallyOf) -> None:
+    found = tally("the Python API")
     for door in doors():
         for name in door.given():
             for kind, make in WRONG.items():
                 with warnings.catch_warnings():
                     warnings.simplefilter("error")
                     changed = {name: make()}
-                    endings.of(partial(called, door, changed), f"{door.name}({name}: {kind})")
-    with capsys.disabled():
-        print(f"\nthe Python API: {endings}")
-    assert not endings.raw, f"{len(endings.raw)}:\n" + "\n".join(endings.raw)
+                    found.open(f"{door.name}({name}: {kind})", partial(called, door, changed))
+    assert not found.bugs, str(found)

@@ -27,8 +27,6 @@ from pauca.study.toml import to_toml
 from pauca.testing import tiny_image_dataset
 from pauca.testing.malformed import (
     WRONG,
-    Tally,
-    ending,
     flip,
     foreign,
     misplaced,
@@ -37,43 +35,40 @@ from pauca.testing.malformed import (
     variations,
 )
 from tests.label.helpers import NAMES, clusters, npz, truth
+from tests.malformed.conftest import TallyOf
 from tests.study.helpers import run
 from tests.study.plugin import NAME
 
 OLD = Path(__file__).parents[1] / "fixtures"
-WHOLE = Tally()
 
 Inputs = Iterable[tuple[str, bytes]]
+Tried = Callable[..., None]
 
 
-def tried(path: Path, inputs: Inputs, call: Callable[[], object], *, log: bool = False) -> None:
-    """Put each input in the place of a file, and open it; the file comes back at the end.
+@pytest.fixture
+def tried(tally: TallyOf) -> Tried:
+    """Puts each input in the place of a file, and opens it; the file comes back at the end.
 
-    Args:
-        path: The file.
-        inputs: What to put there.
-        call: Opens it.
-        log: Whether a log of SQLite lies beside it, as a kill leaves one.
+    Its arguments are the file, what to put there, what opens it, and whether a log of SQLite lies
+    beside it, as a kill leaves one.
     """
-    whole, tally = path.read_bytes(), Tally()
 
-    def take(name: str) -> None:
-        how = ending(call)
-        for each in (tally, WHOLE):
-            each.take(f"{path.name}, {name}", how)
+    def put(path: Path, inputs: Inputs, call: Callable[[], object], *, log: bool = False) -> None:
+        whole, found = path.read_bytes(), tally(f"{path.name}, stored")
+        for name, content in inputs:
+            for left in path.parent.glob(f"{path.name}-*"):
+                left.unlink()
+            if log:
+                path.with_name(f"{path.name}-wal").write_bytes(b"what a kill left")
+            path.write_bytes(content)
+            found.open(name, call)
+        path.write_bytes(whole)
+        for name in misplaced(path):
+            found.open(name, call)
+        assert not found.bugs, str(found)
+        assert found.counts["refused"] > 8
 
-    for name, content in inputs:
-        for left in path.parent.glob(f"{path.name}-*"):
-            left.unlink()
-        if log:
-            path.with_name(f"{path.name}-wal").write_bytes(b"what a kill left")
-        path.write_bytes(content)
-        take(name)
-    path.write_bytes(whole)
-    for name in misplaced(path):
-        take(name)
-    assert not tally.bugs, str(tally)
-    assert tally.counts["refused"] > 8
+    return put
 
 
 @pytest.fixture(scope="module")
@@ -135,23 +130,23 @@ def opened(folder: Path) -> None:
         made.duplicates()
 
 
-def test_databases_of_studies(study: Path) -> None:
+def test_databases_of_studies(tried: Tried, study: Path) -> None:
     raw = (study / "study.db").read_bytes()
     inputs = chain(mutations(raw, 0, 200), foreign())
     tried(study / "study.db", inputs, lambda: all_of(study))
 
 
-def test_databases_of_studies_without_digests(old: Path) -> None:
+def test_databases_of_studies_without_digests(tried: Tried, old: Path) -> None:
     raw = (old / "study.db").read_bytes()
     tried(old / "study.db", mutations(raw, 1, 150), lambda: all_of(old))
 
 
-def test_salvage(old: Path) -> None:
+def test_salvage(tried: Tried, old: Path) -> None:
     raw = (old / "study.db").read_bytes()
     tried(old / "study.db", mutations(raw, 2, 150), lambda: salvage(old))
 
 
-def test_merge_resume_and_report(old: Path, tmp_path: Path) -> None:
+def test_merge_resume_and_report(tried: Tried, old: Path, tmp_path: Path) -> None:
     """These take longer; damage is in the pages of what they read."""
     raw = (old / "study.db").read_bytes()
     places = [at for at in range(len(raw)) if raw[at : at + 8] == b'"metrics']
@@ -174,7 +169,7 @@ def test_merge_resume_and_report(old: Path, tmp_path: Path) -> None:
     tried(old / "study.db", inputs(8), lambda: resume_study(old, workers=0, imports=[NAME]))
 
 
-def test_values_of_another_form_in_studies_without_digests(old: Path) -> None:
+def test_values_of_another_form_in_studies_without_digests(tried: Tried, old: Path) -> None:
     """As another program, or another version, might write them."""
     path = old / "study.db"
     db = sqlite3.connect(path)
@@ -210,7 +205,7 @@ def test_values_of_another_form_in_studies_without_digests(old: Path) -> None:
     ("name", "count"),
     [("features.npy", 60), ("items.arrow", 150), ("model.pt", 150), ("project.db", 150)],
 )
-def test_files_of_projects(project: Path, name: str, count: int) -> None:
+def test_files_of_projects(tried: Tried, project: Path, name: str, count: int) -> None:
     raw = (project / name).read_bytes()
     inputs = chain(mutations(raw, 7, count), foreign())
     tried(project / name, inputs, lambda: opened(project))
@@ -218,7 +213,7 @@ def test_files_of_projects(project: Path, name: str, count: int) -> None:
 
 @pytest.mark.parametrize(("name", "count"), [("items.arrow", 150), ("model.pt", 60)])
 def test_files_of_projects_without_digests(
-    project: Path, tmp_path: Path, name: str, count: int
+    tried: Tried, project: Path, tmp_path: Path, name: str, count: int
 ) -> None:
     shutil.copytree(project, tmp_path / "project")
     (tmp_path / "project" / "project.sha256").unlink()
@@ -230,13 +225,13 @@ def test_files_of_projects_without_digests(
     )
 
 
-def test_models_of_another_form(project: Path) -> None:
+def test_models_of_another_form(tried: Tried, project: Path) -> None:
     kept = torch.load(project / "model.pt", weights_only=True)
     inputs = ((name, torch_bytes(value)) for name, value in variations(kept, 9, 150))
     tried(project / "model.pt", inputs, lambda: opened(project))
 
 
-def test_settings_of_projects(project: Path) -> None:
+def test_settings_of_projects(tried: Tried, project: Path) -> None:
     import tomllib
 
     path = project / "project.toml"
@@ -255,7 +250,9 @@ def test_settings_of_projects(project: Path) -> None:
     tried(path, inputs(), lambda: opened(project))
 
 
-def test_settings_of_projects_that_are_worked_with(project: Path, tmp_path: Path) -> None:
+def test_settings_of_projects_that_are_worked_with(
+    tried: Tried, project: Path, tmp_path: Path
+) -> None:
     """Names and settings of learner and strategy are only looked at where they are used."""
     import tomllib
 
@@ -280,7 +277,7 @@ def test_settings_of_projects_that_are_worked_with(project: Path, tmp_path: Path
     tried(path, inputs(), worked)
 
 
-def test_checkpoints(tmp_path: Path) -> None:
+def test_checkpoints(tried: Tried, tmp_path: Path) -> None:
     path = tmp_path / "c" / "run.pt"
     FileCheckpoint(path).save({"a": torch.arange(50), "b": {"c": [1, 2.5]}})
     raw = path.read_bytes()
@@ -294,7 +291,7 @@ def test_checkpoints(tmp_path: Path) -> None:
     tried(path, inputs, lambda: FileCheckpoint(path).load())
 
 
-def test_weights_of_nets(tmp_path: Path) -> None:
+def test_weights_of_nets(tried: Tried, tmp_path: Path) -> None:
     dataset: Dataset = tiny_image_dataset(12)
     path = tmp_path / "weights.pt"
     shape = tuple(dataset.task.shape)
@@ -329,10 +326,3 @@ def _legacy(state: dict[str, Any]) -> bytes:
     file = io.BytesIO()
     torch.save(state, file, _use_new_zipfile_serialization=False)
     return file.getvalue()
-
-
-def test_the_count(capsys: pytest.CaptureFixture[str]) -> None:
-    """Of all that this process tried."""
-    with capsys.disabled():
-        print(f"\n{WHOLE}")
-    assert not WHOLE.bugs

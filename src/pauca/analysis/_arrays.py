@@ -56,7 +56,12 @@ def classes(labels: Tensor | NDArray[Any], n: int, least: int = 2) -> tuple[Tens
         )
     found = len(torch.unique(y))
     if found < least:
-        raise InputError("too few classes", expected=f">= {least}", got=found)
+        raise InputError(
+            "too few classes",
+            expected=f">= {least}",
+            got=found,
+            todo="give samples of more classes",
+        )
     return y.to(torch.int64), int(y.max()) + 1 if n else 0
 
 

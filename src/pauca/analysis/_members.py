@@ -33,6 +33,7 @@ def fitting_sets(
             expected=f"bool [{'c' if c is None else c}, {'u' if u is None else u}], "
             "one row a class, one column a unit",
             got=list(found.shape),
+            todo="take members of this layer, one row a class",
         )
     return found
 

@@ -42,13 +42,19 @@ def possible(among: Tensor | NDArray[Any] | None, sets: Tensor) -> Tensor:
     allowed = tensor(among).detach()
     check_size(allowed, sets.shape[1], "among")
     if allowed.dtype != torch.bool or allowed.ndim != 1:
-        raise InputError("among has the wrong form", expected="bool [u]", got=allowed.dtype)
+        raise InputError(
+            "among has the wrong form",
+            expected="bool [u]",
+            got=allowed.dtype,
+            todo="pass a mask: true for the units that may be members",
+        )
     outside = (sets & ~allowed).any(0)
     if bool(outside.any()):
         raise InputError(
             "members that are not among the units that could be one",
             expected="every member allowed",
             got=f"unit {int(outside.nonzero()[0])} and {int(outside.sum()) - 1} more",
+            todo="take the sets among the units that are allowed, or widen among",
         )
     return allowed
 

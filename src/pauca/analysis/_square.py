@@ -29,6 +29,7 @@ def square(x: Tensor | NDArray[Any], where: str) -> Floats:
             f"{where} has the wrong form",
             expected="[c, c] with at least 2 classes, without infinite values",
             got=list(a.shape),
+            todo="pass one row and one column a class, NaN where nothing was measured",
         )
     if not np.allclose(a, a.T, rtol=1e-6, atol=1e-9, equal_nan=True):
         raise InputError(

@@ -94,7 +94,12 @@ def coactivation(
     x = matrix(activations)
     check_count(shuffles, "shuffles")
     if rule not in ("otsu", "share"):
-        raise InputError("unknown rule of membership", expected="otsu or share", got=rule)
+        raise InputError(
+            "unknown rule of membership",
+            expected="otsu or share",
+            got=rule,
+            todo="pass 'otsu' or 'share'",
+        )
     dead = x.amax(0) == x.amin(0)
     z = _standardised(x[:, ~dead])
     n, u = z.shape
@@ -119,7 +124,10 @@ def _standardised(x: Tensor) -> Tensor:
     n, u = x.shape
     if n < 2 or u < 2:
         raise InputError(
-            "nothing can be active together", expected="2 samples and 2 units that vary", got=[n, u]
+            "nothing can be active together",
+            expected="2 samples and 2 units that vary",
+            got=[n, u],
+            todo="give more samples, or a layer of more units",
         )
     x = x.double() - x.double().mean(0)
     return x / x.square().mean(0).sqrt()

@@ -72,7 +72,12 @@ def combine_overlaps(
         InputError: none; numbers of classes that differ.
     """
     if not overlaps:
-        raise InputError("no repetition to combine", expected=">= 1", got=0)
+        raise InputError(
+            "no repetition to combine",
+            expected=">= 1",
+            got=0,
+            todo="give the results of at least one repetition",
+        )
     check_fraction(level, "level", open_end=True)
     first = tensor(overlaps[0].observed)
     c = len(first)

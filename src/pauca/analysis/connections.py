@@ -164,7 +164,12 @@ def _checked(weights: Any, below: Any, above: Any) -> tuple[Tensor, Tensor, Tens
     """Weights in double precision, members on their device."""
     w = tensor(weights).detach().to(torch.float64)
     if w.ndim != 2:
-        raise InputError("weights have the wrong form", expected="[u, d]", got=list(w.shape))
+        raise InputError(
+            "weights have the wrong form",
+            expected="[u, d]",
+            got=list(w.shape),
+            todo="pass the matrix of a linear layer, one row a unit above",
+        )
     check_finite(w, "weights")
     low, high = fitting_sets(below, w.shape[1]), fitting_sets(above, w.shape[0])
     if len(low) != len(high):
@@ -172,6 +177,7 @@ def _checked(weights: Any, below: Any, above: Any) -> tuple[Tensor, Tensor, Tens
             "ensembles of the two layers are of different classes",
             expected=f"{len(low)} rows, as below",
             got=len(high),
+            todo="take both of the same classes, in the same order",
         )
     return w, low.to(w.device), high.to(w.device)
 

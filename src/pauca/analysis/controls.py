@@ -81,6 +81,7 @@ def control_sets(
             "there are not enough other units to compare with",
             expected=f"at least {k} of them",
             got=len(others),
+            todo="ask for fewer units, or leave fewer out",
         )
     keys = uniform((draws, len(others)), generator, mask.device)
     if activity is None:
@@ -152,6 +153,7 @@ def matching_levels(shown: Tensor, sets: Tensor, activity: Any) -> Tensor:
             "the activity to match has the wrong form",
             expected=f"[{sets.shape[1]}] or {list(sets.shape)}",
             got=list(level.shape),
+            todo="give one number a unit, or one row a class",
         )
     return level.to(shown.device, torch.float64).expand(sets.shape)
 

@@ -168,7 +168,12 @@ def _rows(activity: Any) -> Tensor:
     """Rows of length 1 in float64 on the CPU; silent ones stay 0."""
     x = matrix(activity).double().cpu()
     if not len(x):
-        raise InputError("there is nothing to group", expected="at least one item", got="none")
+        raise InputError(
+            "there is nothing to group",
+            expected="at least one item",
+            got="none",
+            todo="give the items that are to be grouped",
+        )
     return F.normalize(x, dim=1)
 
 
@@ -202,7 +207,11 @@ def _divider(rows: Tensor, method: str, seed: int) -> Callable[[int], Tensor]:
     if method == "k-means":
         return lambda groups: _k_means(rows, groups, generator_from(seed))
     raise InputError(
-        "unknown way to group", expected="agglomerative or k-means", got=method, where="method"
+        "unknown way to group",
+        expected="agglomerative or k-means",
+        got=method,
+        where="method",
+        todo="pass 'agglomerative' or 'k-means'",
     )
 
 

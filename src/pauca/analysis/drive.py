@@ -118,7 +118,12 @@ def drive_matrix(
     sets = fitting_sets(members, shown.shape[1], c).to(shown.device)
     follow = fitting_sets(followers, before.shape[1], len(sets)).to(shown.device)
     if len(follow) != len(sets):
-        raise InputError("followers are of other classes", expected=len(sets), got=len(follow))
+        raise InputError(
+            "followers are of other classes",
+            expected=len(sets),
+            got=len(follow),
+            todo="take both of the same classes, in the same order",
+        )
     levels = _levels(shown, y, sets, level)
     usual = shown.mean(0, dtype=torch.float64)
     found = [empty_effects(len(sets), draws, usual) for _ in range(2)]  # of units, of answers
@@ -157,7 +162,10 @@ def _levels(shown: Tensor, y: Tensor, sets: Tensor, level: Any) -> Tensor:
         given = tensor(level).detach().to(shown.device, torch.float64)
         if given.shape != sets.shape:
             raise InputError(
-                "not one level a class and unit", expected=list(sets.shape), got=list(given.shape)
+                "not one level a class and unit",
+                expected=list(sets.shape),
+                got=list(given.shape),
+                todo="give one level for each class and unit of the sets",
             )
         return given
     return class_means(shown, y, len(sets))

@@ -50,6 +50,7 @@ class Change:
                 "the mask belongs to another layer",
                 expected=f"bool [{h.shape[-1]}], one for each unit",
                 got=f"bool [{len(self.units)}]",
+                todo="make the mask for this layer, or put the edit on the layer of the mask",
             )
         factor, amount = _as(self.factor, h), _as(self.amount, h)
         # a factor of 0 also ends what is infinite

@@ -136,7 +136,12 @@ def _asked(activations: Any, labels: Any, alpha: float, pairs: str) -> tuple[Ten
     y, c = classes(labels, len(x), least=1)
     check_share(alpha, "alpha")
     if pairs not in ("later", "all"):
-        raise InputError("unknown choice of pairs", expected="later or all", got=pairs)
+        raise InputError(
+            "unknown choice of pairs",
+            expected="later or all",
+            got=pairs,
+            todo="pass 'later' or 'all'",
+        )
     return x, y, c
 
 
@@ -235,7 +240,12 @@ def selective(
     x = matrix(activations)
     check_share(alpha, "alpha")
     if not 0 <= effect <= 0.5:
-        raise InputError("effect is out of range", expected="[0, 0.5]", got=effect)
+        raise InputError(
+            "effect is out of range",
+            expected="[0, 0.5]",
+            got=effect,
+            todo="pass a number in this range: AUROC is 0.5 + effect",
+        )
     found = one_vs_rest(x, labels, permutations=permutations, generator=generator)
     adjusted = torch.from_numpy(benjamini_hochberg(found.p)).to(x.device)
     sure = adjusted <= alpha

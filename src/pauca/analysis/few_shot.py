@@ -82,6 +82,7 @@ def draw_episodes(
                 f"class {label} has too few items for an episode",
                 expected=f"at least {k} shots + {q} queries",
                 got=len(items),
+                todo="ask for fewer shots or queries, or leave the class out",
             )
         order = permutations(episodes, len(items), generator, items.device)
         chosen.append(items[order[:, : k + q]])

@@ -118,6 +118,7 @@ def _groups(groups: Tensor | NDArray[Any] | Sequence[int], c: int) -> Ints:
             "groups of classes have the wrong form",
             expected=f"{c} whole numbers, a group of at least two classes and one class beside it",
             got=own.tolist(),
+            todo="give one number a class; classes of one group have equal ones",
         )
     return own.astype(np.int64)
 

@@ -126,7 +126,12 @@ def without_weights(
     """
     w = tensor(weights).detach()
     if which not in ("negative", "positive", "random"):
-        raise InputError("unknown weights", expected="negative, positive or random", got=which)
+        raise InputError(
+            "unknown weights",
+            expected="negative, positive or random",
+            got=which,
+            todo="pass 'negative', 'positive' or 'random'",
+        )
     chosen = w < 0 if which == "negative" else w > 0 if which == "positive" else w == w
     if which == "random" and count is None:
         count = int((w < 0).sum())

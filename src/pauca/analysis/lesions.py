@@ -158,7 +158,10 @@ def dominance(matrix: Any, *, generator: Generator, draws: int = 1000) -> Domina
     table = tensor(matrix).detach().to(torch.float64).cpu()
     if table.ndim != 2 or table.shape[0] != table.shape[1]:
         raise InputError(
-            "not a matrix of ensembles by classes", expected="[c, c]", got=list(table.shape)
+            "not a matrix of ensembles by classes",
+            expected="[c, c]",
+            got=list(table.shape),
+            todo="pass what a lesion of each ensemble does to each class: one row an ensemble",
         )
     check_count(draws, "draws", least=1)
     columns = ~table.isnan().all(0)

@@ -60,7 +60,12 @@ def match_units(a: Array, b: Array) -> Match[Array]:
     x, y = matrix(a), matrix(b)
     check_size(y, len(x), "b")
     if len(x) < 2:
-        raise InputError("no correlation over one row", expected="k >= 2", got=len(x))
+        raise InputError(
+            "no correlation over one row",
+            expected="k >= 2",
+            got=len(x),
+            todo="give at least two samples",
+        )
     from scipy.optimize import linear_sum_assignment
 
     r = _correlations(x, y)
@@ -94,6 +99,7 @@ def matched_jaccard(match: Match[Array], a: Array, b: Array) -> Array:
             "b has fewer units than the match",
             expected=f"> {int(partner.max())}",
             got=second.shape[1],
+            todo="pass the activations that the match was made of",
         )
     return like(_matched(partner, first, second), a)
 

@@ -109,7 +109,12 @@ def low_confidence(probs: Array) -> Array:
     """
     found = tensor(probs).detach()
     if found.ndim != 2:
-        raise InputError("probs have the wrong form", expected="[n, c]", got=list(found.shape))
+        raise InputError(
+            "probs have the wrong form",
+            expected="[n, c]",
+            got=list(found.shape),
+            todo="give one row an item, one column a class",
+        )
     return like(1 - check_probabilities(found).amax(1), probs)
 
 
@@ -178,7 +183,10 @@ def label_thresholds(goodness: Array, labels: Any, *, keep: float = 0.95) -> Arr
     y, c = classes(labels, len(found), least=1)
     if c > found.shape[1]:
         raise InputError(
-            "a label has no goodness", expected=f"0 to {found.shape[1] - 1}", got=c - 1
+            "a label has no goodness",
+            expected=f"0 to {found.shape[1] - 1}",
+            got=c - 1,
+            todo="give goodness of every class, or labels of these classes",
         )
     own = found[torch.arange(len(found)), y.to(found.device)].sort(dim=0).values  # [n, l]
     lost = int((1 - keep) * len(own) + 1e-9)
@@ -277,6 +285,7 @@ def _divided(scores: Mapping[str, Any], unseen: Any) -> dict[str, tuple[Tensor, 
             "not a truth value an item",
             expected="bool [n]",
             got=f"{novel.dtype} {list(novel.shape)}",
+            todo="pass a mask: true for items of an unknown class",
         )
     found = {}
     for name, score in scores.items():
@@ -290,7 +299,10 @@ def _goodness(goodness: Any) -> Tensor:
     found = tensor(goodness).detach()
     if found.ndim != 3 or not found.is_floating_point() or 0 in found.shape[1:]:
         raise InputError(
-            "goodness has the wrong form", expected="float [n, c, l]", got=list(found.shape)
+            "goodness has the wrong form",
+            expected="float [n, c, l]",
+            got=list(found.shape),
+            todo="give one number an item, class and layer",
         )
     wide = found if found.dtype in (torch.float32, torch.float64) else found.float()
     return check_finite(wide, "goodness")
@@ -301,7 +313,12 @@ def _both(features: Any, reference: Any) -> tuple[Tensor, Tensor]:
     x, known = matrix(features), matrix(reference)
     check_size(known, x.shape[1], "reference", axis=1)
     if not len(known):
-        raise InputError("there is no labelled item", expected="at least one", got="none")
+        raise InputError(
+            "there is no labelled item",
+            expected="at least one",
+            got="none",
+            todo="give labels of at least one item",
+        )
     return x, known.to(x.device, x.dtype)
 
 

@@ -86,7 +86,12 @@ def shuffle_units(activations: Array, generator: Generator) -> Array:
     """
     x = tensor(activations)
     if x.ndim != 2:
-        raise InputError("activations have the wrong form", expected="[n, u]", got=list(x.shape))
+        raise InputError(
+            "activations have the wrong form",
+            expected="[n, u]",
+            got=list(x.shape),
+            todo="give one row a sample, one column a unit",
+        )
     shuffled = torch.empty_like(x)
     step = max(1, _BLOCK // max(1, len(x)))
     for i in range(0, x.shape[1], step):
@@ -229,6 +234,7 @@ def _draw(statistic: Callable[[Generator], V], generator: Generator, seen: Tenso
             "the statistic of a draw has another shape than the observed one",
             expected=list(seen.shape),
             got=list(drawn.shape),
+            todo="let the statistic give one shape, whatever it is given",
         )
     return drawn.to(seen.device)
 
@@ -241,6 +247,7 @@ def _sizes(sizes: Tensor | NDArray[Any], u: int) -> Tensor:
             "sizes of sets are out of range",
             expected=f"whole numbers from 0 to {u}, [c]",
             got=counts.tolist(),
+            todo="give one size a class, at most the number of units",
         )
     return counts.to(torch.int64)
 

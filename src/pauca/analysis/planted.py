@@ -79,7 +79,12 @@ def planted(
     check_fraction(correlation, "correlation", open_end=True)
     check_nonnegative(spread, "spread")
     if not 0 < active < 1:
-        raise InputError("active is out of range", expected="a number in (0, 1)", got=active)
+        raise InputError(
+            "active is out of range",
+            expected="a number in (0, 1)",
+            got=active,
+            todo="pass a share between 0 and 1",
+        )
     device, c = generator.device, len(sizes)
     places = _places(u, sizes, overlap, dead)
     order = torch.randperm(u, generator=generator, device=device)
@@ -116,7 +121,13 @@ def _places(u: int, sizes: Sequence[int], overlap: int, dead: int) -> list[slice
             "ensembles are too small for their overlap",
             expected=f"sizes of at least {2 * overlap}, so that no unit is in three",
             got=least,
+            todo="make the ensembles larger, or their overlap smaller",
         )
     if end + dead > u:
-        raise InputError("more units are needed than there are", expected=f">= {end + dead}", got=u)
+        raise InputError(
+            "more units are needed than there are",
+            expected=f">= {end + dead}",
+            got=u,
+            todo="give more units, or smaller ensembles",
+        )
     return places

@@ -63,7 +63,12 @@ def removal_order(
     """
     h = matrix(activations).abs()
     if by not in get_args(Removal):
-        raise InputError("unknown order", expected=", ".join(get_args(Removal)), got=by)
+        raise InputError(
+            "unknown order",
+            expected=", ".join(get_args(Removal)),
+            got=by,
+            todo="pass one of the orders that are expected",
+        )
     score = h.new_zeros(h.shape[1])
     if by == "silent":
         score = (h > 0).to(h.dtype).mean(0)

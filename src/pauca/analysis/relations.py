@@ -81,7 +81,12 @@ def mantel(
     check_size(torch.from_numpy(second), len(first), "b")
     check_count(draws, "draws", least=1)
     if method not in ("spearman", "pearson"):
-        raise InputError("unknown correlation", expected="spearman or pearson", got=method)
+        raise InputError(
+            "unknown correlation",
+            expected="spearman or pearson",
+            got=method,
+            todo="pass 'spearman' or 'pearson'",
+        )
     kept = complete({"a": first, "b": second})
     c, exact = len(kept), math.factorial(len(kept)) <= draws
     count = math.factorial(c) if exact else draws

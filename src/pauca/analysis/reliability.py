@@ -127,6 +127,7 @@ def split_half(
             "a class with one sample cannot be halved",
             expected="at least 2 samples of each class",
             got=f"one of class {int((y.bincount() == 1).nonzero()[0])}",
+            todo="give more samples of it, or leave the class out",
         )
     values, chance = [], []
     for _ in range(halves):
@@ -218,6 +219,7 @@ def seed_stability(
             "too few nets, or profiles and members of different nets",
             expected="as many profiles as members, at least 2",
             got=f"{len(profiles)} and {len(members)}",
+            todo="give profiles and members of the same nets, in the same order",
         )
     both = list(itertools.combinations(range(len(profiles)), 2))
     matches = [match_units(profiles[i], profiles[j]) for i, j in both]
@@ -268,7 +270,10 @@ def _found(
     sets = member_sets(detector(activations[at], labels[at]), "the detector's sets")
     if sets.shape != shape:
         raise InputError(
-            "the detector's sets have the wrong shape", expected=list(shape), got=list(sets.shape)
+            "the detector's sets have the wrong shape",
+            expected=list(shape),
+            got=list(sets.shape),
+            todo="let the detector give one row a class, one column a unit",
         )
     return sets
 

@@ -107,7 +107,12 @@ def treves_rolls_lifetime(activations: Array) -> Array:
     """
     x = _magnitudes(activations)
     if len(x) < 2:
-        raise InputError("lifetime sparseness of one sample", expected="n >= 2", got=len(x))
+        raise InputError(
+            "lifetime sparseness of one sample",
+            expected="n >= 2",
+            got=len(x),
+            todo="give at least two samples",
+        )
     return like(_treves_rolls(x.T), activations)
 
 
@@ -147,7 +152,12 @@ def participation_ratio(activations: Array) -> float:
     """
     x = matrix(activations).to(torch.float64)
     if len(x) < 2:
-        raise InputError("no variance in one sample", expected="n >= 2", got=len(x))
+        raise InputError(
+            "no variance in one sample",
+            expected="n >= 2",
+            got=len(x),
+            todo="give at least two samples",
+        )
     x = x - x.mean(0)
     # the smaller of [u, u] and [n, n]: both have the same eigenvalues but zeros
     gram = x.T @ x if x.shape[1] <= len(x) else x @ x.T

@@ -97,6 +97,7 @@ class Tap:
                 f"the output of {self.name!r} has no such axis of units",
                 expected=f"1 to {output.ndim - 1}, or from the end -1 to {1 - output.ndim}",
                 got=axis,
+                todo="name an axis of the output that is not that of the samples",
             )
         return axis
 

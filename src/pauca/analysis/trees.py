@@ -54,7 +54,12 @@ def dendrogram(distances: Array) -> Dendrogram[Array]:
     """
     full = square(distances, "distances")
     if (full < 0).any():
-        raise InputError("a distance is negative", expected=">= 0", got=float(np.nanmin(full)))
+        raise InputError(
+            "a distance is negative",
+            expected=">= 0",
+            got=float(np.nanmin(full)),
+            todo="pass distances, which are 0 or more; of similarities s in [0, 1] 1 - s",
+        )
     kept = complete({"distances": full})
     flat, m = upper_values(full, kept), len(kept)
     linkage, leaves, faithful = np.zeros((0, 4)), np.arange(m), np.nan

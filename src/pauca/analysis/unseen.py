@@ -230,7 +230,10 @@ def _check_enough(y: Tensor, c: int, known: Tensor, new: Tensor, nulls: int) -> 
     """Two halves of every class, and enough left of each for a random group."""
     if known.shape[1] != new.shape[1]:
         raise InputError(
-            "the group was seen by other units", expected=known.shape[1], got=new.shape[1]
+            "the group was seen by other units",
+            expected=known.shape[1],
+            got=new.shape[1],
+            todo="record both at the same layer of the same net",
         )
     counts = torch.bincount(y, minlength=c)
     least = int(counts[counts > 0].min())
@@ -239,6 +242,7 @@ def _check_enough(y: Tensor, c: int, known: Tensor, new: Tensor, nulls: int) -> 
             "too few items to split in two halves",
             expected="at least 4 of every class and of the group",
             got=min(len(new), least),
+            todo="give more items of each class and of the group",
         )
     if nulls and (1 - len(new) / len(y)) * least < 4:
         raise InputError(

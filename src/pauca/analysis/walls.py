@@ -99,7 +99,12 @@ def activation_walls(
         InputError: sizes that differ; an unknown order.
     """
     if order not in ("given", "preferred"):
-        raise InputError("unknown order of units", expected="given or preferred", got=order)
+        raise InputError(
+            "unknown order of units",
+            expected="given or preferred",
+            got=order,
+            todo="pass 'given' or 'preferred'",
+        )
     for name, layer in activations.items():
         check_size(layer, len(labels), f"activations[{name!r}]")
     samples = choose_samples(labels, per_class, generator)

@@ -27,6 +27,7 @@ from pauca.data.images import (
     survey,
 )
 from pauca.data.own import image_arrays, image_dataset_of_own
+from pauca.data.sparse import text_features
 from pauca.data.tables import Chosen, choose, row_keys, table_dataset
 from pauca.errors import DataError, InputError
 from pauca.formats import Images, Items, Part, Raw, TextOptions
@@ -105,6 +106,8 @@ def assemble(
         _check_no_pictures(train, options)
     if train.images is not None:
         made = _pictures(items, options, name, source, progress)
+    elif hasattr(train.array, "tocsr"):
+        made = _sparse_rows(items, options, name, source)
     elif train.array is not None:
         made = _arrays(items, options, name, source)
     else:
@@ -202,6 +205,28 @@ def _arrays(items: Items, options: DataOptions, name: str, source: str) -> Datas
         group_names=chosen.group_names,
         source=source,
         notes=(*chosen.notes, *notes),
+    )
+
+
+def _sparse_rows(items: Items, options: DataOptions, name: str, source: str) -> Dataset:
+    """Rows of SciPy matrices as they are, sparse where they are large; nothing is standardised."""
+    from scipy.sparse import vstack
+
+    rows: Any = vstack([part.array for part in items.parts], format="csr")
+    rows.sum_duplicates()
+    rows.eliminate_zeros()
+    ends = zip(rows.indptr[:-1].tolist(), rows.indptr[1:].tolist(), strict=True)
+    held = ((rows.indices[a:b].tobytes(), rows.data[a:b].tobytes()) for a, b in ends)
+    digests = [hashlib.blake2b(b"".join(each), digest_size=8).digest() for each in held]
+    chosen = choose(items, options.columns, keys=np.frombuffer(b"".join(digests), dtype=np.uint64))
+    x = text_features(rows[_places(items, chosen)])
+    task = Task(name, "embedding", (x.shape[1],), chosen.classes, Pipeline(), Pipeline())
+    return Dataset(
+        task,
+        *_splits(items, chosen, x),
+        group_names=chosen.group_names,
+        source=source,
+        notes=(*chosen.notes, "sparse rows are kept as they are, not standardised"),
     )
 
 

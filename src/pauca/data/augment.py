@@ -110,6 +110,7 @@ class ToFloat(AbstractStep):
                 "images are not as stored",
                 expected="uint8, or floats in [0, 1]",
                 got=f"{x.dtype} from {low:g} to {high:g}",
+                todo="pass images as the data set holds them, without a step before",
             )
         return x.to(torch.float32)
 
@@ -130,7 +131,10 @@ class Normalise(AbstractStep):
         """Check both."""
         if len(self.mean) != len(self.std):
             raise InputError(
-                "mean and std differ in length", expected=len(self.mean), got=len(self.std)
+                "mean and std differ in length",
+                expected=len(self.mean),
+                got=len(self.std),
+                todo="give one of each a channel",
             )
         for value in self.std:
             check_positive(value, "Normalise.std")
@@ -142,6 +146,7 @@ class Normalise(AbstractStep):
                 "images do not fit the normalisation",
                 expected=f"[b, {len(self.mean)}, h, w]",
                 got=list(x.shape),
+                todo="give images of as many channels as the numbers are for",
             )
         # [channels] -> [channels, 1, 1]
         mean = torch.tensor(self.mean, dtype=x.dtype, device=x.device)[:, None, None]
@@ -165,10 +170,17 @@ class Standardise(AbstractStep):
         """Check both."""
         if len(self.mean) != len(self.scale):
             raise InputError(
-                "mean and scale differ in length", expected=len(self.mean), got=len(self.scale)
+                "mean and scale differ in length",
+                expected=len(self.mean),
+                got=len(self.scale),
+                todo="give one of each a feature",
             )
         if not all(0 <= value < math.inf for value in self.scale):
-            raise InputError("a scale is negative or not finite", expected="numbers >= 0")
+            raise InputError(
+                "a scale is negative or not finite",
+                expected="numbers >= 0",
+                todo="compute it on finite numbers: Standardise.of(x)",
+            )
 
     @classmethod
     def of(cls, x: Tensor) -> "Standardise":
@@ -185,8 +197,9 @@ class Standardise(AbstractStep):
         if x.ndim < 2 or x.shape[-1] != len(self.mean):
             raise InputError(
                 "rows do not fit the standardisation",
-                expected=f"[b, {len(self.mean)}]",
+                expected=f"[b, ..., {len(self.mean)}]",
                 got=list(x.shape),
+                todo="give rows of as many features as it was computed on",
             )
         mean = torch.tensor(self.mean, dtype=torch.float64, device=x.device)
         scale = torch.tensor(self.scale, dtype=torch.float64, device=x.device)
@@ -260,7 +273,10 @@ class RandomRotation(AbstractRandomStep):
         """Check."""
         if not 0 <= self.degrees <= 180:
             raise InputError(
-                "RandomRotation.degrees is out of range", expected="[0, 180]", got=self.degrees
+                "RandomRotation.degrees is out of range",
+                expected="[0, 180]",
+                got=self.degrees,
+                todo="pass an angle in this range",
             )
 
     def draw(self, x: Tensor, generator: Generator) -> Tensor:

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pauca.data.labels import Copies, check_classes, in_order, listed
-from pauca.errors import DataError, nearest
+from pauca.errors import DataError, nearest, shown
 from pauca.formats.answers import same_label
 from pauca.formats.base import Items, Part
 
@@ -628,8 +628,27 @@ def cells_of(column: "pd.Series[Any]") -> NDArray[np.object_]:
         cells[np.asarray(column.isna())] = ""
     elif pd.api.types.infer_dtype(cells, skipna=False) != "string":
         plain = ("" if _nothing(cell) else cell for cell in column.tolist())
-        cells[:] = [cell if isinstance(cell, str) else str(cell) for cell in plain]
+        cells[:] = [
+            cell if isinstance(cell, str) else _written(cell, column.name) for cell in plain
+        ]
     return cells
+
+
+def _written(cell: object, name: object) -> str:
+    """The text of a cell.
+
+    Raises:
+        DataError: it has none, as a number of 5,000 digits.
+    """
+    try:
+        return str(cell)
+    except (ValueError, RuntimeError):  # RecursionError is one of these
+        raise DataError(
+            "a cell has no text",
+            got=shown(cell),
+            where=f"column {name!r}",
+            todo="write it as a text or a smaller number, or leave the column out",
+        ) from None
 
 
 def _judge_texts(
@@ -992,6 +1011,8 @@ _NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?")
 _WRITTEN_WHOLE = re.compile(r"([+-]?\d+)\.0*")
 _SPAN_KEYS = frozenset({"start", "end", "x", "y", "bbox", "points", "width", "height", "polygon"})
 _MULTI, _SPANS = "multi-label classification", "span or box annotation"
+_NAMELESS = "objects, or of numbers too long to be names"
+_LONGEST_LABEL = 10_000  # bits of a whole number
 _REGRESSION, _FREE = "regression", "free"
 
 _Key = tuple[str, str]  # what type a label had, and the text of it
@@ -1093,6 +1114,10 @@ def _key(value: object, separator: str | None) -> _Key | str | None:
         return "bool", str(value)
     if isinstance(value, float) and value.is_integer():
         return "float", str(int(value))
+    long = isinstance(value, int) and value.bit_length() > _LONGEST_LABEL
+    plain = type(value)
+    if long or (plain.__repr__ is object.__repr__ and plain.__str__ is object.__str__):
+        return _NAMELESS
     return type(value).__name__, str(value)
 
 
@@ -1255,7 +1280,7 @@ def _other_task(task: str, value: object, where: str) -> DataError:
     return DataError(
         f"the labels are those of {task}, and pauca does one class an item",
         expected="one class an item: a word, a whole number, true or false",
-        got=reprlib.repr(value),
+        got=shown(value),
         where=where,
         todo="choose one class for each item, or name another column with label",
     )

@@ -32,7 +32,7 @@ from torch import Tensor
 
 from pauca.data.png import decode_small_pngs
 from pauca.errors import DataError, InputError
-from pauca.formats.base import Raw
+from pauca.formats.base import Raw, machine_memory
 from pauca.formats.folder import FOREIGN, blocks_of, pillow_formats
 
 if TYPE_CHECKING:
@@ -153,7 +153,12 @@ def both_sides(size: Size) -> tuple[int, int]:
     """
     height, width = (size, size) if isinstance(size, int) else size
     if height < 1 or width < 1:
-        raise DataError("size is out of range", expected="sides >= 1 pixel", got=size)
+        raise DataError(
+            "size is out of range",
+            expected="sides >= 1 pixel",
+            got=size,
+            todo="pass a side, or height and width, of at least 1 pixel",
+        )
     return height, width
 
 
@@ -263,7 +268,7 @@ def allocate(n: int, form: ImageForm) -> Tensor:
         DataError: more than the machine has; says how much is needed.
     """
     need = n * int(np.prod(form.shape))
-    have = _physical_memory()
+    have = machine_memory()
     if have is not None and need > have * 0.8:
         raise DataError(
             f"{n} images of {_by((form.height, form.width))} do not fit into memory",
@@ -313,7 +318,12 @@ def decode_all(
     with _quiet(), ThreadPoolExecutor(max_workers=_threads()) as pool:
         for block in blocks:
             if start + len(block) > n:
-                raise DataError("more images than were counted", expected=n, where=name(n - 1))
+                raise DataError(
+                    "more images than were counted",
+                    expected=n,
+                    where=name(n - 1),
+                    todo="read the files again: they changed while they were read",
+                )
             numbers = range(start, start + len(block))
             small = _small(block, form)
             if small is not None:
@@ -331,7 +341,12 @@ def decode_all(
                 progress(start / n)
     _refuse(sorted(broken))
     if start != n:
-        raise DataError("fewer images than were counted", expected=n, got=start)
+        raise DataError(
+            "fewer images than were counted",
+            expected=n,
+            got=start,
+            todo="read the files again: they changed while they were read",
+        )
     return x
 
 
@@ -365,11 +380,9 @@ def png_of(raw: Raw, levels: Levels | None, where: str) -> bytes:
     Raises:
         DataError: it cannot be read.
     """
-    from PIL import ImageOps
-
     try:
         with _quiet(), _open(raw) as image:
-            shown = ImageOps.exif_transpose(_plain(image, levels, own=True))
+            shown = _turned(_plain(image, levels, own=True))
             out = io.BytesIO()
             _to_mode(shown, "L" if _is_grey(shown.mode) else "RGB").save(out, "PNG")
     except Exception as error:  # Pillow's readers raise many kinds on broken files
@@ -720,14 +733,24 @@ def _is_clear(image: "Image") -> bool:
     return image.mode in ("LA", "La", "RGBA", "RGBa", "PA") or "transparency" in image.info
 
 
+def _turned(image: "Image") -> "Image":
+    """The image as it stands upright; Pillow's own way writes the EXIF anew, broken or not."""
+    from PIL import Image
+
+    image.load()  # which turns some kinds
+    by = Image.Transpose
+    turns = {2: by.FLIP_LEFT_RIGHT, 3: by.ROTATE_180, 4: by.FLIP_TOP_BOTTOM, 5: by.TRANSPOSE,
+             6: by.ROTATE_270, 7: by.TRANSVERSE, 8: by.ROTATE_90}  # fmt: skip
+    turn = turns.get(image.getexif().get(0x0112, 1))
+    return image if turn is None else image.transpose(turn)
+
+
 def _is_grey(mode: str) -> bool:
     return mode in ("1", "L", "LA", "La", "I", "F") or mode.startswith("I;16")
 
 
 def _decode(raw: Raw, form: ImageForm) -> NDArray[np.uint8]:
     """uint8 [channels, height, width]."""
-    from PIL import ImageOps
-
     with _open(raw) as image:
         if form.fit is not None:
             # lets a JPEG be decoded at a fraction of its size when that is enough
@@ -735,7 +758,7 @@ def _decode(raw: Raw, form: ImageForm) -> NDArray[np.uint8]:
             image.draft(None, (2 * longest, 2 * longest))
         shown = _plain(image, form.levels)
         if form.upright:
-            shown = ImageOps.exif_transpose(shown)
+            shown = _turned(shown)
         shown = _to_mode(shown, form.mode)
         if shown.size != (form.width, form.height):
             shown = _to_size(shown, form)
@@ -848,10 +871,3 @@ def _sizes(sizes: list[tuple[int, int]]) -> str:
     if len(sizes) == 1:
         return _by(sizes[0])
     return f"{len(sizes)} sizes, {_by(sizes[0])} to {_by(sizes[-1])},"
-
-
-def _physical_memory() -> int | None:
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (ValueError, OSError, AttributeError):  # not known on this system
-        return None

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
+from pauca.checks import typed
 from pauca.data.assemble import DataOptions, assemble
 from pauca.data.catalog import datasets, entry
 from pauca.data.columns import EmptyTexts, Missing, Unusable
@@ -107,6 +108,13 @@ def load_dataset(
         UsageError: an option has a value that it cannot have.
         DataError: the data are not there, or broken; says what, where and what to do.
     """
+    if progress is not None and not callable(progress):
+        raise UsageError(
+            "progress cannot be called",
+            expected="a function of a fraction, or None",
+            got=shown(progress),
+            todo="pass a function, or leave it out",
+        )
     kind, key, given = _find(name_or_path, options)
     if kind == "name":
         return datasets.make(key, given, progress=progress)
@@ -117,6 +125,7 @@ def load_dataset(
     return assemble(items, made, name=name, source=f"{key}: {path.name}", progress=progress)
 
 
+@typed
 def dataset_from(
     x: Any,
     y: Any = None,
@@ -133,7 +142,8 @@ def dataset_from(
     Args:
         x: n items: numbers [n, d]; images [n, h, w], [n, h, w, channels] or [n, channels, h, w] of
             bytes, 16 bits or floats; sequences [n, t, d]; a list of texts or of PIL images; a
-            DataFrame; a ``datasets.Dataset`` or ``DatasetDict``; a scikit-learn Bunch.
+            list of dicts; a SciPy matrix of rows; a DataFrame; a ``datasets.Dataset`` or
+            ``DatasetDict``; a scikit-learn Bunch.
         y: Labels [n] (words, whole numbers; None or -1 for none), or the name of their column.
         x_test: The test part; without one ``test_fraction`` is held out.
         y_test: Its labels.

@@ -12,9 +12,11 @@ from pauca.formats.base import (
     Raw,
     TextOptions,
     check_file,
+    check_room,
     find_format,
     formats,
     formats_with,
+    library,
     read_items,
     reading,
 )
@@ -31,9 +33,11 @@ __all__ = [
     "Raw",
     "TextOptions",
     "check_file",
+    "check_room",
     "find_format",
     "formats",
     "formats_with",
+    "library",
     "read_items",
     "reading",
 ]

@@ -224,7 +224,9 @@ class _Columns:
             said = "label" if said == "relabel" and self.log else said
             said = "label" if said is None else said
             if said not in _ACTIONS or (said == "undo" and not self.log):
-                raise DataError("no such action", got=repr(said)[:100])
+                raise DataError(
+                    "no such action", got=repr(said)[:100], todo="write label, skip, unsure or flag"
+                )
         if said == "label" and (label is None or (self.mixed and row.get("source") == "model")):
             return None
         return said  # type: ignore[return-value]  # one of the literals, checked above
@@ -301,7 +303,11 @@ def label_of(value: Any) -> str | None:
     if isinstance(value, dict):
         raise another_task(_task_of([value]), value)
     if isinstance(value, float) and math.isinf(value):
-        raise DataError("one class is wanted, not a number without end", got=value)
+        raise DataError(
+            "one class is wanted, not a number without end",
+            got=value,
+            todo="write the name of a class",
+        )
     return None if value is None else str(value).strip() or None
 
 
@@ -375,11 +381,23 @@ def _ms(ms: Any, lead_time: Any) -> int | None:
     try:
         found = int(ms)
     except (TypeError, ValueError, OverflowError):
-        raise DataError("ms is no whole number", got=repr(ms)[:200]) from None
+        raise DataError(
+            "ms is no whole number",
+            got=repr(ms)[:200],
+            todo="write the time in milliseconds, or leave the cell empty",
+        ) from None
     if found < 0:
-        raise DataError("ms is below 0", got=found)
+        raise DataError(
+            "ms is below 0",
+            got=found,
+            todo="write the time that the answer took, or leave the cell empty",
+        )
     if found > 2**53:
-        raise DataError("ms is above 2^53", got=repr(ms)[:200])
+        raise DataError(
+            "ms is above 2^53",
+            got=repr(ms)[:200],
+            todo="write the time in milliseconds, or leave the cell empty",
+        )
     return found
 
 
@@ -399,5 +417,9 @@ def ms_of_seconds(value: Any) -> int | None:
     if not 0 <= value < math.inf:
         return None
     if value > 2**43:
-        raise DataError("ms is above 2^53", got=repr(value)[:200])
+        raise DataError(
+            "ms is above 2^53",
+            got=repr(value)[:200],
+            todo="write the time in milliseconds, or leave the cell empty",
+        )
     return round(1000 * value)

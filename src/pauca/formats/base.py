@@ -7,6 +7,7 @@ writes labels and batches. A new format is one module of this package that regis
 contract test runs over it at once.
 """
 
+import os
 import stat
 from abc import ABC
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -39,12 +40,17 @@ __all__ = [
     "Raw",
     "TextOptions",
     "check_file",
+    "check_room",
     "find_format",
     "formats",
     "formats_with",
+    "library",
+    "machine_memory",
     "read_items",
     "reading",
 ]
+
+_SHARE = 0.8  # of the machine's memory that data may fill
 
 Raw = Path | bytes
 """A picture as it is kept: a file, or the bytes of one."""
@@ -148,10 +154,34 @@ class Items:
     train: Part
     test: Part | None = None
 
+    def __post_init__(self) -> None:
+        """Refuse parts of different kinds.
+
+        Raises:
+            DataError: one holds pictures or an array and the other does not, or items of another
+                shape.
+        """
+        kinds = [_holding(part) for part in self.parts]
+        if len(set(kinds)) > 1:
+            raise DataError(
+                "the test part is of another kind than the training part",
+                expected=kinds[0],
+                got=kinds[1],
+                where=self.parts[1].where,
+                todo="give both parts in the same form, with items of one shape",
+            )
+
     @property
     def parts(self) -> tuple[Part, ...]:
         """Both, as far as they are there."""
         return (self.train,) if self.test is None else (self.train, self.test)
+
+
+def _holding(part: Part) -> str:
+    if part.array is not None:
+        form = "sparse rows" if hasattr(part.array, "tocsr") else "an array of items"
+        return f"{form} {list(part.array.shape[1:])}"
+    return "pictures" if part.images is not None else "rows of cells"
 
 
 @dataclass(frozen=True)
@@ -408,19 +438,75 @@ def reading(path: Path, expected: str, todo: str = "fetch or write it again") ->
         DataError: in place of what the library raised.
     """
     check_file(path)
+    with library(str(path), expected, todo):
+        yield
+
+
+@contextmanager
+def library(
+    where: str,
+    expected: str,
+    todo: str = "fetch or write it again",
+    what: str = "the file cannot be read",
+    kind: type[PaucaError] = DataError,
+) -> Iterator[None]:
+    """Where a library reads what is no file, or a file that is open; see ``reading``.
+
+    Args:
+        where: What it reads, for messages.
+        expected: What that should have been.
+        todo: What to do about it.
+        what: What is wrong.
+        kind: Of the error.
+
+    Raises:
+        DataError: in place of what the library raised; or another kind that is asked for.
+    """
     try:
         yield
     except PaucaError:
         raise
-    except Exception as error:
-        said = " ".join(str(error).split())[:200]
-        raise DataError(
-            "the file cannot be read",
+    except Exception as error:  # the door to a library: what is broken raises what it likes
+        said = " ".join(_words_of(error).split())[:200]
+        raise kind(
+            what,
             expected=expected,
             got=f"{type(error).__name__}: {said}" if said else type(error).__name__,
-            where=str(path),
+            where=where,
             todo=todo,
         ) from error
+
+
+def _words_of(error: Exception) -> str:
+    try:
+        return str(error)
+    except Exception:  # one whose text cannot be made
+        return ""
+
+
+def machine_memory() -> int | None:
+    """Bytes of memory that the machine has; None where it does not say."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (ValueError, OSError, AttributeError):
+        return None
+
+
+def check_room(size: int, where: str) -> None:
+    """Refuse what would take more than 80% of the machine's memory, before any is taken.
+
+    Raises:
+        DataError: it would.
+    """
+    have = machine_memory()
+    if have is not None and size > _SHARE * have:
+        raise DataError(
+            "this does not fit into memory",
+            expected=f"at most {_SHARE:.0%} of {have / 1e9:.1f} GB",
+            got=f"{size / 1e9:.1f} GB",
+            where=where,
+            todo="take fewer items or columns, or smaller types",
+        )
 
 
 def formats_with(ability: Ability) -> list[AbstractFormat]:

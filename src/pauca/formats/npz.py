@@ -1,7 +1,6 @@
 """npz: arrays of NumPy, with names that say what they are."""
 
 import math
-import os
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,9 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pauca.errors import DataError
-from pauca.formats.base import AbstractFormat, Images, Items, Part, TextOptions, formats, reading
+from pauca.formats.base import (
+    AbstractFormat,
+    Images,
+    Items,
+    Part,
+    TextOptions,
+    check_room,
+    formats,
+    reading,
+)
 
-__all__ = ["NpzFormat", "holds_images", "read_arrays"]
+__all__ = ["NpzFormat", "at_most_float64", "column_of", "holds_images", "read_arrays"]
 
 # (items, labels) of the pool, then of the test part; the last is MedMNIST's way
 _LAYOUTS = (
@@ -23,7 +31,6 @@ _LAYOUTS = (
 )
 _TODO = "save plain arrays: np.savez(file, x=..., y=...)"
 _KNOWN = {"x", "y", "ids", "x_test", "y_test", "ids_test"}
-_SHARE = 0.8  # of the memory that a file may promise to fill
 _Array = NDArray[np.generic]
 
 
@@ -73,26 +80,13 @@ def read_arrays(path: Path) -> dict[str, _Array]:
         zipfile.ZipFile(path) as file,
     ):
         members = [one for one in file.infolist() if one.filename.endswith(".npy")]
-        _check_sizes(members, path)
+        check_room(sum(one.file_size for one in members), str(path))
         return {one.filename.removesuffix(".npy"): _read_member(file, one, path) for one in members}
 
 
 def holds_images(array: _Array) -> bool:
     """Whether [n, ...] are pictures: whole numbers with three axes, or anything with four."""
     return array.ndim == 4 or (array.ndim == 3 and array.dtype.kind in "uib")
-
-
-def _check_sizes(members: list[zipfile.ZipInfo], path: Path) -> None:
-    need = sum(one.file_size for one in members)
-    have = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    if need > _SHARE * have:
-        raise DataError(
-            "the arrays do not fit into memory",
-            expected=f"at most {_SHARE:.0%} of {have / 1e9:.1f} GB",
-            got=f"{need / 1e9:.1f} GB",
-            where=str(path),
-            todo="save a part of it, or smaller types",
-        )
 
 
 def _read_member(file: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -> _Array:
@@ -122,7 +116,15 @@ def _read_member(file: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -> 
                 todo="fetch or write the file again",
             )
     with file.open(member) as raw:
-        return np.asarray(np.lib.format.read_array(raw, allow_pickle=False))
+        return at_most_float64(np.lib.format.read_array(raw, allow_pickle=False))
+
+
+def at_most_float64(array: _Array) -> _Array:
+    """Numbers of more than 64 bits as float64; those out of its range are infinite."""
+    if array.dtype != np.longdouble:
+        return array
+    with np.errstate(over="ignore"):
+        return array.astype(np.float64)
 
 
 def _part(arrays: Mapping[str, _Array], items: str, labels: str, path: Path) -> Part:
@@ -142,7 +144,7 @@ def _part(arrays: Mapping[str, _Array], items: str, labels: str, path: Path) -> 
     ids = "ids" if items == "x" else f"ids{items[1:]}"
     for name, key in ((labels, "y"), (ids, "ids")):
         if name in arrays:
-            columns[key] = _column(arrays[name], len(x), f"{path.name}, {name}")
+            columns[key] = column_of(arrays[name], len(x), f"{path.name}, {name}")
     if items == "x":
         columns |= {name: arrays[name].tolist() for name in _beside(arrays)}
     frame = pd.DataFrame(columns, index=pd.RangeIndex(len(x)), dtype=object)
@@ -160,7 +162,7 @@ def _part(arrays: Mapping[str, _Array], items: str, labels: str, path: Path) -> 
     )
 
 
-def _column(array: _Array, n: int, where: str) -> list[Any]:
+def column_of(array: _Array, n: int, where: str) -> list[Any]:
     """Labels or ids [n] or [n, 1] as Python values."""
     if array.ndim == 2 and array.shape[1] > 1 and len(array) == n:
         raise DataError(

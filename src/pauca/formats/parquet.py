@@ -1,7 +1,6 @@
 """Parquet: typed columns, pictures among them; a file, or a folder as the Hub keeps it."""
 
 import json
-import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -19,6 +18,7 @@ from pauca.formats.base import (
     Part,
     Raw,
     TextOptions,
+    check_room,
     formats,
     reading,
 )
@@ -39,7 +39,7 @@ __all__ = [
 
 _BLOCK_BYTES = 32_000_000
 _MOST = 4096
-_SHARE = 0.8  # of the memory that a file's cells may fill
+_FIRST = 16
 _EXPECTED = "a whole parquet file"
 _TESTS = ("test", "valid", "validation")
 
@@ -173,9 +173,6 @@ class ParquetRows(AbstractRows):
         self.columns: tuple[str, ...] = tuple(map(str, self.schema.names))
         for file, schema in zip(self.files, schemas, strict=True):
             _check_same(schema.names, self.columns, file)
-        size = sum(file.stat().st_size for file in self.files) / max(1, self.n)
-        # as many rows as take some 32 MB: thousands of digits, hundreds of photographs
-        self._block = max(1, min(_MOST, int(_BLOCK_BYTES / max(1.0, size))))
 
     def class_names(self, column: str) -> tuple[str, ...] | None:
         """Names of the numbers of a column, from the ``huggingface`` metadata if there are any."""
@@ -189,7 +186,8 @@ class ParquetRows(AbstractRows):
         self.check_columns(columns)
         for file in self.files:
             with reading(file, _EXPECTED), pq.ParquetFile(file) as opened:
-                for batch in opened.iter_batches(self._block, columns=list(columns)):
+                block = _rows_at_once(opened, columns)
+                for batch in opened.iter_batches(block, columns=list(columns)):
                     yield pa.Table.from_batches([batch]).select(list(columns))
 
     def frame(self, columns: Sequence[str]) -> "pd.DataFrame":
@@ -201,17 +199,14 @@ class ParquetRows(AbstractRows):
         import pandas as pd
         import pyarrow as pa
 
-        tables, room = [], _SHARE * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        tables, held = [], 0
         for table in self.blocks(columns) if columns else ():
             tables.append(table)
-            room -= table.nbytes
-            if room < 0:
-                raise DataError(
-                    "the cells do not fit into memory",
-                    expected=f"at most {_SHARE:.0%} of it",
-                    where=self.where,
-                    todo="write a file of fewer rows or columns",
-                )
+            size = _size(table)
+            held += size
+            # what the first rows take tells what all will, before it is taken
+            whole = size * self.n // table.num_rows if len(tables) == 1 else 0
+            check_room(max(held, whole), self.where)
         if not tables:
             return pd.DataFrame(index=pd.RangeIndex(self.n))
         with reading(self.files[0], _EXPECTED):
@@ -222,6 +217,36 @@ class ParquetRows(AbstractRows):
             )
         categories = frame.select_dtypes("category").columns
         return frame.astype(dict.fromkeys(categories, object))
+
+
+def _rows_at_once(opened: Any, columns: Sequence[str]) -> int:
+    """As many rows as take some 32 MB, by the first ones: a file may hold once what fills many."""
+    first = next(opened.iter_batches(_FIRST, columns=list(columns)), None)
+    if first is None or not first.num_rows:
+        return _MOST
+    return int(max(1, min(_MOST, _BLOCK_BYTES * first.num_rows // max(1, first.nbytes))))
+
+
+def _size(table: "pa.Table") -> int:
+    """Bytes of the cells, where a text that stands once counts for each of them."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    size = int(table.nbytes)
+    for chunk in (chunk for column in table.columns for chunk in column.chunks):
+        kind = chunk.type.value_type if pa.types.is_dictionary(chunk.type) else pa.null()
+        if any(
+            each(kind)
+            for each in (
+                pa.types.is_string,
+                pa.types.is_large_string,
+                pa.types.is_binary,
+                pa.types.is_large_binary,
+            )
+        ):
+            lengths = pc.binary_length(chunk.dictionary).take(chunk.indices)
+            size += pc.sum(lengths).as_py() or 0
+    return size
 
 
 def described_classes(metadata: Mapping[bytes, bytes] | None) -> dict[str, tuple[str, ...]]:

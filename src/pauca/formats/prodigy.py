@@ -140,7 +140,9 @@ def _example(item: ItemRecord, answer: AnswerRow, sheet: LabelSheet) -> Row:
 def _answer(where: str, record: Row) -> AnswerRow:
     said = record.get("answer")
     if said not in (None, "accept", "reject", "ignore"):
-        raise DataError("no such answer", got=repr(said)[:100])
+        raise DataError(
+            "no such answer", got=repr(said)[:100], todo="write accept, reject or ignore"
+        )
     label = _label(record) if said in (None, "accept") else None
     action: Action | None = None if label is None else "label"
     if said == "ignore":

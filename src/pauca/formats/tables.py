@@ -1,4 +1,4 @@
-"""What formats of tables share: names of columns, files of a folder, errors of libraries."""
+"""What formats of tables share: names of columns, files of a folder."""
 
 import json
 import re

@@ -220,13 +220,19 @@ def accept(
             todo="look at the proposals again: `pauca label discover PROJECT`",
         )
     if not names:
-        raise InputError("no proposal is accepted", expected="a number and a name", got="none")
+        raise InputError(
+            "no proposal is accepted",
+            expected="a number and a name",
+            got="none",
+            todo="say which groups are accepted, and their names",
+        )
     for number in names:
         if isinstance(number, bool) or number not in range(1, len(found.items) + 1):
             raise InputError(
                 "there is no such proposal",
                 expected=f"1 to {len(found.items)}" if found.items else "none: no group was found",
                 got=repr(number),
+                todo="look at the proposals again: `pauca label discover PROJECT`",
             )
     whole = {
         item: name.strip() if isinstance(name, str) else name
@@ -254,11 +260,17 @@ def _chosen(
             "an item belongs to none of the accepted groups",
             expected="items of these groups",
             got=f"number {', '.join(map(str, other[:_SHOWN]))}",
+            todo="name items of the groups that are accepted",
         )
     kept = whole.keys() if only is None else set(only)
     named = {item: whole[item] for item in sorted(kept) if item not in set(without)}
     if not named:
-        raise InputError("nothing is left to label", expected="at least one item", got="none")
+        raise InputError(
+            "nothing is left to label",
+            expected="at least one item",
+            got="none",
+            todo="leave fewer items out",
+        )
     return named
 
 

@@ -231,7 +231,9 @@ class _Reader:
         if item is not None and item in self._gone and "seq" not in row.more:
             if not self._skip:
                 self.todo = "leave those rows out, or pass over them with --unmatched skip"
-                raise DataError("was removed from the pool:", got=repr(self._items.key(item)))
+                raise DataError(
+                    "was removed from the pool:", got=repr(self._items.key(item)), todo=self.todo
+                )
             item = None
         if item is None:
             self.unmatched += 1
@@ -265,7 +267,9 @@ class _Reader:
                 "check that both are the same data, and that the ids are those of the project; "
                 "--match content finds items by what the file says of them"
             )
-            raise DataError(f"id {key!r} has in the project {told[0]}, in the file {told[1]}")
+            raise DataError(
+                f"id {key!r} has in the project {told[0]}, in the file {told[1]}", todo=self.todo
+            )
         return item
 
     def _key(self, row: AnswerRow) -> str | None:
@@ -282,7 +286,7 @@ class _Reader:
 
     def _by_content(self, row: AnswerRow) -> int | None:
         if not self._index.tells(row.shown):
-            raise DataError("an id is missing")
+            raise DataError("an id is missing", todo=self.todo)
         found = self._index.find(row.shown)
         if len(found) == 1:
             return found[0]
@@ -291,9 +295,9 @@ class _Reader:
         self.todo = "leave those rows out, or pass over them with --unmatched skip"
         shown = ", ".join(f"{k} {str(v)[:60]!r}" for k, v in list(row.shown.items())[:3])
         if not found:
-            raise DataError("no item is like this:", got=shown)
+            raise DataError("no item is like this:", got=shown, todo=self.todo)
         keys = ", ".join(repr(key) for key in self._items.keys(found[:3]))
-        raise DataError(f"{len(found)} items are like this ({keys}):", got=shown)
+        raise DataError(f"{len(found)} items are like this ({keys}):", got=shown, todo=self.todo)
 
     def _class(self, name: str) -> int:
         name = name if name in self._names else unsafe_cell(name)

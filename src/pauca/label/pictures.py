@@ -74,7 +74,11 @@ class Pictures:
             DataError: the file is gone or leads out of the data folder.
         """
         if self._source.kind != "image":
-            raise InputError("these items have no pictures", got=self._source.kind)
+            raise InputError(
+                "these items have no pictures",
+                got=self._source.kind,
+                todo="ask for the pictures of a project of images",
+            )
         key = self._items.key(item)
         if self._items.part(item).images:
             return self._file_bytes(item), PurePosixPath(key).name

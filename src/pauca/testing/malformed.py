@@ -13,8 +13,10 @@ import resource
 import signal
 import sqlite3
 import threading
+import traceback
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from pauca.errors import PaucaError
+from pauca.errors import PaucaError, shown
 
 __all__ = [
     "WRONG",
@@ -40,6 +42,7 @@ __all__ = [
 
 _MIB = 2**20
 _HUGE = 2**62
+_LONGEST = 3000  # characters of a message: five parts, each bounded
 
 WRONG: tuple[Any, ...] = (
     None, True, -1, 0, 7, _HUGE, 10**400, 0.5, float("nan"), float("inf"), "", "x", "\0", "é" * 400,
@@ -58,7 +61,9 @@ def cut(raw: bytes, size: int) -> bytes:
     return raw[:size]
 
 
-def mutations(raw: bytes, seed: int, count: int) -> Iterator[tuple[str, bytes]]:
+def mutations(
+    raw: bytes, seed: int, count: int, tokens: Sequence[bytes] = ()
+) -> Iterator[tuple[str, bytes]]:
     """``count`` damaged copies of a file that is well formed, each with what was done.
 
     Bits that flipped, in one place or several; ends cut off; parts filled with zeros or ones,
@@ -69,9 +74,12 @@ def mutations(raw: bytes, seed: int, count: int) -> Iterator[tuple[str, bytes]]:
         raw: The file, at least one byte.
         seed: Of what is drawn.
         count: How many.
+        tokens: What stands oddly in a file of this kind, and is put somewhere.
     """
     rng = random.Random(seed)
-    deeds = tuple(_DEEDS.items())
+    deeds = [*_DEEDS.items(), *([("token", _token(tokens))] * 5 if tokens else [])]
+    if count < len(deeds):  # not always the first ones
+        rng.shuffle(deeds)
     done = 0
     while done < count:
         name, deed = deeds[done % len(deeds)]
@@ -112,6 +120,15 @@ def _digits(raw: bytes, at: int, rng: random.Random) -> bytes:
     return raw if start == len(raw) else raw[:start] + other + raw[end:]
 
 
+def _token(tokens: Sequence[bytes]) -> Callable[[bytes, int, random.Random], bytes]:
+    def put(raw: bytes, at: int, rng: random.Random) -> bytes:
+        for place in (at, *rng.choices(range(len(raw) + 1), k=rng.choice((0, 0, 1, 3)))):
+            raw = raw[:place] + rng.choice(tokens) + raw[place:]
+        return raw
+
+    return put
+
+
 _DEEDS: Mapping[str, Callable[[bytes, int, random.Random], bytes]] = {
     "flip": lambda raw, at, rng: flip(raw, at, rng.randrange(8)),
     "cut": lambda raw, at, rng: raw[:at],
@@ -128,23 +145,32 @@ _DEEDS: Mapping[str, Callable[[bytes, int, random.Random], bytes]] = {
 }  # fmt: skip
 
 
-def variations(value: Any, seed: int, count: int) -> Iterator[tuple[str, Any]]:
-    """``count`` copies of nested plain values with one part wrong: of another type, gone, or new.
+def variations(
+    value: Any, seed: int, count: int, wrongs: Sequence[Any] = WRONG
+) -> Iterator[tuple[str, Any]]:
+    """``count`` copies of nested plain values with one part wrong.
+
+    It is of another type, gone or new, wrapped in a list or a mapping, or in another one's place.
 
     Args:
         value: Mappings, lists and leaves.
         seed: Of what is drawn.
         count: How many.
+        wrongs: Values that are wrong.
     """
     rng = random.Random(seed)
     places = list(_places(value, ()))
     for number in range(count):
         place = rng.choice(places)
-        wrong = rng.choice(WRONG)
-        what = rng.choice(("wrong", "wrong", "wrong", "gone", "new"))
+        wrong, inner = rng.choice(wrongs), _part(value, place)
+        what = rng.choice(("wrong", "wrong", "wrong", "gone", "new", "wrapped", "moved"))
+        if what == "wrapped":
+            wrong = rng.choice(([inner], {"value": inner}))
+        elif what == "moved":
+            wrong = _part(value, rng.choice(places))
         made = wrong if not place else _varied(value, place, what, wrong)
-        shown = ".".join(map(str, place)) or "the whole"
-        yield f"{shown} {what} {repr(wrong)[:40]} (seed {seed}, number {number})", made
+        spot = ".".join(map(str, place)) or "the whole"
+        yield f"{spot} {what} {shown(wrong)[:40]} (seed {seed}, number {number})", made
 
 
 def _places(value: Any, above: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
@@ -158,6 +184,12 @@ def _places(value: Any, above: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
     )
     for key, part in items:
         yield from _places(part, (*above, key))
+
+
+def _part(value: Any, place: tuple[Any, ...]) -> Any:
+    for key in place:
+        value = value[key]
+    return value
 
 
 def _varied(value: Any, place: tuple[Any, ...], what: str, wrong: Any) -> Any:
@@ -281,9 +313,10 @@ def ending(
 ) -> str:
     """How a call ended: ``fine``, ``refused``, or ``bug:`` and why.
 
-    A bug is any exception but a PaucaError; a refusal that says nothing to do, or that is longer
-    than 4,000 characters; a call that takes more memory or time than is allowed. Nothing can take
-    more than 4 GiB of addresses. The time is only watched in the main thread.
+    A bug is any exception but a PaucaError; a refusal that says nothing to do, that is longer than
+    3,000 characters or that steers a terminal; a call that takes more memory or time than is
+    allowed. Nothing can take more than 4 GiB of addresses. The time is only watched in the main
+    thread.
 
     Args:
         call: Opens the input, and reads all of it that matters.
@@ -292,23 +325,27 @@ def ending(
         advice: Whether a refusal must say what to do.
     """
     try:
-        with _bounded(most) as grown, _timed(seconds):
+        with _bounded(most) as grown, _timed(seconds) as late:
             try:
                 call()
                 said = "fine"
             except PaucaError as error:
                 said = _refusal(error, advice)
+        if late():  # whoever caught that
+            return f"bug: still at work after {seconds} s"
         return f"bug: it took {grown() // _MIB} MiB" if grown() > most else said
     except Exception as error:
         text = " ".join(str(error).split())[:200]
-        return f"bug: {type(error).__name__}: {text}"
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        return f"bug: {type(error).__name__}: {text} ({Path(last.filename).name}:{last.lineno})"
 
 
 def _refusal(error: PaucaError, advice: bool) -> str:
     if advice and not error.todo:
         return f"bug: a refusal without what to do: {str(error)[:200]}"
-    if len(str(error)) > 4000:
-        return f"bug: a refusal of {len(str(error))} characters: {str(error)[:100]}"
+    text = str(error)
+    if len(text) > _LONGEST or not text.isprintable():
+        return f"bug: a refusal of {len(text)} characters, or not printable: {text[:100]!r}"
     return "refused"
 
 
@@ -339,18 +376,21 @@ def _peak() -> int:
 
 
 @contextmanager
-def _timed(seconds: int) -> Iterator[None]:
+def _timed(seconds: int) -> Iterator[Callable[[], bool]]:
+    """Ends what takes longer; tells whether it had to."""
+    fired: list[int] = []
     if threading.current_thread() is not threading.main_thread():
-        yield
+        yield lambda: False
         return
 
     def late(number: int, frame: object) -> None:
+        fired.append(number)
         raise TimeoutError(f"still at work after {seconds} s")
 
     before = signal.signal(signal.SIGALRM, late)
     signal.alarm(seconds)
     try:
-        yield
+        yield lambda: bool(fired)
     finally:
         signal.alarm(0)
         signal.signal(signal.SIGALRM, before)
@@ -365,13 +405,17 @@ class Tally:
         bugs: Name of each input that ended as a bug, and how.
     """
 
-    counts: dict[str, int] = field(default_factory=dict)
+    counts: Counter[str] = field(default_factory=Counter)
     bugs: list[str] = field(default_factory=list)
+
+    def open(self, name: str, call: Callable[[], object], **limits: Any) -> str:
+        """Open one input, and count how that ended; see ``ending`` for limits."""
+        return self.take(name, ending(call, **limits))
 
     def take(self, name: str, how: str) -> str:
         """Count one ending of ``ending``, which comes back."""
         kind = how.partition(":")[0]
-        self.counts[kind] = self.counts.get(kind, 0) + 1
+        self.counts[kind] += 1
         if kind == "bug":
             self.bugs.append(f"{name}: {how}")
         return how
@@ -379,7 +423,7 @@ class Tally:
     @property
     def total(self) -> int:
         """Inputs in all."""
-        return sum(self.counts.values())
+        return self.counts.total()
 
     def __str__(self) -> str:
         """As in ``1500 malformed inputs, 0 ended as a bug``, and what each bug was."""

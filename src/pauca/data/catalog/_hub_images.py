@@ -93,7 +93,11 @@ def image_dataset(
     cut = len(x) - rows[-1].n
     make = finish or (lambda part: Split(part.x, part.y))
     if entry.evaluate is None or entry.train is None:
-        raise DataError("the entry has no transforms", where=entry.name)
+        raise DataError(
+            "the entry has no transforms",
+            where=entry.name,
+            todo="give the entry both evaluate and train",
+        )
     task = Task(entry.name, "image", form.shape, classes, entry.evaluate, entry.train)
     return Dataset(
         task=task,
@@ -166,7 +170,10 @@ def _labels(
     if any(not isinstance(value, int) for value in values):
         row = next(i for i, value in enumerate(values) if not isinstance(value, int))
         raise DataError(
-            "a label is not a number of a class", got=repr(values[row]), where=f"{where}, row {row}"
+            "a label is not a number of a class",
+            got=repr(values[row]),
+            where=f"{where}, row {row}",
+            todo="fetch the local copy again: its files are not those of the catalogue",
         )
     y = torch.tensor(values, dtype=torch.int64)
     if len(y) and (int(y.min()) < 0 or int(y.max()) >= len(classes)):
@@ -176,6 +183,7 @@ def _labels(
             expected=f"0 to {len(classes) - 1}",
             got=int(y[row]),
             where=f"{where}, row {row}",
+            todo="fetch the local copy again: its files are not those of the catalogue",
         )
     if named is not None and named != classes and set(named) == set(classes):
         # the same names in another order: go by the names

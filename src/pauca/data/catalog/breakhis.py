@@ -124,6 +124,7 @@ def _root() -> Path:
         expected="BreaKHis_v1/histology_slides/breast/{benign,malignant}/SOB/...",
         got=", ".join(sorted(p.name for p in folder.iterdir())[:8]) or "an empty folder",
         where="PAUCA_DATA/breakhis",
+        todo="unpack the archive of BreakHis into that folder",
     )
 
 
@@ -135,6 +136,7 @@ def _files(root: Path, magnification: Magnification) -> list[Path]:
             "there are no images of this magnification",
             expected=f"{{benign,malignant}}/SOB/<type>/<slide>/{magnification}/*.png",
             where=str(root),
+            todo="unpack the whole archive, or choose another magnification",
         )
     return files
 

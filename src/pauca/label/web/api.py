@@ -161,7 +161,12 @@ class Api:
     def _lease(self, body: Body) -> Any:
         person, k = _person(body), _whole(body, "k", 1)
         if not 1 <= k <= _MOST:
-            raise InputError("k is out of range", expected=f"1 to {_MOST}", got=k)
+            raise InputError(
+                "k is out of range",
+                expected=f"1 to {_MOST}",
+                got=k,
+                todo="send a number in this range",
+            )
         held = self.project.lease(person, k, self.seconds, refill=False)
         waiting = self.project.waiting(person)
         if len(held) < min(k, waiting):  # a batch came just now: it is not that nothing is left
@@ -177,7 +182,11 @@ class Api:
     def _answer(self, body: Body) -> Any:
         also = body.get("also") or []
         if not isinstance(also, list) or len(also) > 10 * _MOST:
-            raise InputError("also is no list of items", expected=f"at most {10 * _MOST} numbers")
+            raise InputError(
+                "also is no list of items",
+                expected=f"at most {10 * _MOST} numbers",
+                todo="send a list of at most so many numbers",
+            )
         found = self.project.answer(
             _person(body),
             _whole(body, "item"),
@@ -235,7 +244,12 @@ class Api:
     def _items(self, request: Request) -> Any:
         asked = [part for part in request.query_params.get("ids", "").split(",") if part]
         if len(asked) > _MOST:
-            raise InputError("too many items at once", expected=f"at most {_MOST}", got=len(asked))
+            raise InputError(
+                "too many items at once",
+                expected=f"at most {_MOST}",
+                got=len(asked),
+                todo="ask for fewer items at once",
+            )
         items = [_asked(part, "ids") for part in asked]
         return {"items": item_plain(self.project, items, request.query_params.get("person"))}
 
@@ -313,9 +327,17 @@ class Api:
     def _accept(self, body: Body) -> Any:
         names, without = body.get("names"), body.get("without") or []
         if not isinstance(names, dict) or not all(isinstance(one, str) for one in names.values()):
-            raise InputError("names are no names of groups", expected="{number: name}")
+            raise InputError(
+                "names are no names of groups",
+                expected="{number: name}",
+                todo="send an object: numbers of groups, and their names",
+            )
         if not isinstance(without, list) or not all(type(item) is int for item in without):
-            raise InputError("without is no list of items", expected="numbers of items")
+            raise InputError(
+                "without is no list of items",
+                expected="numbers of items",
+                todo="send a list of numbers of items",
+            )
         chosen = {_asked(number, "names"): name for number, name in names.items()}
         with self._comparing:
             found = self.project.accept(
@@ -337,7 +359,12 @@ class Api:
         elif action == "merge":
             self.project.merge_class(name, _text(body, "into"), person=person)
         else:
-            raise InputError("no such change", expected="add, rename or merge", got=repr(action))
+            raise InputError(
+                "no such change",
+                expected="add, rename or merge",
+                got=repr(action),
+                todo="send one of these actions",
+            )
         return {"classes": self._named()}
 
     def _release(self, body: Body) -> Any:
@@ -422,16 +449,22 @@ async def _body(request: Request) -> Body:
         found = json.loads(await request.body() or b"{}")
         json.dumps(found, ensure_ascii=False).encode()  # halves of characters are none
     except (ValueError, RecursionError) as error:
-        raise InputError("the body is no JSON", got=str(error)[:200]) from None
+        raise InputError(
+            "the body is no JSON", got=str(error)[:200], todo="send a JSON object"
+        ) from None
     if not isinstance(found, dict):
-        raise InputError("the body is no JSON object", got=type(found).__name__)
+        raise InputError(
+            "the body is no JSON object", got=type(found).__name__, todo="send a JSON object"
+        )
     return found
 
 
 def _text(body: Body, name: str, default: str | None = None) -> str:
     found = body.get(name, default)
     if not isinstance(found, str):
-        raise InputError(f"{name} is no text", expected="a string", got=type(found).__name__)
+        raise InputError(
+            f"{name} is no text", expected="a string", got=type(found).__name__, todo="send a text"
+        )
     return found
 
 
@@ -442,7 +475,9 @@ def _person(body: Body) -> str:
 def _whole(body: Body, name: str, default: int | None = None) -> int:
     found = body.get(name, default)
     if not isinstance(found, int) or isinstance(found, bool):
-        raise InputError(f"{name} is no whole number", got=repr(found)[:100])
+        raise InputError(
+            f"{name} is no whole number", got=repr(found)[:100], todo="send a whole number"
+        )
     return found
 
 
@@ -452,7 +487,7 @@ def _number(body: Body, name: str) -> float | None:
         return found
     if isinstance(found, int) and not isinstance(found, bool) and abs(found) < 2**53:
         return float(found)
-    raise InputError(f"{name} is no number", got=repr(found)[:100])
+    raise InputError(f"{name} is no number", got=repr(found)[:100], todo="send a number")
 
 
 def _standing(body: Body) -> dict[int, int] | None:
@@ -461,7 +496,11 @@ def _standing(body: Body) -> dict[int, int] | None:
     if found is None:
         return None
     if not isinstance(found, dict) or not all(type(each) is int for each in found.values()):
-        raise InputError("stands names no answers", expected="{item: place of the answer}")
+        raise InputError(
+            "stands names no answers",
+            expected="{item: place of the answer}",
+            todo="send numbers of items, each with the place of the answer that stands",
+        )
     return {_asked(item, "stands"): place for item, place in found.items()}
 
 
@@ -469,5 +508,7 @@ def _asked(text: str | None, name: str, default: int = 0) -> int:
     if text is None:
         return default
     if not text.isascii() or not text.isdecimal() or len(text) > 18:
-        raise InputError(f"{name} is no whole number", got=repr(text)[:100])
+        raise InputError(
+            f"{name} is no whole number", got=repr(text)[:100], todo="send a whole number"
+        )
     return int(text)
