@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from pauca import analysis, errors, metrics, testing
+    from pauca import analysis, errors, label, metrics, testing
     from pauca.data import Dataset, Split, Task, dataset_from, load_dataset
     from pauca.errors import PaucaError
     from pauca.learners import AbstractLearner, make_learner
@@ -39,7 +39,7 @@ _HOMES = {
     "make_learner": "pauca.learners",
     "make_strategy": "pauca.strategies",
 }
-_MODULES = frozenset({"analysis", "errors", "metrics", "testing"})
+_MODULES = frozenset({"analysis", "errors", "label", "metrics", "testing"})
 
 __all__ = [
     "AbstractLearner",
@@ -58,6 +58,7 @@ __all__ = [
     "analysis",
     "dataset_from",
     "errors",
+    "label",
     "load_dataset",
     "make_learner",
     "make_strategy",

@@ -5,22 +5,27 @@ raise becomes one error that says which file, what is wrong and what to do.
 """
 
 import ast
+import hashlib
 import io
+import json
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pauca.errors import DataError
+from pauca.errors import DataError, InputError
 
-__all__ = ["map_array", "read_bytes", "read_tensors"]
+__all__ = ["map_array", "pack", "read_bytes", "read_tensors", "unpack"]
 
 _SHOWN = 200
 _MAGIC = b"\x93NUMPY"
 _LONGEST = 4096  # of the header of an array of plain numbers
 _LITTLE, _STRETCH = 2**26, 16  # bytes that tensors may have, and times the bytes of their file
+_PLAIN, _SUMS = "values.json", "sha256"
+_BEGAN = (1980, 1, 1, 0, 0, 0)  # the same values, the same bytes
 
 
 def read_bytes(path: Path, what: str, todo: str) -> bytes:
@@ -112,6 +117,159 @@ def _damage(raw: bytes) -> str | None:
     except Exception as error:  # zipfile raises what the bytes lead it to
         return f"a damaged archive: {error}"
     return None if hurt is None else f"a damaged archive: {hurt} is not as it was written"
+
+
+def pack(value: Mapping[str, Any]) -> bytes:
+    """Plain values, arrays and tensors as one file: a zip archive that any program can read.
+
+    Members, none compressed: ``values.json``, in which ``{"$array": NAME}`` or
+    ``{"$tensor": NAME}`` stands for an array; a .npy file for each of those; and ``sha256``, their
+    digests as sha256sum writes them. Equal values give equal bytes.
+
+    Raises:
+        InputError: a value of another type, or an array that does not hold plain numbers.
+    """
+    arrays: list[NDArray[Any]] = []
+    plain = _plain(value, arrays)
+    members = {_PLAIN: json.dumps(plain, indent=1, ensure_ascii=False, allow_nan=False).encode()}
+    for number, array in enumerate(arrays):
+        room = io.BytesIO()
+        np.lib.format.write_array(room, array, (1, 0), allow_pickle=False)
+        members[f"{number}.npy"] = room.getvalue()
+    members[_SUMS] = _sums_of(members)
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
+        for name, content in members.items():
+            archive.writestr(zipfile.ZipInfo(name, _BEGAN), content)
+    return out.getvalue()
+
+
+def unpack(raw: bytes, where: object, what: str, todo: str) -> Any:
+    """What ``pack`` wrote; nothing in it is run.
+
+    Args:
+        raw: The file.
+        where: Where it is, for messages.
+        what: What is wrong if it cannot be read.
+        todo: What to do then.
+
+    Raises:
+        DataError: it is damaged, or no such file.
+    """
+    damage = "no archive" if raw and not raw.startswith(b"PK") else _damage(raw)
+    try:
+        if damage is not None:
+            raise ValueError(damage)
+        with zipfile.ZipFile(io.BytesIO(raw)) as archive:
+            names = archive.namelist()
+            members = {name: archive.read(name) for name in names}
+        if len(names) != len(members) or not {_PLAIN, _SUMS} <= members.keys():
+            raise ValueError("an archive with other members")
+        if members.pop(_SUMS) != _sums_of(members):
+            raise ValueError("contents that differ from their digests")
+        found = json.loads(members.pop(_PLAIN).decode("utf-8"), parse_constant=_no_constant)
+        arrays = {name: _array(content) for name, content in members.items()}
+        return _unplain(found, arrays)
+    except Exception as error:  # zipfile and json raise what the bytes lead them to
+        raise DataError(
+            what,
+            expected="values and arrays as pauca packs them",
+            got=" ".join(str(error).split())[:_SHOWN] or type(error).__name__,
+            where=where,
+            todo=todo,
+        ) from None
+
+
+def _sums_of(members: Mapping[str, bytes]) -> bytes:
+    lines = (f"{hashlib.sha256(raw).hexdigest()}  {name}\n" for name, raw in members.items())
+    return "".join(lines).encode()
+
+
+def _plain(value: Any, arrays: list[NDArray[Any]]) -> Any:
+    """The value as JSON has it; its arrays are added to the others."""
+    import torch
+
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float):
+        return value if np.isfinite(value) else {"$float": str(value)}
+    if isinstance(value, np.generic):
+        return _plain(value.item(), arrays)
+    if isinstance(value, list):
+        return [_plain(each, arrays) for each in value]
+    if isinstance(value, tuple):
+        return {"$tuple": [_plain(each, arrays) for each in value]}
+    if isinstance(value, Mapping):
+        if all(isinstance(key, str) and not key.startswith("$") for key in value):
+            return {key: _plain(each, arrays) for key, each in value.items()}
+        return {"$dict": [[_plain(key, arrays), _plain(value[key], arrays)] for key in value]}
+    kind = "$array"
+    if isinstance(value, torch.Tensor) and value.layout == torch.strided:
+        kind, value = "$tensor", _numbers(value.detach().cpu())
+    if not isinstance(value, np.ndarray) or value.dtype.kind not in "biuf":
+        raise InputError(
+            "a value cannot be packed",
+            expected="plain values, and arrays or tensors of numbers",
+            got=f"{type(value).__name__} {getattr(value, 'dtype', '')}".strip(),
+            todo="choose features and a learner whose state is made of these",
+        )
+    arrays.append(np.ascontiguousarray(value).reshape(value.shape))
+    return {kind: f"{len(arrays) - 1}.npy"}
+
+
+def _numbers(value: Any) -> Any:
+    """A tensor as an array; as it is where NumPy has no such numbers."""
+    try:
+        return value.numpy()
+    except TypeError:
+        return value
+
+
+def _unplain(value: Any, arrays: Mapping[str, NDArray[Any]]) -> Any:
+    """What ``_plain`` made JSON of.
+
+    Raises:
+        ValueError: something that it does not write.
+    """
+    import torch
+
+    if isinstance(value, list):
+        return [_unplain(each, arrays) for each in value]
+    if not isinstance(value, dict):
+        return value
+    if len(value) != 1 or not next(iter(value)).startswith("$"):
+        return {key: _unplain(each, arrays) for key, each in value.items()}
+    ((kind, held),) = value.items()
+    if kind == "$float":
+        return {"inf": np.inf, "-inf": -np.inf, "nan": np.nan}[held]
+    if kind == "$tuple":
+        return tuple(_unplain(held, arrays))
+    if kind == "$dict":
+        return dict(map(tuple, _unplain(held, arrays)))
+    return torch.from_numpy(arrays[held]) if kind == "$tensor" else _checked(kind, arrays[held])
+
+
+def _checked(kind: str, array: NDArray[Any]) -> NDArray[Any]:
+    if kind != "$array":
+        raise ValueError(f"values of kind {kind[:40]!r}")
+    return array
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no number")
+
+
+def _array(raw: bytes) -> NDArray[Any]:
+    """The array of a .npy file; a copy.
+
+    Raises:
+        ValueError: it is none, or not as long as its header says.
+    """
+    dtype, shape, fortran, start = _header(raw)
+    if start + dtype.itemsize * _count(shape) != len(raw):
+        raise ValueError(f"{dtype} {list(shape)[:8]} by its header, but {len(raw) - start} bytes")
+    flat = np.frombuffer(raw, dtype, offset=start).copy()
+    return flat.reshape(shape, order="F" if fortran else "C")
 
 
 def map_array(path: Path, what: str, todo: str) -> NDArray[Any]:

@@ -118,6 +118,9 @@ def test_a_backbone_is_given_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     seen = []
 
     class Fake:
+        def identity(self) -> dict[str, str]:
+            return {}
+
         def extract(self, data: Any, device: torch.device) -> Any:
             seen.append(len(data.train))
             x = data.train.x.float().mean((1, 2, 3))[:, None]

@@ -10,7 +10,7 @@ from pauca.cli.label_words import choice, options, pair, read_text, words, write
 from pauca.cli.main import guarded
 
 if TYPE_CHECKING:
-    from pauca.label import Project
+    from pauca.label import PoolOptions, Project
 
 __all__ = ["Folder", "label"]
 
@@ -42,6 +42,7 @@ def formats(json: Json = False) -> None:
     """Show the formats of files: which hold answers that are read, which are written."""
     from pauca.cli.show import show_json, show_rows
     from pauca.formats import formats as registry
+    from pauca.label.exporting import MODELS
 
     rows = []
     for name in registry.names():
@@ -49,6 +50,8 @@ def formats(json: Json = False) -> None:
         can = {"import": "answers", "suggest": "batch", "export": "labels"}
         row = {"name": name, **{verb: what in each.abilities for verb, what in can.items()}}
         rows.append({**row, "predict": each.writes_tables(), "title": each.title})
+    none = {"import": False, "suggest": False, "export": True, "predict": False}
+    rows += [{"name": name, **none, "title": title} for name, title in MODELS.items()]
     if json:
         show_json(rows)
         return
@@ -315,7 +318,7 @@ def train(project: Folder, json: Json = False) -> None:
 @label.command(
     epilog="Examples: pauca label export pets --format imagefolder --out tree --- pauca label "
     "export mails --format parquet --out mails.parquet --- pauca label export mails --answers "
-    "--out log.csv"
+    "--out log.csv --- pauca label export mails --format model --out mails.pauca"
 )
 @guarded
 def export(
@@ -332,11 +335,21 @@ def export(
     prefix: Prefix = None,
     force: Force = False,
 ) -> None:
-    """Write what was labelled, one class an item."""
+    """Write what was labelled, one class an item; or the model, to take it away.
+
+    With --format model it trains first if labels came in since. `pauca.label.load` reads the file,
+    and `pauca label predict` takes it in place of the project.
+    """
     from pauca.label import export as write
-    from pauca.label import export_answers
+    from pauca.label import export_answers, export_model
+    from pauca.label.exporting import MODELS
 
     with _open(project) as opened:
+        if form in MODELS and not answers:
+            _train_if_due(opened)
+            typer.echo(export_model(opened, out, form, force=force))
+            typer.echo(f"{form}: {out.resolve()}")
+            return
         if answers:
             count = export_answers(opened, out, form, force=force)
         else:
@@ -344,24 +357,121 @@ def export(
     typer.echo(f"{count} {'events' if answers else 'items'}: {out.resolve()}")
 
 
-@label.command(epilog="Example: pauca label predict pets --out rest.csv")
+@label.command(
+    epilog="Examples: pauca label predict pets --out rest.csv --- pauca label predict mails --data "
+    "new.csv --out said.csv --- pauca label predict mails.pauca --data new.csv --out said.csv"
+)
 @guarded
 def predict(
-    project: Folder,
-    out: Annotated[Path, typer.Option(help="File to write.")],
+    project: Annotated[
+        Path,
+        typer.Argument(
+            help="Folder of the project, or a model that was exported.", metavar="PROJECT|MODEL"
+        ),
+    ],
+    out: Annotated[
+        Path | None, typer.Option(help="File to write; standard output if left out.")
+    ] = None,
     form: Annotated[str, typer.Option("--format", help=f"How. {_FORMATS}", metavar="NAME")] = "csv",
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            help="New items: a folder of images, or a file as `pauca label init` reads them.",
+            metavar="NEW",
+        ),
+    ] = None,
+    text: Annotated[
+        str | None,
+        typer.Option(help="Column of texts of new items; several, by commas, are joined."),
+    ] = None,
+    id_: Annotated[str | None, typer.Option("--id", help="Column of ids of new items.")] = None,
+    data_form: Annotated[
+        str | None,
+        typer.Option("--data-format", help="Of new items; found if left out.", metavar="NAME"),
+    ] = None,
+    read: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Any other option of reading new items, once each: encoding=cp1252, ...; those "
+            "of the project if left out.",
+            metavar="NAME=VALUE",
+        ),
+    ] = None,
+    probabilities: Annotated[
+        bool, typer.Option(help="Those of all classes, in columns p:CLASS.")
+    ] = True,
     force: Force = False,
 ) -> None:
-    """Write class and calibrated confidence of every item without a label.
+    """Write class, calibrated confidence and all probabilities of every item without a label.
 
-    Trains first if labels came in since.
+    With --data of new items. Trains first if labels came in since.
     """
-    from pauca.label import write_predictions
+    from pauca.label import PoolOptions, Predictor, write_new_predictions, write_predictions
+    from pauca.label.places import check_apart, check_out
+    from pauca.label.predictor import load
 
-    with _open(project) as opened:
-        _train_if_due(opened)
-        count = write_predictions(opened, out, form, force=force)
-    typer.echo(f"{count} items: {out.resolve()}")
+    texts = tuple(words(text))
+    how = PoolOptions(
+        text=texts[0] if len(texts) == 1 else texts or None,
+        id=id_,
+        format=data_form,
+        more=options(read),
+    )
+    _check_new(project, data, how)
+    if project.is_file():
+        model = load(project)
+    else:
+        with _open(project) as opened:
+            _train_if_due(opened)
+            if data is None:
+                count = write_predictions(
+                    opened, out or sys.stdout, form, probabilities=probabilities, force=force
+                )
+                _count(count, out)
+                return
+            if out is not None:
+                check_out(opened, out)
+            model = Predictor.of(opened)
+    assert data is not None
+    if out is not None and project.is_file():
+        check_apart(out, model=project)
+    count, notes = write_new_predictions(
+        model,
+        data,
+        out or sys.stdout,
+        form,
+        options=how,
+        probabilities=probabilities,
+        force=force,
+    )
+    for note in notes:
+        typer.echo(f"note: {note}", err=True)
+    _count(count, out)
+
+
+def _check_new(project: Path, data: Path | None, how: "PoolOptions") -> None:
+    """Refuse a model without new items, and options of new items where there are none."""
+    from pauca.errors import UsageError
+
+    if data is None and project.is_file():
+        raise UsageError(
+            "a model that was exported has no items of its own",
+            expected="--data NEW",
+            got="no --data",
+            todo="name a file or a folder of new items with --data",
+        )
+    if data is None and (how.text or how.id or how.format or how.more):
+        raise UsageError(
+            "options of reading without new items",
+            expected="--data NEW",
+            got="--text, --id, --data-format or --read",
+            todo="name the new items with --data, or leave the options out",
+        )
+
+
+def _count(count: int, out: Path | None) -> None:
+    if out is not None:
+        typer.echo(f"{count} items: {out.resolve()}")
 
 
 @label.command(epilog="Examples: pauca label status pets --- pauca label status pets --json")

@@ -38,6 +38,7 @@ __all__ = [
     "find_column",
     "find_roles",
     "has_text",
+    "id_column",
     "items_of",
     "joined_texts",
     "numbers_of",
@@ -237,7 +238,7 @@ def find_roles(items: Items, options: ColumnOptions) -> Roles:
         DataError: a column that is named is not there; more than one may be the label or the text;
             columns that can be no feature (all of them are named); nothing is left to learn from.
     """
-    label, id_ = _label_column(items, options), _id_column(items, options)
+    label, id_ = _label_column(items, options), id_column(items, options)
     group = _named(items, options.group, "group")
     taken = {name for name in (label, id_, group) if name is not None}
     train = items.train
@@ -294,7 +295,12 @@ def pool_notes(items: Items, roles: Roles) -> tuple[str, ...]:
     )
 
 
-def _id_column(items: Items, options: ColumnOptions) -> str | None:
+def id_column(items: Items, options: ColumnOptions) -> str | None:
+    """Column of the ids: the one that is named, or that the format names, or one called id.
+
+    Raises:
+        DataError: the one that is named is not there.
+    """
     train = items.train
     if options.id is not None:
         return _named(items, options.id, "id")

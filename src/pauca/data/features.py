@@ -1,7 +1,7 @@
 """From columns of a table to features: numbers, a few words, vectors, or texts."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +13,9 @@ from pauca.data.augment import Pipeline, Standardise
 from pauca.data.columns import (
     Column,
     Missing,
+    Reading,
     Roles,
+    find_column,
     numbers_of,
 )
 from pauca.data.dataset import Kind
@@ -24,7 +26,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
+    "ColumnFit",
     "Features",
+    "RowFit",
+    "Scaling",
+    "find_scaling",
+    "fit_texts",
     "make_features",
     "standardised",
     "text_weights",
@@ -33,7 +40,134 @@ __all__ = [
 ]
 
 _LOSS = 1e-6
-_BLOCK = 1 << 22  # numbers that are standardised at a time
+_BLOCK = 1 << 22  # numbers that are looked at in float64 at a time
+_NOTHING = ("", "None", "nan", "NaN", "<NA>")
+
+
+@dataclass(frozen=True, eq=False)
+class Scaling:
+    """Columns that become (v - mean) / std in float64, because float32 would lose their digits.
+
+    Args:
+        places: Which columns, int64 [k].
+        moments: Of each the mean above a shift, the standard deviation, and the shift; float64
+            [k, 3].
+    """
+
+    places: NDArray[np.int64]
+    moments: NDArray[np.float64]
+
+    def apply(self, rows: NDArray[Any]) -> Tensor:
+        """Finite numbers [n, d] as float32 [n, d]."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            x = torch.from_numpy(np.array(rows, dtype=np.float32, order="C"))
+        for place, (mean, std, shift) in zip(
+            self.places.tolist(), self.moments.tolist(), strict=True
+        ):
+            x[:, place] = _scaled(rows[:, place], mean, std, shift)
+        return x
+
+
+_NO_SCALING = Scaling(np.empty(0, np.int64), np.empty((0, 3)))
+_PLAIN = Reading()
+
+
+@dataclass(frozen=True)
+class ColumnFit:
+    """How one column becomes numbers.
+
+    Args:
+        name: Of the column.
+        reading: How its texts become numbers.
+        words: Those that become one number each, in order; None for a column of numbers.
+        mean: What an empty cell of numbers becomes; None refuses it.
+    """
+
+    name: str
+    reading: Reading = _PLAIN
+    words: tuple[str, ...] | None = None
+    mean: float | None = None
+
+    def read(self, column: "pd.Series[Any]", where: str) -> NDArray[np.float64]:
+        """float64 [n, 1] of numbers, [n, words] of words.
+
+        Raises:
+            DataError: a cell that is no number, or an empty one that is refused.
+        """
+        if self.words is not None:
+            return _one_hot(column.tolist(), self.words)
+        judged = Column(self.name, "numbers", reading=self.reading)
+        numbers = numbers_of(judged, column, where)
+        _check_cells(numbers, column, "refuse" if self.mean is None else "mean", where)
+        if self.mean is not None:
+            numbers[np.isnan(numbers)] = self.mean
+        return numbers[:, None]
+
+
+@dataclass(frozen=True, eq=False)
+class RowFit:
+    """How the columns of a table become rows of numbers, fitted on a training part.
+
+    Args:
+        columns: In order; none for vectors.
+        vector: Column of the vectors, or None.
+        d: Numbers of a row.
+        scaling: Of these.
+    """
+
+    columns: tuple[ColumnFit, ...]
+    vector: str | None
+    d: int
+    scaling: Scaling
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns that are read."""
+        return tuple(c.name for c in self.columns) if self.vector is None else (self.vector,)
+
+    def apply(self, frame: "pd.DataFrame", where: str) -> Tensor:
+        """Other rows, read in the same way: float32 [n, d].
+
+        Raises:
+            DataError: a column is missing; a cell is empty or not what its column holds.
+        """
+        return self.scaling.apply(self.read(frame, where))
+
+    def read(self, frame: "pd.DataFrame", where: str) -> NDArray[Any]:
+        """The same before it is scaled."""
+        for name in self.names:
+            find_column(frame, name, where, "features")
+        if self.vector is None:
+            return np.concatenate([c.read(frame[c.name], where) for c in self.columns], axis=1)
+        rows = vectors_of(frame[self.vector], where)
+        if rows.shape[1] != self.d:
+            raise DataError(
+                "vectors differ in length",
+                expected=f"{self.d} numbers, as in training",
+                got=rows.shape[1],
+                where=where,
+                todo="write both parts with vectors of one length",
+            )
+        return rows
+
+    def plain(self) -> dict[str, Any]:
+        """Plain values and arrays, which ``of`` takes."""
+        return {
+            "columns": [asdict(column) for column in self.columns],
+            "vector": self.vector,
+            "d": self.d,
+            "scaling": vars(self.scaling),
+        }
+
+    @classmethod
+    def of(cls, plain: Mapping[str, Any]) -> "RowFit":
+        """From what ``plain`` gave."""
+        columns = [
+            ColumnFit(**{**each, "reading": Reading(**each["reading"])})
+            for each in plain["columns"]
+        ]
+        scaling = Scaling(**plain["scaling"])
+        return cls(tuple(columns), plain["vector"], plain["d"], scaling)
 
 
 @dataclass(frozen=True)
@@ -46,6 +180,7 @@ class Features:
         test: float32 [t, d], or None without a test part.
         transform: For a batch of either.
         notes: What was done.
+        fit: How other rows are read.
     """
 
     kind: Kind
@@ -53,6 +188,7 @@ class Features:
     test: Tensor | None
     transform: Pipeline
     notes: tuple[str, ...] = ()
+    fit: RowFit | None = None
 
 
 def standardised(
@@ -60,11 +196,7 @@ def standardised(
     test: NDArray[Any] | None = None,
     names: Sequence[str] | None = None,
 ) -> tuple[Tensor, Tensor | None, tuple[str, ...]]:
-    """Rows as float32, of which no column loses what it tells.
-
-    A column that float32 holds to 1 part in a million (of its deviation from the mean) is kept as
-    it is, for the transform to standardise. Another one, such as times in milliseconds, becomes
-    (v - mean) / std first, in float64, by mean and standard deviation of the training part.
+    """Rows as float32, of which no column loses what it tells; see ``find_scaling``.
 
     Args:
         train: Finite numbers [n, d].
@@ -72,43 +204,52 @@ def standardised(
         names: Names of the columns, for notes; places without them.
 
     Returns:
-        float32 [n, d], float32 [t, d] or None, and which columns were standardised, and which hold
-        smaller differences than float64 can.
+        float32 [n, d], float32 [t, d] or None, and what is said of columns.
     """
-    x = torch.empty(train.shape, dtype=torch.float32)
-    x_test = None if test is None else torch.empty(test.shape, dtype=torch.float32)
-    scaled: list[int] = []
-    coarse: list[int] = []
+    scaling, notes = find_scaling(train, names)
+    return scaling.apply(train), None if test is None else scaling.apply(test), notes
+
+
+def find_scaling(
+    train: NDArray[Any], names: Sequence[str] | None = None
+) -> tuple[Scaling, tuple[str, ...]]:
+    """Which columns have to be standardised before they become float32.
+
+    A column that float32 holds to 1 part in a million (of its deviation from the mean) is kept as
+    it is, for the transform to standardise. Another one, such as times in milliseconds, becomes
+    (v - mean) / std first, in float64, by mean and standard deviation of the training part.
+
+    Args:
+        train: Finite numbers [n, d].
+        names: Names of the columns, for notes; places without them.
+
+    Returns:
+        The scaling, and which columns it has, and which hold smaller differences than float64 can.
+    """
+    d = train.shape[1]
+    places: list[int] = []
     width = max(1, _BLOCK // max(1, len(train)))
-    for start in range(0, train.shape[1], width):
-        block = slice(start, start + width)
-        wide = train[:, block]
-        later = None if test is None else test[:, block]
-        with np.errstate(over="ignore", invalid="ignore"):
-            x[:, block] = torch.from_numpy(np.asarray(wide, dtype=np.float32))
-            if x_test is not None:
-                x_test[:, block] = torch.from_numpy(np.asarray(later, dtype=np.float32))
-        for place in _lossy(wide):
-            column, offset = wide[:, place], start + place
-            scaled.append(offset)
-            mean, std, shift = _moments(column)
-            x[:, offset] = _scaled(column, mean, std, shift)
-            if x_test is not None and later is not None:
-                x_test[:, offset] = _scaled(later[:, place], mean, std, shift)
-            if _coarse(column, std):
-                coarse.append(offset)
+    for start in range(0, d, width):
+        places += [start + place for place in _lossy(train[:, start : start + width])]
+    moments = [_moments(train[:, place]) for place in places]
+    coarse = [
+        place
+        for place, (_, std, _) in zip(places, moments, strict=True)
+        if _coarse(train[:, place], std)
+    ]
     notes = []
-    if scaled:
+    if places:
         notes.append(
             "standardised in float64 before float32, which would lose digits: "
-            f"{_columns(scaled, names, train.shape[1])}"
+            f"{_columns(places, names, d)}"
         )
     if coarse:
         notes.append(
             "of so large a scale that float64 loses more than 1 part in a million of what differs "
-            f"(take the offset away in the file): {_columns(coarse, names, train.shape[1])}"
+            f"(take the offset away in the file): {_columns(coarse, names, d)}"
         )
-    return x, x_test, tuple(notes)
+    rows = np.array(moments, dtype=np.float64).reshape(-1, 3)
+    return Scaling(np.array(places, dtype=np.int64), rows), tuple(notes)
 
 
 def _columns(places: Sequence[int], names: Sequence[str] | None, d: int) -> str:
@@ -181,25 +322,21 @@ def make_features(
     Raises:
         DataError: a cell that is empty or not what its column holds.
     """
-    parts = [(train, where)] + ([] if test is None else [(test, f"{where}, test part")])
-    columns = [roles.columns[name] for name in roles.features]
-    if columns[0].content == "vectors":
-        rows = [vectors_of(frame[columns[0].name], at) for frame, at in parts]
-        if len({array.shape[1] for array in rows}) > 1:
-            raise DataError(
-                "vectors differ in length",
-                expected=f"{rows[0].shape[1]} numbers, as in training",
-                got=rows[1].shape[1],
-                where=parts[1][1],
-                todo="write both parts with vectors of one length",
-            )
+    first = [roles.columns[name] for name in roles.features]
+    if first[0].content == "vectors":
         kind: Kind = "embedding"
-        names, notes = None, tuple[str, ...]()
+        d = vectors_of(train[first[0].name], where).shape[1]
+        fit, names, notes = RowFit((), first[0].name, d, _NO_SCALING), None, tuple[str, ...]()
     else:
         kind = "table"
-        rows, names, notes = _columns_of(parts, columns, missing)
-    x, x_test, said = standardised(rows[0], rows[1] if test is not None else None, names)
-    return Features(kind, x, x_test, Pipeline((Standardise.of(x),)), (*notes, *said))
+        fit, names, notes = _fit_columns(train, first, missing, where)
+    rows = fit.read(train, where)
+    scaling, said = find_scaling(rows, names)
+    fit = replace(fit, scaling=scaling)
+    x = scaling.apply(rows)
+    x_test = None if test is None else fit.apply(test, f"{where}, test part")
+    notes = (*notes, *_filled(fit, [train] if test is None else [train, test]), *said)
+    return Features(kind, x, x_test, Pipeline((Standardise.of(x),)), notes, fit)
 
 
 def vectors_of(column: "pd.Series[Any]", where: str) -> NDArray[Any]:
@@ -244,45 +381,51 @@ def _refuse_vector(column: "pd.Series[Any]", cells: Sequence[Any], where: str) -
             )
 
 
-def _columns_of(
-    parts: Sequence[tuple["pd.DataFrame", str]], columns: Sequence[Column], missing: Missing
-) -> tuple[list[NDArray[np.float64]], list[str], tuple[str, ...]]:
-    """float64 [n, d] of each part, names of the d features, and what has to be said."""
-    blocks: list[list[NDArray[np.float64]]] = [[] for _ in parts]
+def _fit_columns(
+    train: "pd.DataFrame", columns: Sequence[Column], missing: Missing, where: str
+) -> tuple[RowFit, list[str], tuple[str, ...]]:
+    """How the columns are read, names of the d numbers of a row, and what has to be said."""
+    fits: list[ColumnFit] = []
     names: list[str] = []
-    spread, filled = [], 0
+    spread = []
     for column in columns:
         name = column.name
         if column.content == "words":
-            words = sorted(set(_words(parts[0][0][name])))
+            words = tuple(sorted(set(map(str, train[name].tolist()))))
             spread.append(f"{name} ({len(words)})")
-            encoded = [_one_hot(_words(frame[name]), words) for frame, _ in parts]
+            fits.append(ColumnFit(name, words=words))
             names += [f"{name} {word}" for word in words]
         else:
-            found = [numbers_of(column, frame[name], at) for frame, at in parts]
-            for numbers, (frame, at) in zip(found, parts, strict=True):
-                _check_cells(numbers, frame[name], missing, at)
-            filled += _fill(found, parts[0][0][name], parts[0][1])
-            encoded = [numbers[:, None] for numbers in found]
+            numbers = numbers_of(column, train[name], where)
+            _check_cells(numbers, train[name], missing, where)
+            mean = _mean(numbers, name, where) if missing == "mean" else None
+            fits.append(ColumnFit(name, column.reading, mean=mean))
             names.append(name)
-        for block, values in zip(blocks, encoded, strict=True):
-            block.append(values)
-    notes = []
-    if spread:
-        notes.append(f"one column a word was made of: {', '.join(spread)}")
-    if filled:
-        notes.append(f"{filled} empty cells became the mean of their column in training")
-    return [np.concatenate(block, axis=1) for block in blocks], names, tuple(notes)
+    said = (f"one column a word was made of: {', '.join(spread)}",) if spread else ()
+    return RowFit(tuple(fits), None, len(names), _NO_SCALING), names, said
 
 
-def _words(column: "pd.Series[Any]") -> list[str]:
-    return [str(value) for value in column.tolist()]
+def _filled(fit: RowFit, parts: Sequence["pd.DataFrame"]) -> tuple[str, ...]:
+    """How many empty cells became a mean."""
+    filled = 0
+    for column in fit.columns:
+        if column.mean is not None:
+            judged = Column(column.name, "numbers", reading=column.reading)
+            found = (numbers_of(judged, part[column.name], "") for part in parts)
+            filled += sum(int(np.isnan(numbers).sum()) for numbers in found)
+    said = f"{filled} empty cells became the mean of their column in training"
+    return (said,) if filled else ()
 
 
-def _one_hot(cells: Sequence[str], words: Sequence[str]) -> NDArray[np.float64]:
+def _one_hot(cells: Sequence[Any], words: Sequence[str]) -> NDArray[np.float64]:
     """Float [n, words]; a word never met in training is all zeros."""
     number = {word: i for i, word in enumerate(words)}
-    codes = np.array([number.get(cell, -1) for cell in cells], dtype=np.int64)
+    # what is missing may be written in another way than it was in training
+    nothing = next((number[word] for word in _NOTHING if word in number), -1)
+    codes = np.array(
+        [number.get(str(cell), nothing if str(cell) in _NOTHING else -1) for cell in cells],
+        dtype=np.int64,
+    )
     return np.asarray(codes[:, None] == np.arange(len(words)), dtype=np.float64)
 
 
@@ -301,21 +444,15 @@ def _check_cells(
         )
 
 
-def _fill(parts: list[NDArray[np.float64]], column: "pd.Series[Any]", where: str) -> int:
-    """Fill NaN in place by the mean of training; how many there were."""
-    count = sum(int(np.isnan(part).sum()) for part in parts)
-    if count == 0:
-        return 0
-    if np.isnan(parts[0]).all():
+def _mean(numbers: NDArray[np.float64], name: str, where: str) -> float:
+    """Mean of the cells that are filled."""
+    if np.isnan(numbers).all():
         raise DataError(
-            f"column {column.name!r} is empty in the training part",
+            f"column {name!r} is empty in the training part",
             where=where,
             todo="leave the column out with features",
         )
-    mean = np.nanmean(parts[0])
-    for part in parts:
-        part[np.isnan(part)] = mean
-    return count
+    return float(np.nanmean(numbers))
 
 
 def text_weights(
@@ -329,6 +466,16 @@ def text_weights(
     Raises:
         DataError: the texts hold nothing at all.
     """
+    model, x, said = fit_texts(texts, vocabulary, where)
+    return x, None if later is None else model.transform(later), said
+
+
+def fit_texts(texts: Sequence[str], vocabulary: int, where: str) -> tuple[Any, Any, str]:
+    """The fitted vectoriser, the weights of these texts [n, d], and what they are.
+
+    Raises:
+        DataError: the texts hold nothing at all.
+    """
     for characters in (False, True):
         model = tf_idf(vocabulary, characters=characters)
         try:
@@ -338,8 +485,7 @@ def text_weights(
         what = (
             "characters and pairs of these, for the texts hold no words" if characters else "words"
         )
-        said = f"tf-idf weights of {x.shape[1]} {what}"
-        return x, None if later is None else model.transform(later), said
+        return model, x, f"tf-idf weights of {x.shape[1]} {what}"
     raise DataError(
         "the texts hold no words",
         expected="texts of words or signs",

@@ -18,7 +18,7 @@ from pauca.formats import Images, Items, Part, Raw
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["items_of"]
+__all__ = ["encoded_picture", "items_of"]
 
 _WHERE = "x"
 _KINDS = "an array, a tensor, a DataFrame, a list, a datasets.Dataset or a scikit-learn Bunch"
@@ -189,13 +189,20 @@ def _listed(
 def _png_blocks(pictures: Sequence[Any]) -> Iterator[Sequence[Raw]]:
     """PIL images as PNG or, where PNG has no such pixels, TIFF: as they are, to the bit."""
     for low in range(0, len(pictures), _BLOCK):
-        yield [_encoded(each) for each in pictures[low : low + _BLOCK]]
+        yield [encoded_picture(each) for each in pictures[low : low + _BLOCK]]
 
 
-def _encoded(picture: Any) -> bytes:
-    out = io.BytesIO()
+def encoded_picture(picture: Any) -> bytes:
+    """A PIL image as the bytes of a file that has the same pixels, and the same way up."""
+    from PIL.Image import Exif
+
+    out, upright, exif = io.BytesIO(), 0x0112, Exif()
+    turned = picture.getexif().get(upright)
+    if turned is not None:
+        exif[upright] = turned
     plain = picture.mode in ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")
-    picture.save(out, "PNG" if plain else "TIFF", **({"compress_level": 1} if plain else {}))
+    more: dict[str, Any] = {"compress_level": 1} if plain else {}
+    picture.save(out, "PNG" if plain else "TIFF", exif=exif, **more)
     return out.getvalue()
 
 

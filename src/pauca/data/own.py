@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -15,8 +16,11 @@ from pauca.data.images import memory_note, to_eight_bits
 from pauca.errors import DataError
 
 __all__ = [
+    "PixelMap",
     "as_pixels",
+    "channels_first",
     "cut",
+    "find_pixel_map",
     "image_arrays",
     "image_dataset_of_own",
     "pixel_statistics",
@@ -27,6 +31,60 @@ __all__ = [
 _BLOCK = 1024
 _CHANNELS = (1, 3, 4)
 _HALF = 128  # whole numbers up to here or more, and up to 255, are 8 bits
+
+
+@dataclass(frozen=True)
+class PixelMap:
+    """How arrays of pixels become stored images.
+
+    Args:
+        how: Bytes and floats in [0, 1] as they are; whole numbers of 8 bits as bytes; true and
+            false as 255 and 0; all else scaled from a range to [0, 1].
+        low: End of the range, for ``range``.
+        high: Its other end.
+    """
+
+    how: Literal["bytes", "truth", "whole", "unit", "range"]
+    low: float = 0.0
+    high: float = 0.0
+
+    def apply(self, x: NDArray[Any], where: str) -> Tensor:
+        """Numbers [n, c, h, w] as uint8 or float32 in [0, 1]; beyond a range they are cut.
+
+        Raises:
+            DataError: NaN or infinity, or numbers that this map is not for.
+        """
+        if self.how == "bytes" and x.dtype == np.uint8:
+            return _tensor(x)
+        low, high = _end(x, np.min, where), _end(x, np.max, where)
+        fits = {
+            "bytes": low >= 0 and high <= 255 and x.dtype.kind in "iu",
+            "truth": x.dtype == np.bool_,
+            "whole": low >= 0 and high <= 255 and _are_whole(x),
+            "unit": low >= 0 and high <= 1 and x.dtype.kind == "f",
+            "range": True,
+        }
+        if not fits[self.how]:
+            raise DataError(
+                "pixels are of another kind than those that were learned from",
+                expected=_HOW[self.how],
+                got=f"{x.dtype} from {low:g} to {high:g}",
+                where=where,
+                todo="give pixels as the pool had them",
+            )
+        if self.how == "truth":
+            return _tensor(x.astype(np.uint8) * np.uint8(255))
+        if self.how == "range":
+            return _tensor(_unit_range(x, self.low, self.high))
+        return _tensor(x.astype(np.float32 if self.how == "unit" else np.uint8, copy=False))
+
+
+_HOW = {
+    "bytes": "whole numbers 0 to 255",
+    "truth": "true and false",
+    "whole": "whole numbers 0 to 255",
+    "unit": "floats in [0, 1]",
+}
 
 
 def image_arrays(
@@ -52,26 +110,30 @@ def image_arrays(
         DataError: another form, no images, NaN or infinity, or channels that could be in two
             places.
     """
-    given = [_channels_first(_as_numpy(array, where), channels, where) for array in arrays]
+    given = [channels_first(array, channels, where) for array in arrays]
+    found, notes = find_pixel_map(given, where)
+    return tuple(found.apply(array, where) for array in given), notes
+
+
+def find_pixel_map(given: Sequence[NDArray[Any]], where: str) -> tuple[PixelMap, tuple[str, ...]]:
+    """The map for arrays [n, c, h, w] of images, and what has to be said.
+
+    Raises:
+        DataError: NaN or infinity.
+    """
     kinds = sorted({str(array.dtype) for array in given})
     if kinds == ["uint8"]:
-        return tuple(map(_tensor, given)), ()
+        return PixelMap("bytes"), ()
     if kinds == ["bool"]:
-        pixels = tuple(_tensor(array.astype(np.uint8) * np.uint8(255)) for array in given)
-        return pixels, (f"{where} of true and false became 255 and 0",)
+        return PixelMap("truth"), (f"{where} of true and false became 255 and 0",)
     low = min(_end(array, np.min, where) for array in given)
     high = max(_end(array, np.max, where) for array in given)
     said = f"{where} hold values {low:.6g} to {high:.6g} ({', '.join(kinds)}): "
     if low >= 0 and _HALF <= high <= 255 and all(map(_are_whole, given)):
-        return tuple(_tensor(array.astype(np.uint8)) for array in given), (
-            f"{said}whole numbers, kept as 8 bits",
-        )
+        return PixelMap("whole"), (f"{said}whole numbers, kept as 8 bits",)
     if low >= 0 and high <= 1 and all(array.dtype.kind == "f" for array in given):
-        return tuple(_tensor(array.astype(np.float32)) for array in given), (
-            f"{said}kept as floats",
-        )
-    scaled = tuple(_tensor(_unit_range(array, low, high)) for array in given)
-    return scaled, (f"{said}scaled to [0, 1] by this range",)
+        return PixelMap("unit"), (f"{said}kept as floats",)
+    return PixelMap("range", low, high), (f"{said}scaled to [0, 1] by this range",)
 
 
 def as_pixels(x: Tensor) -> NDArray[np.uint8]:
@@ -95,10 +157,15 @@ def _as_numpy(x: Any, where: str) -> NDArray[Any]:
     return array
 
 
-def _channels_first(
-    x: NDArray[Any], channels: Literal["first", "last"] | None, where: str
+def channels_first(
+    x: NDArray[Any] | Tensor, channels: Literal["first", "last"] | None, where: str
 ) -> NDArray[Any]:
-    """[n, h, w], [n, h, w, c] or [n, c, h, w] -> [n, c, h, w], without a copy."""
+    """[n, h, w], [n, h, w, c] or [n, c, h, w] -> [n, c, h, w], without a copy.
+
+    Raises:
+        DataError: another form, no images, or channels that could be in two places.
+    """
+    x = _as_numpy(x, where)
     if x.ndim == 3:
         return x[:, None]
     first, last = x.shape[1] in _CHANNELS, x.shape[3] in _CHANNELS

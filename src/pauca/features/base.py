@@ -16,7 +16,7 @@ from pauca.checks import check_finite, check_size
 from pauca.data.augment import Pipeline, Standardise
 from pauca.data.dataset import Dataset, Split, Task, Transform
 from pauca.data.sparse import as_dense
-from pauca.errors import InputError, UsageError
+from pauca.errors import CapabilityError, InputError, UsageError
 from pauca.registry import Registry
 
 __all__ = [
@@ -46,12 +46,15 @@ class Extracted:
         test: float32 [t, d], or None without a test part.
         transform: For a batch of either.
         notes: What was done.
+        state: What was fitted, as plain values and tensors: ``apply`` takes it. None where that is
+            not kept, or nothing is fitted.
     """
 
     train: Tensor
     test: Tensor | None
     transform: Transform
     notes: tuple[str, ...] = field(default=())
+    state: Mapping[str, Any] | None = None
 
 
 class AbstractExtractor(ABC):
@@ -64,11 +67,45 @@ class AbstractExtractor(ABC):
         name: Lower case with hyphens.
         summary: One sentence on what it is.
         reference: Authors, venue, year.
+        frozen: Whether nothing is fitted, so that an item's features follow from the item and the
+            settings alone.
     """
 
     name: ClassVar[str]
     summary: ClassVar[str]
     reference: ClassVar[str]
+    frozen: ClassVar[bool] = False
+
+    def identity(self) -> dict[str, str]:
+        """What settings do not tell of what computes: version and digest of its weights, by name.
+
+        Raises:
+            DataError: a file is not there.
+        """
+        return {}
+
+    def apply(
+        self, state: Mapping[str, Any] | None, dataset: Dataset, device: torch.device
+    ) -> Tensor:
+        """Features of the training part as they were fitted before, float32 [n, d].
+
+        Args:
+            state: Of what ``extract`` gave then.
+            dataset: Other items of the same form.
+            device: Where to compute.
+
+        Raises:
+            CapabilityError: what was fitted is not kept.
+            DataError: a file is not there, or does not fit the items.
+        """
+        if not self.frozen:
+            raise CapabilityError(
+                f"features {self.name!r} do not keep what they fitted",
+                expected="features that can be computed for further items",
+                got=self.name,
+                todo="make the project with other features: pca, tf-idf, rows, net, transformers",
+            )
+        return self.extract(dataset, device).train
 
     @abstractmethod
     def extract(self, dataset: Dataset, device: torch.device) -> Extracted:

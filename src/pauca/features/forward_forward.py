@@ -5,12 +5,12 @@ from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import Field
-from torch import Tensor
+from torch import Generator, Tensor
 
 from pauca import rng
 from pauca.checks import check_count
 from pauca.data.dataset import Dataset
-from pauca.errors import DataError
+from pauca.errors import DataError, InputError
 from pauca.features.base import AbstractExtractor, Extracted, extractors, inputs, transform_of
 from pauca.forward import (
     ForwardNet,
@@ -121,7 +121,28 @@ class ForwardForwardFeatures(AbstractExtractor):
         )
         test = dataset.test
         other = None if test is None else self._activity(net, dataset, test.x, device)
-        return Extracted(found, other, transform, (note,))
+        weights = {name: weight.cpu() for name, weight in net.state_dict().items()}
+        return Extracted(found, other, transform, (note,), {"weights": weights})
+
+    def apply(
+        self, state: Mapping[str, Any] | None, dataset: Dataset, device: torch.device
+    ) -> Tensor:
+        """Activity of the net that was trained then.
+
+        Raises:
+            InputError: items of another size.
+        """
+        assert state is not None
+        net = self._blank(dataset, rng.generator_from(self.seed))
+        try:
+            net.load_state_dict(state["weights"])
+        except (RuntimeError, AttributeError) as error:
+            raise InputError(
+                "the net was trained on items of another size",
+                got=" ".join(str(error).split())[:300],
+                todo="bring the items to the size that the model was trained on",
+            ) from None
+        return self._activity(net.to(device), dataset, dataset.train.x, device)
 
     def _recipe(self) -> Recipe:
         made = {axis: _made(registry, choice) for axis, (registry, choice) in self._parts.items()}
@@ -137,9 +158,7 @@ class ForwardForwardFeatures(AbstractExtractor):
     def _trained(self, dataset: Dataset, device: torch.device) -> ForwardNet:
         task, recipe = dataset.task, self.recipe
         weights, stream = rng.split(rng.generator_from(self.seed), "weights", "training")
-        channels = task.shape[0] if len(task.shape) == 3 else 1
-        code = recipe.code(task.shape, task.c, [1.0] * channels, [0.0] * channels)
-        net = recipe.build(code, weights).to(device)
+        net = self._blank(dataset, weights).to(device)
         x = dataset.train.x.to(device)
         items = Items(
             x,
@@ -157,6 +176,12 @@ class ForwardForwardFeatures(AbstractExtractor):
             generator=stream,
         )
         return net
+
+    def _blank(self, dataset: Dataset, weights: Generator) -> ForwardNet:
+        task, recipe = dataset.task, self.recipe
+        channels = task.shape[0] if len(task.shape) == 3 else 1
+        code = recipe.code(task.shape, task.c, [1.0] * channels, [0.0] * channels)
+        return recipe.build(code, weights)
 
     @torch.no_grad()
     def _activity(

@@ -72,7 +72,15 @@ class NetFeatures(AbstractExtractor):
             f"{self.net!r} with weights {Path(self.path).name} (sha256 {print_}); {said}"
         )
         found = None if test is None else self._activity(net, dataset.task, test.x, device)
-        return Extracted(train, found, transform, (note,))
+        return Extracted(train, found, transform, (note,), {"weights": dict(weights)})
+
+    def apply(
+        self, state: Mapping[str, Any] | None, dataset: Dataset, device: torch.device
+    ) -> Tensor:
+        """Activity of the net with the weights that were read then; no file is needed."""
+        assert state is not None
+        net = self._net(state["weights"], dataset.task.shape).to(device).eval()
+        return self._activity(net, dataset.task, dataset.train.x, device)
 
     def _net(self, weights: Mapping[str, Tensor], shape: tuple[int, ...]) -> AbstractNet:
         head = weights.get("head.weight")

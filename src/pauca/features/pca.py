@@ -1,6 +1,8 @@
 """Principal components of pixels or rows, fitted on the training part, exact."""
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from math import prod
+from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import Field
@@ -8,7 +10,7 @@ from torch import Tensor
 
 from pauca.data.augment import Pipeline
 from pauca.data.dataset import Dataset, Task
-from pauca.errors import DataError
+from pauca.errors import DataError, InputError
 from pauca.features.base import AbstractExtractor, Extracted, extractors, inputs
 from pauca.select.pca import signed
 
@@ -81,7 +83,27 @@ class PCA(AbstractExtractor):
             None if test is None else _project(task, test.x, mean, axes),
             Pipeline(),
             self._notes(mean, variances, total),
+            {"mean": mean, "axes": axes},
         )
+
+    def apply(
+        self, state: Mapping[str, Any] | None, dataset: Dataset, device: torch.device
+    ) -> Tensor:
+        """Coordinates along directions that were found before.
+
+        Raises:
+            InputError: items of another size.
+        """
+        assert state is not None
+        task, mean, axes = dataset.task, state["mean"], state["axes"]
+        if axes.ndim != 2 or {prod(task.shape)} != {len(axes), len(mean)}:
+            raise InputError(
+                "the items have another size than those that the directions were found for",
+                expected=f"{len(mean)} numbers an item",
+                got=prod(task.shape),
+                todo="bring the items to the size that the model was trained on",
+            )
+        return _project(task, dataset.train.x, mean, axes)
 
     def _notes(self, mean: Tensor, variances: Tensor, total: float) -> tuple[str, ...]:
         found, part = len(variances), float(variances.sum()) / total

@@ -1,5 +1,6 @@
 """Embeddings of a pre-trained Hugging Face model that lies in a local folder."""
 
+import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
@@ -20,6 +21,7 @@ from pauca.rng import generator_from, isolated
 __all__ = ["Transformers"]
 
 _FIRST = "cls"
+_READ = frozenset({".json", ".safetensors", ".txt", ".model", ".bin"})
 
 
 @extractors.register("transformers")
@@ -42,6 +44,7 @@ class Transformers(AbstractExtractor):
     """
 
     name = "transformers"
+    frozen = True
     summary = "last hidden states of a Hugging Face model in a local folder; extra pauca[hub]"
     reference = "Wolf et al., EMNLP demonstrations 2020"
 
@@ -57,23 +60,16 @@ class Transformers(AbstractExtractor):
         self.path, self.pooling, self.batch = path, pooling, batch
         self.max_length, self.standardise = max_length, standardise
 
-    def extract(self, dataset: Dataset, device: torch.device) -> Extracted:
-        """Embeddings of both parts.
+    def identity(self) -> dict[str, str]:
+        """The digest of the folder's files that a model is made of.
 
         Raises:
-            CapabilityError: the package transformers is not installed.
-            DataError: no such folder, or no model (or tokenizer) in it.
-            InputError: neither images nor texts; no first token where ``cls`` is asked for.
+            DataError: there is no such folder.
         """
+        return {"sha256": _digest(self._folder())}
+
+    def _folder(self) -> Path:
         folder = Path(self.path).expanduser()
-        if dataset.kind not in ("image", "text"):
-            raise InputError(
-                "a backbone reads images or texts",
-                expected="a data set of kind image or text",
-                got=dataset.kind,
-                where=dataset.name,
-                todo="take features 'pca', or the rows as they are",
-            )
         if not folder.is_dir():
             raise DataError(
                 "there is no such folder",
@@ -82,6 +78,25 @@ class Transformers(AbstractExtractor):
                 where="features 'transformers', setting 'path'",
                 todo="download the model once and save it there with save_pretrained",
             )
+        return folder
+
+    def extract(self, dataset: Dataset, device: torch.device) -> Extracted:
+        """Embeddings of both parts.
+
+        Raises:
+            CapabilityError: the package transformers is not installed.
+            DataError: no such folder, or no model (or tokenizer) in it.
+            InputError: neither images nor texts; no first token where ``cls`` is asked for.
+        """
+        if dataset.kind not in ("image", "text"):
+            raise InputError(
+                "a backbone reads images or texts",
+                expected="a data set of kind image or text",
+                got=dataset.kind,
+                where=dataset.name,
+                todo="take features 'pca', or the rows as they are",
+            )
+        folder = self._folder()
         library = _library()
         model = _loaded(library.AutoModel, folder).to(device).eval().requires_grad_(False)
         reader = _Texts if dataset.kind == "text" else _Images
@@ -197,6 +212,16 @@ class _Images:
         if self._size is not None and tuple(seen.shape[2:]) != self._size:
             seen = F.interpolate(seen, self._size, mode="bicubic", antialias=True).clamp(0, 1)
         return (seen - self._mean) / self._std
+
+
+def _digest(folder: Path) -> str:
+    """sha256 over names and contents of the files that are read, in order."""
+    whole = hashlib.sha256()
+    for file in sorted(each for each in folder.iterdir() if each.suffix in _READ):
+        with file.open("rb") as opened:
+            own = hashlib.file_digest(opened, "sha256").hexdigest()
+        whole.update(f"{own}  {file.name}\n".encode())
+    return whole.hexdigest()
 
 
 def _library() -> Any:

@@ -7,14 +7,17 @@ from pauca.label.engine import Predictions
 from pauca.label.exporting import (
     export,
     export_answers,
+    export_model,
     labelling_config,
     write_batch,
+    write_new_predictions,
     write_predictions,
 )
 from pauca.label.importing import Imported, import_file
 from pauca.label.items import Items
 from pauca.label.labels import Agreement, Disagreement, Labels
 from pauca.label.pool import PoolOptions
+from pauca.label.predictor import Predictor, load
 from pauca.label.project import Project
 from pauca.label.records import Answer, Entry, Event, Given, Leased
 from pauca.label.settings import ProjectSettings
@@ -38,6 +41,7 @@ __all__ = [
     "Leased",
     "PoolOptions",
     "Predictions",
+    "Predictor",
     "Project",
     "ProjectSettings",
     "Proposed",
@@ -45,8 +49,11 @@ __all__ = [
     "Training",
     "export",
     "export_answers",
+    "export_model",
     "import_file",
     "labelling_config",
+    "load",
     "write_batch",
+    "write_new_predictions",
     "write_predictions",
 ]

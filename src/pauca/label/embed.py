@@ -1,6 +1,7 @@
 """Features of a pool, once, into a file that is mapped into memory."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,16 +11,18 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pauca.checks import check_count
-from pauca.data.augment import Pipeline
+from pauca.data.augment import Normalise, Pipeline
 from pauca.data.dataset import Dataset, Split, Task
-from pauca.data.features import text_weights
-from pauca.data.images import Progress, choose_form, decode_all
-from pauca.data.own import image_arrays, image_dataset_of_own
+from pauca.data.features import fit_texts
+from pauca.data.images import ImageForm, Mode, Progress, choose_form, decode_all
+from pauca.data.own import channels_first, find_pixel_map, image_arrays, image_dataset_of_own
 from pauca.errors import CapabilityError, DataError, UsageError
 from pauca.features import extractors, resolve_features
-from pauca.features.base import device_of
+from pauca.features.base import Extracted, device_of
 from pauca.files import map_array
 from pauca.label.atomic import new_file
+from pauca.label.fitting import FitState, kept_words, write_fit
+from pauca.label.intake import AbstractIntake, ImageIntake
 from pauca.label.items import ANEW
 from pauca.label.pool import Pool
 from pauca.rng import generator_from
@@ -96,6 +99,8 @@ def write_features(
 ) -> tuple[str, ...]:
     """Compute the features of every item into ``features.npy``; returns what was done.
 
+    What was fitted goes into ``features.fit``, so that further items get the same features.
+
     Principal components are fitted on at most 20,000 items, drawn at random by the seed; a backbone
     is given images in parts, so that a large pool's pixels are never all in memory.
 
@@ -113,7 +118,8 @@ def write_features(
     Raises:
         DataError: images that cannot be read; what an extractor refuses.
     """
-    parts, notes = _parts(pool, dict(choice), size, vocabulary, device, seed, progress)
+    parts, notes, fit = _parts(pool, dict(choice), size, vocabulary, device, seed, progress)
+    state = dict(fit.state)
     with new_file(folder / FEATURES, force=True) as draft:
         room: NDArray[np.float32] | None = None
         low = 0
@@ -132,9 +138,11 @@ def write_features(
             low += len(rows)
         assert room is not None
         if choice["name"] == "rows" or choice.get("standardise"):
-            _standardise(room)
+            mean, scale = _standardise(room)
+            state["standardise"] = {"mean": mean, "scale": scale}
             notes = (*notes, "features: each column has mean 0 and deviation 1 over the pool")
         room.flush()  # type: ignore[attr-defined]  # a memmap
+    write_fit(folder, replace(fit, state=state, d=room.shape[1]))
     return notes
 
 
@@ -200,44 +208,89 @@ def _parts(
     device: str,
     seed: int,
     progress: Progress | None,
-) -> tuple[Iterable[Any], tuple[str, ...]]:
+) -> tuple[Iterable[Any], tuple[str, ...], FitState]:
+    """The features in parts, what is said of them, and what was fitted."""
     name = choice["name"]
     if name == "rows":
         assert pool.rows is not None
-        return torch.split(pool.rows, max(1, _NUMBERS // pool.rows.shape[1])), ()
+        parts = torch.split(pool.rows, max(1, _NUMBERS // pool.rows.shape[1]))
+        return parts, (), FitState(_intake(pool), choice)
     if name in ("tf-idf", "lsa"):
-        return _words(pool, vocabulary, choice.get("dimensions"))
+        found, said, state = _words(pool, vocabulary, choice.get("dimensions"))
+        return found, said, FitState(_intake(pool), choice, state)
     settings = {key: value for key, value in choice.items() if key != "name"}
     made = extractors.make(name, settings)
     if name == "transformers":
-        return _by_backbone(pool, made, size, device, progress), (f"features: {name}",)
-    data, notes = _dataset(pool, size if size is not None else _SIDE.get(name), progress)
+        intake = _intake(pool, size if size is not None else _SIDE[name], "RGB")
+        fit = FitState(intake, choice, {"identity": made.identity()})
+        return _by_backbone(pool, made, size, device, progress), (f"features: {name}",), fit
+    side = size if size is not None else _SIDE.get(name)
+    intake = _intake(pool, side)
+    data, notes = _dataset(pool, side, progress)
     if name == "pca" and pool.n > _FIT:
         order = torch.randperm(pool.n, generator=generator_from(seed))[:_FIT].sort().values
         data = Dataset(data.task, data.train.take(order), data.train)
         found = made.extract(data, device_of(device))
         said = f"features: principal components were fitted on {_FIT} items drawn at random"
         assert found.test is not None
-        return [found.test], (*notes, *found.notes, said)
+        return [found.test], (*notes, *found.notes, said), _fit(intake, choice, data, found)
     found = made.extract(data, device_of(device))
-    return [found.train], (*notes, *found.notes)
+    return [found.train], (*notes, *found.notes), _fit(intake, choice, data, found)
+
+
+def _fit(
+    intake: AbstractIntake, choice: Mapping[str, Any], data: Dataset, found: Extracted
+) -> FitState:
+    """What an extractor fitted, with how pixels are normalised."""
+    state: dict[str, Any] = {"extractor": found.state}
+    steps = getattr(data.task.evaluate, "steps", ())
+    for step in steps:
+        if isinstance(step, Normalise):
+            state["normalise"] = {"mean": list(step.mean), "std": list(step.std)}
+    return FitState(intake, choice, state)
 
 
 def _words(
     pool: Pool, vocabulary: int, dimensions: int | None
-) -> tuple[Iterable[NDArray[np.float32]], tuple[str, ...]]:
-    """tf-idf weights of the texts, or the leading directions of these."""
+) -> tuple[Iterable[NDArray[np.float32]], tuple[str, ...], dict[str, Any]]:
+    """tf-idf weights of the texts, or the leading directions of these; and what was fitted."""
     assert pool.sources is not None
-    sparse, _, said = text_weights(pool.sources, None, vocabulary, "the texts of the pool")
-    words = sparse.shape[1]
+    model, sparse, said = fit_texts(pool.sources, vocabulary, "the texts of the pool")
+    words, kept = sparse.shape[1], kept_words(model)
     note = f"features: {said}"
     if dimensions is not None and dimensions < min(words, pool.n):
         from sklearn.decomposition import TruncatedSVD
 
         svd = TruncatedSVD(dimensions, random_state=0)
-        return [svd.fit_transform(sparse)], (f"{note}, in {dimensions} directions",)
+        found = svd.fit_transform(sparse)
+        state = {"words": kept, "directions": svd.components_}
+        return [found], (f"{note}, in {dimensions} directions",), state
     size = max(1, _NUMBERS // words)
-    return (sparse[i : i + size].toarray() for i in range(0, pool.n, size)), (note,)
+    parts = (sparse[i : i + size].toarray() for i in range(0, pool.n, size))
+    return parts, (note,), {"words": kept}
+
+
+def _intake(pool: Pool, side: int | None = None, mode: Mode | None = None) -> AbstractIntake:
+    """How further items are read: as the pool was, pictures in the one form that its have."""
+    if pool.intake is not None:
+        return pool.intake
+    assert pool.images is not None
+    if pool.images.stored is not None:
+        x = channels_first(pool.images.stored, None, "images")
+        pixels, _ = find_pixel_map([x], "images")
+        channels, height, width = x.shape[1:]
+        shape = "L" if channels == 1 else "RGB"
+        form = ImageForm(height, width, shape, fit="crop", upright=True)
+        return ImageIntake(form, pixels, channels)
+    form, _ = _form(pool, side, mode)
+    return ImageIntake(form, None, form.shape[0])
+
+
+def _form(pool: Pool, side: int | None, mode: Mode | None) -> tuple[ImageForm, tuple[str, ...]]:
+    assert pool.survey is not None
+    sizes = pool.survey.sizes
+    alike = mode is None and len(sizes) == 1 and max(sizes[0]) <= (side or 64)
+    return choose_form(pool.survey, None if alike else side, mode, "crop")
 
 
 def _dataset(
@@ -252,10 +305,7 @@ def _dataset(
     if pool.images.stored is not None:
         (x,), notes = image_arrays(pool.images.stored)
     else:
-        assert pool.survey is not None
-        sizes = pool.survey.sizes
-        alike = len(sizes) == 1 and max(sizes[0]) <= (side or 64)
-        form, notes = choose_form(pool.survey, None if alike else side, None, "crop")
+        form, notes = _form(pool, side, None)
         x = decode_all(pool.images.blocks(), pool.n, form, pool.images.name, progress)
     data = image_dataset_of_own(
         "pool", Split(x, None), None, (), flip=False, source="pool", notes=()
@@ -297,7 +347,7 @@ def _some(pool: Pool, side: int) -> Iterator[Tensor]:
         yield from torch.split(image_arrays(images.stored)[0][0], 2048)
         return
     assert pool.survey is not None
-    form, _ = choose_form(pool.survey, side, "RGB", "crop")
+    form, _ = _form(pool, side, "RGB")
     low = 0
     for block in _gathered(images.blocks(), 2048):
         name = _from(images.name, low)
@@ -325,8 +375,12 @@ def _tell(progress: Progress | None, fraction: float) -> None:
         progress(fraction)
 
 
-def _standardise(room: NDArray[np.float32]) -> None:
-    """Give each column mean 0 and deviation 1, in place, block by block, sums in float64."""
+def _standardise(room: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Give each column mean 0 and deviation 1, in place, block by block, sums in float64.
+
+    Returns:
+        What was taken from each and what it was divided by, [d]; infinity for a constant column.
+    """
     n, d = room.shape
     size = max(1, _NUMBERS // d)
     shift = room[: min(n, size)].mean(0, dtype=np.float64)
@@ -341,3 +395,4 @@ def _standardise(room: NDArray[np.float32]) -> None:
     scale[scale <= 1e-6 * (1e-6 + np.abs(shift + mean))] = np.inf
     for low in range(0, n, size):
         room[low : low + size] = (room[low : low + size] - (shift + mean)) / scale
+    return shift + mean, scale

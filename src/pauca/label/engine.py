@@ -25,6 +25,7 @@ from pauca.label.duplicates import (
     write_groups,
 )
 from pauca.label.embed import FEATURES
+from pauca.label.fitting import FIT
 from pauca.label.items import ANEW, ITEMS
 from pauca.label.labels import Disagreement, Labels, labels_of
 from pauca.label.locking import FolderLock
@@ -48,11 +49,13 @@ class Predictions:
         item: int64 [n].
         cls: Id of the likeliest class of each, int64 [n].
         confidence: Its calibrated probability, float64 [n].
+        probs: Those of all classes as they stand, float64 [n, c].
     """
 
     item: NDArray[np.int64]
     cls: NDArray[np.int64]
     confidence: NDArray[np.float64]
+    probs: NDArray[np.float64]
 
 
 class Engine:
@@ -200,7 +203,8 @@ class Engine:
             part = wanted[low : low + size]
             probs = model.probabilities(self.features[torch.from_numpy(part)], classes)
             best = probs.max(1)
-            yield Predictions(part, ids[best.indices.numpy()], best.values.numpy())
+            likeliest = ids[best.indices.numpy()]
+            yield Predictions(part, likeliest, best.values.numpy(), probs.numpy())
 
     def suggestions(self, items: Sequence[int]) -> dict[int, tuple[int, float]]:
         """Likeliest class and its calibrated confidence, for each item; nothing without a model."""
@@ -312,7 +316,7 @@ def check_files(folder: Path, threshold: float, *, whole: bool = False) -> None:
     """
     groups = duplicates_file(folder, threshold).name
     again = "remove it: it is made anew when duplicates are asked for"
-    todo = {ITEMS: ANEW, FEATURES: ANEW, groups: again}
+    todo = {ITEMS: ANEW, FEATURES: ANEW, FIT: ANEW, groups: again}
     check_sums(folder, todo, whole=whole)
     if whole and not (folder / SUMS).exists():
         keep_sums(folder, (name for name in todo if (folder / name).is_file()))

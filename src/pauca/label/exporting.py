@@ -1,6 +1,6 @@
 """What was labelled, and what the model says of the rest, in the formats of other tools."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -13,15 +13,21 @@ from pauca.formats.answers import RESERVED
 from pauca.formats.label_studio import labelling_interface
 from pauca.label.atomic import new_file, new_folder
 from pauca.label.labels import GIVEN
-from pauca.label.places import check_out
+from pauca.label.places import check_apart, check_out
+from pauca.label.pool import PoolOptions
+from pauca.label.predictor import Predictor
 from pauca.label.project import Project
+from pauca.label.reading import plain_cell
 from pauca.label.records import Event
 
 __all__ = [
+    "MODELS",
     "export",
     "export_answers",
+    "export_model",
     "labelling_config",
     "write_batch",
+    "write_new_predictions",
     "write_predictions",
     "writers",
 ]
@@ -83,28 +89,157 @@ def write_batch(
         return writer.write_batch(draft, sheet)
 
 
-def write_predictions(project: Project, out: Path, form: str, *, force: bool = False) -> int:
+def write_predictions(
+    project: Project,
+    out: Path | TextIO,
+    form: str,
+    *,
+    probabilities: bool = True,
+    force: bool = False,
+) -> int:
     """Write likeliest class and calibrated confidence of every item without a label; how many.
+
+    Args:
+        project: Whose items.
+        out: A file, or an open one.
+        form: Name of a format that writes tables.
+        probabilities: Whether those of all classes follow, in columns ``p:CLASS``.
+        force: Replace a file that is there.
 
     Raises:
         InputError: no model was trained yet.
         UsageError: an unknown format; the file is there already.
     """
-    writer = _writer(form, "table")
-    check_out(project, out)
-    classes, columns = project.classes, item_columns(project, ("id", "label", "confidence"))
+    if isinstance(out, Path):
+        check_out(project, out)
+    names = project.classes.names
+    columns = item_columns(project, _predicted(names, probabilities))
 
-    def rows() -> Iterator[Row]:
+    def blocks() -> Iterator[_Block]:
         for part in project.predict():
             items = part.item.tolist()
-            found = zip(part.cls.tolist(), part.confidence.tolist(), strict=True)
-            for row, (cls, sure) in zip(_item_rows(project, items, columns), found, strict=True):
-                yield {**row, "label": classes.name(cls), "confidence": sure}
+            shown = [
+                {columns[name]: value for name, value in each.items()}
+                for each in project.items.shown(items)
+            ]
+            yield project.items.keys(items), shown, part.probs
 
     if project.model is None:
         raise InputError("no model was trained yet", todo="train first: `pauca label train`")
+    return _write_predicted(out, form, names, columns.values(), blocks(), probabilities, force)
+
+
+def write_new_predictions(
+    model: Predictor,
+    data: Path,
+    out: Path | TextIO,
+    form: str,
+    *,
+    options: PoolOptions | None = None,
+    probabilities: bool = True,
+    force: bool = False,
+) -> tuple[int, tuple[str, ...]]:
+    """Write what a model says of the items of a file, or of a folder of images.
+
+    Args:
+        model: That was taken away, or is that of a project (``Predictor.of``).
+        data: Of the kind that the pool had, in any format that holds items.
+        out: A file, or an open one.
+        form: Name of a format that writes tables.
+        options: How the data are read: ``text``, ``id``, ``format``, ``more``.
+        probabilities: Whether those of all classes follow, in columns ``p:CLASS``.
+        force: Replace a file that is there.
+
+    Returns:
+        How many items, and what was done to the data.
+
+    Raises:
+        DataError: the data are broken, or of another kind than the pool.
+        UsageError: an unknown format; the file is there already.
+    """
+    if isinstance(out, Path):
+        check_apart(out, data=data)
+    keys, fresh = model.read(data, options)
+    names = model.classes_.tolist()
+    taken = _predicted(names, probabilities)
+    columns = {name: f"item.{name}" if name in taken else name for name in fresh.shown}
+
+    def blocks() -> Iterator[_Block]:
+        low = 0
+        for probs in model.blocks(fresh):
+            rows = range(low, low + len(probs))
+            shown = [
+                {columns[name]: plain_cell(cells[row]) for name, cells in fresh.shown.items()}
+                for row in rows
+            ]
+            yield [keys[row] for row in rows], shown, probs
+            low += len(probs)
+
+    count = _write_predicted(out, form, names, columns.values(), blocks(), probabilities, force)
+    return count, fresh.notes
+
+
+_Block = tuple[Sequence[str], Sequence[Row], NDArray[np.float64]]
+
+
+def _predicted(names: Sequence[str], probabilities: bool) -> tuple[str, ...]:
+    """Columns that predictions have of their own."""
+    return ("id", "label", "confidence", *(f"p:{name}" for name in names if probabilities))
+
+
+def _write_predicted(
+    out: Path | TextIO,
+    form: str,
+    names: Sequence[str],
+    columns: Iterable[str],
+    blocks: Iterator[_Block],
+    probabilities: bool,
+    force: bool,
+) -> int:
+    """Write ids, what the items are, likeliest class, confidence, probabilities; how many rows."""
+    writer = _writer(form, "table")
+    id_, *told = _predicted(names, probabilities)
+
+    def rows() -> Iterator[Row]:
+        for keys, shown, probs in blocks:
+            best = probs.argmax(1).tolist()
+            for key, cells, place, row in zip(keys, shown, best, probs.tolist(), strict=True):
+                values = (names[place], row[place], *(row if probabilities else ()))
+                yield {id_: key, **cells, **dict(zip(told, values, strict=True))}
+
+    header = [id_, *columns, *told]
+    if not isinstance(out, Path):
+        return writer.write_rows(out, header, rows())
     with new_file(out, force=force) as draft:
-        return writer.write_rows(draft, ["id", *columns.values(), "label", "confidence"], rows())
+        return writer.write_rows(draft, header, rows())
+
+
+MODELS = {
+    "model": "a model to take away: predicts on new items (pauca.label.load)",
+    "onnx": "scaling and head of the model as an ONNX graph",
+}
+"""What ``export`` writes of the model itself, by name of its format."""
+
+
+def export_model(project: Project, out: Path, form: str = "model", *, force: bool = False) -> str:
+    """Write the model that the project has now; what it is, in a few lines.
+
+    Args:
+        project: Whose.
+        out: File to make.
+        form: ``model``, or ``onnx``.
+        force: Replace a file that is there.
+
+    Raises:
+        InputError: no model was trained yet.
+        DataError: what the features were fitted to is not kept, or damaged.
+        CapabilityError: a head that cannot be written as ONNX; the package onnx is missing.
+        UsageError: the file is there already.
+    """
+    check_out(project, out)
+    model = Predictor.of(project)
+    (model.save if form == "model" else model.to_onnx)(out, force=force)
+    return model.describe()
 
 
 def export(
@@ -198,17 +333,11 @@ def _writer(form: str, what: str) -> AbstractFormat:
     able = writers(what)
     found = next((each for each in able if each.name == form), None)
     if found is None:
-        names = ", ".join(each.name for each in able)
+        names = ", ".join([each.name for each in able] + list(MODELS if what == "labels" else ()))
         raise UsageError(
             "the format is not known", expected=names, got=form, todo="choose one of these"
         )
     return found
-
-
-def _item_rows(project: Project, items: Sequence[int], columns: Mapping[str, str]) -> Iterator[Row]:
-    """Id of each item, and what it is."""
-    for key, shown in zip(project.items.keys(items), project.items.shown(items), strict=True):
-        yield {"id": key, **{columns[name]: value for name, value in shown.items()}}
 
 
 def _records(

@@ -10,6 +10,7 @@ from pauca.errors import CapabilityError, UsageError
 from pauca.label.atomic import keep_sums, new_folder
 from pauca.label.book import Book
 from pauca.label.embed import FEATURES, resolve_choice, write_features
+from pauca.label.fitting import FIT
 from pauca.label.items import ITEMS, write_items
 from pauca.label.labels import GIVEN
 from pauca.label.model import make_for
@@ -104,7 +105,7 @@ def make_project(
             seed=whole.seed,
             progress=progress,
         )
-        keep_sums(folder, (ITEMS, FEATURES))
+        keep_sums(folder, (ITEMS, FEATURES, FIT))
         _begin(folder, pool, names, whole.overlap)
         if guidelines is not None:
             (folder / GUIDELINES).write_text(guidelines, encoding="utf-8")

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from pauca.learners import AbstractLearner, learners
 __all__ = [
     "MODEL",
     "Model",
+    "class_probabilities",
     "columns_of",
     "fit_temperature",
     "load_model",
@@ -53,6 +54,7 @@ class Model:
         checked: Labelled items that cross-validation has looked at, int64 [m].
         margins: Cross-validated probability of the label less that of the likeliest other, [m].
         guesses: Id of the class that cross-validation gives, int64 [m].
+        choice: Name and settings of the learner.
     """
 
     learner: AbstractLearner
@@ -62,6 +64,7 @@ class Model:
     checked: Tensor
     margins: Tensor
     guesses: Tensor
+    choice: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def version(self) -> str:
@@ -74,11 +77,39 @@ class Model:
         A class that was merged gives its probability to the one that it became; one that was added
         after the training has none.
         """
-        probs = self.learner.outputs(x, torch.arange(len(x))).mean_probs.cpu().double()
-        probs = tempered(probs, self.temperature)
+        return class_probabilities(
+            self.learner, x, self.temperature, self.places(classes), len(classes)
+        )
+
+    def places(self, classes: Classes) -> tuple[int, ...]:
+        """Place of the class that each column has become, among these; -1 where there is none."""
         place = {cls: at for at, cls in enumerate(classes.ids)}
-        into = torch.tensor([place[classes.root(cls)] for cls in self.classes])
-        return torch.zeros(len(x), len(classes), dtype=torch.float64).index_add_(1, into, probs)
+        return tuple(place.get(classes.root(cls), -1) for cls in self.classes)
+
+
+def class_probabilities(
+    learner: AbstractLearner, x: Tensor, temperature: float, places: Sequence[int], c: int
+) -> Tensor:
+    """Calibrated probabilities of c classes, float64 [n, c].
+
+    Args:
+        learner: Trained.
+        x: Features, [n, d].
+        temperature: By which its probabilities are tempered.
+        places: Class of each of its columns; -1 for none: what it has is shared out among others.
+        c: How many classes.
+    """
+    probs = learner.outputs(x, torch.arange(len(x))).mean_probs.cpu().double()
+    probs = tempered(probs, temperature)
+    kept = [at for at, place in enumerate(places) if place >= 0]
+    found = torch.zeros(len(x), c, dtype=torch.float64)
+    if not kept:
+        return found + 1 / max(1, c)
+    into = torch.tensor([places[at] for at in kept])
+    found.index_add_(1, into, probs[:, kept])
+    if len(kept) == len(places):
+        return found
+    return found / found.sum(1, keepdim=True).clamp_min(torch.finfo(torch.float64).tiny)
 
 
 def make_for(
@@ -231,7 +262,8 @@ def _model_of(kept: Any, device: str, features: Tensor, classes: Classes) -> Mod
         raise ValueError(f"{', '.join(wrong)} of another form or of another project")
     learner = make_for(kept["learner"], d, names, device)
     learner.load_state(kept["state"])
-    return Model(learner, tuple(ids), kept["temperature"], kept["number"], *columns)
+    choice = kept["learner"]
+    return Model(learner, tuple(ids), kept["temperature"], kept["number"], *columns, choice)
 
 
 def columns_of(classes: Classes, ids: NDArray[np.int64]) -> Tensor:

@@ -11,10 +11,10 @@ from pauca.formats.folder import IMAGE_SUFFIXES
 if TYPE_CHECKING:
     from pauca.label.project import Project
 
-__all__ = ["check_out"]
+__all__ = ["check_apart", "check_out"]
 
 _OWN = (
-    "project.*", "items.arrow", "features.npy", "model.pt", "duplicates-*.npy", "guidelines.md",
+    "project.*", "items.arrow", "features.*", "model.pt", "duplicates-*.npy", "guidelines.md",
     "*.lock",
 )  # fmt: skip
 
@@ -49,3 +49,24 @@ def check_out(project: "Project", out: Path, *, folder: bool = False) -> None:
         raise UsageError(
             f"{lost} would be written over", got=str(out), todo="name another place with --out"
         )
+
+
+def check_apart(out: Path, **kept: Path | None) -> None:
+    """Refuse a place where one of these files or folders, or a part of it, would be lost.
+
+    Args:
+        out: Where something is to be written.
+        **kept: What is there, by what it is.
+
+    Raises:
+        UsageError: it is such a place.
+    """
+    where = Path(os.path.realpath(out))
+    for what, path in kept.items():
+        real = None if path is None else Path(os.path.realpath(path))
+        if real is not None and (real.is_relative_to(where) or where.is_relative_to(real)):
+            raise UsageError(
+                f"the {what} would be written over",
+                got=str(out),
+                todo="name another place with --out",
+            )

@@ -10,6 +10,7 @@ from pauca.data.columns import Missing
 from pauca.data.dataset import Kind
 from pauca.data.images import Survey, kept_blocks
 from pauca.formats import Images
+from pauca.label.intake import AbstractIntake
 
 __all__ = ["Images", "Pool", "PoolOptions"]
 
@@ -68,6 +69,7 @@ class Pool:
         images: Of kind image.
         survey: Sizes, modes and values of images that are to be decoded.
         notes: What was done.
+        intake: How further items are read; of images their form decides it, which comes later.
     """
 
     format: str
@@ -81,6 +83,7 @@ class Pool:
     images: Images | None = None
     survey: Survey | None = None
     notes: tuple[str, ...] = ()
+    intake: AbstractIntake | None = None
 
     @property
     def n(self) -> int:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,19 +11,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pauca.data.assemble import DataOptions
-from pauca.data.columns import Roles, find_roles, joined_texts, read_labels
-from pauca.data.features import make_features, standardised
-from pauca.data.images import survey
-from pauca.data.load import own_options
+from pauca.data.columns import Roles, find_roles, id_column, joined_texts, read_labels
+from pauca.data.features import RowFit, find_scaling, make_features
+from pauca.data.images import kept_blocks, survey
+from pauca.data.load import options_of, own_options
 from pauca.errors import DataError
 from pauca.formats import AbstractFormat, Items, Part, find_format
 from pauca.formats.folder import listed_images
+from pauca.label.intake import AbstractIntake, Fresh, RowIntake, TextIntake, flat_rows
 from pauca.label.pool import Images, Pool, PoolOptions
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["fingerprint", "read_pool"]
+__all__ = ["fingerprint", "plain_cell", "read_fresh", "read_pool"]
 
 _SHOWN = 5
 
@@ -35,6 +36,84 @@ def read_pool(path: Path, options: PoolOptions) -> Pool:
         DataError: the data are not there, or broken; a label that is no class; an id twice.
         UsageError: an option that this format does not have.
     """
+    form, data, part = _read(path, options)
+    roles = find_roles(Items(part), data.columns)
+    pool = _pool(form, part, roles, data)
+    labels, classes, said = _labels(part, roles, data, options, form)
+    notes = (*part.notes, *roles.notes, *pool.notes)
+    whole = replace(pool, labels=labels, classes=classes, notes=(*notes, *said))
+    return _without(whole, data, part)
+
+
+def read_fresh(
+    path: Path, options: PoolOptions, intake: AbstractIntake, before: Mapping[str, Any]
+) -> tuple[list[str], Fresh]:
+    """New items, read as those of a pool were; nothing about them is decided anew.
+
+    Args:
+        path: A folder of images, or a file of any format that holds items.
+        options: How it is read; of the columns, only those of texts and ids can be named.
+        intake: Of the pool.
+        before: Options that the pool's file was read with, for what is not given.
+
+    Returns:
+        Ids, and the items: without broken images where these are passed over, and without items
+        that hold no text unless these are kept.
+
+    Raises:
+        DataError: the data are not there, broken, or of another kind than the pool.
+        UsageError: an option that this format does not have.
+    """
+    _, data, part = _read(path, options, before)
+    if options.text is not None and isinstance(intake, TextIntake):
+        intake = TextIntake([options.text] if isinstance(options.text, str) else options.text)
+    id_ = id_column(Items(part), data.columns)
+    keys = _keys(None if id_ is None else part.frame[id_].tolist(), part)
+    lost, notes = set[int](), list(part.notes)
+    if data.skip_broken and part.images is not None and part.images.stored is None:
+        raws = (raw for block in part.images.blocks() for raw in block)
+        found = survey(raws, part.images.name, upright=True, skip_broken=True)
+        lost, notes = set(found.skipped), [*notes, *found.notes]
+    if data.columns.empty_texts != "keep":
+        empty = set(intake.empty(part))
+        if empty and data.columns.empty_texts == "refuse":
+            raise DataError(
+                f"{len(empty)} texts are empty",
+                where=f"{part.where}, row {min(empty)}",
+                todo="fill them in, or leave them out with empty_texts = 'leave-out'",
+            )
+        if empty:
+            notes.append(f"{len(empty)} of {part.n} texts are empty and are left out")
+        lost |= empty
+    kept = [row for row in range(part.n) if row not in lost]
+    if not kept:
+        raise DataError("nothing is left to predict", where=part.where, todo="see what was said")
+    if lost:
+        part = _rows_of(part, kept, lost)
+    if id_ is not None:
+        part = replace(part, frame=part.frame.drop(columns=[id_]))
+    fresh = intake.read(part)
+    return [keys[row] for row in kept], replace(fresh, notes=(*notes, *fresh.notes))
+
+
+def _rows_of(part: Part, kept: Sequence[int], lost: Collection[int]) -> Part:
+    """Some rows of a part."""
+    images = part.images
+    if images is not None:
+        whole = images
+        images = replace(
+            whole,
+            blocks=lambda: kept_blocks(whole.blocks(), lost),
+            name=lambda i: whole.name(kept[i]),
+        )
+    frame = part.frame.iloc[list(kept)].reset_index(drop=True)
+    return replace(part, frame=frame, images=images)
+
+
+def _read(
+    path: Path, options: PoolOptions, before: Mapping[str, Any] | None = None
+) -> tuple[AbstractFormat, DataOptions, Part]:
+    """Format, options and all items of a file or a folder of images."""
     if not path.exists():
         raise DataError("there is no such file or folder", got=str(path), todo="check the path")
     form = find_format(path, name=options.format)
@@ -46,14 +125,10 @@ def read_pool(path: Path, options: PoolOptions) -> Pool:
             where=str(path),
             todo="name one of its files",
         )
-    data = own_options(form, options.given)
-    part = _whole(form.read_items(path, data.reading))
-    roles = find_roles(Items(part), data.columns)
-    pool = _pool(form, part, roles, data)
-    labels, classes, said = _labels(part, roles, data, options, form)
-    notes = (*part.notes, *roles.notes, *pool.notes)
-    whole = replace(pool, labels=labels, classes=classes, notes=(*notes, *said))
-    return _without(whole, data, part)
+    known = options_of(form)
+    given = {key: value for key, value in (before or {}).items() if key in known}
+    data = own_options(form, {**given, **options.given})
+    return form, data, _whole(form.read_items(path, data.reading))
 
 
 def fingerprint(path: Path) -> str:
@@ -115,14 +190,24 @@ def _pool(form: AbstractFormat, part: Part, roles: Roles, data: DataOptions) -> 
             form.name, "image", keys, None, none, columns=columns, images=part.images, survey=found
         )
     if part.array is not None:
-        rows, _, notes = standardised(_flat(part))
+        rows = flat_rows(part)
+        scaling, notes = find_scaling(rows)
         return Pool(
-            form.name, "embedding", keys, None, none, columns=columns, rows=rows, notes=notes
+            form.name,
+            "embedding",
+            keys,
+            None,
+            none,
+            columns=columns,
+            rows=scaling.apply(rows),
+            notes=notes,
+            intake=RowIntake("embedding", RowFit((), None, rows.shape[1], scaling)),
         )
     if roles.text:
         columns["text"] = roles.text
         texts = joined_texts(frame, roles.text, part.where)
-        return Pool(form.name, "text", keys, texts, none, columns=columns)
+        intake = TextIntake(roles.text)
+        return Pool(form.name, "text", keys, texts, none, columns=columns, intake=intake)
     made = make_features(frame, None, roles, data.columns.missing, part.where)
     rest = frame.drop(columns=[name for name in (roles.id, roles.label) if name is not None])
     sources = None if made.kind == "embedding" else _rows_as_json(rest)
@@ -136,21 +221,8 @@ def _pool(form: AbstractFormat, part: Part, roles: Roles, data: DataOptions) -> 
         columns=columns,
         rows=made.train,
         notes=made.notes,
+        intake=None if made.fit is None else RowIntake(made.kind, made.fit),
     )
-
-
-def _flat(part: Part) -> Any:
-    """Rows [n, d] of an array; every axis but the first is joined."""
-    array = part.array
-    assert array is not None
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        row = int(np.argwhere(~np.isfinite(array))[0][0])
-        raise DataError(
-            "a number is NaN or infinite",
-            where=f"{part.where}, row {row}",
-            todo="fill it in, or leave the row out",
-        )
-    return array.reshape(len(array), -1)
 
 
 def _labels(
@@ -240,7 +312,7 @@ def _rows_as_json(frame: "pd.DataFrame") -> list[str]:
     columns = list(frame.columns)
     return [
         json.dumps(
-            {column: _cell(value) for column, value in zip(columns, row, strict=True)},
+            {column: plain_cell(value) for column, value in zip(columns, row, strict=True)},
             ensure_ascii=False,
             default=str,
             allow_nan=False,
@@ -249,13 +321,14 @@ def _rows_as_json(frame: "pd.DataFrame") -> list[str]:
     ]
 
 
-def _cell(value: Any) -> Any:
+def plain_cell(value: Any) -> Any:
+    """A cell as a value that JSON holds; nothing becomes None."""
     if _empty(value):
         return None
     if isinstance(value, list | tuple):
-        return [_cell(each) for each in value]
+        return [plain_cell(each) for each in value]
     if isinstance(value, dict):
-        return {str(key): _cell(each) for key, each in value.items()}
+        return {str(key): plain_cell(each) for key, each in value.items()}
     plain = value.item() if isinstance(value, np.generic) else value
     return str(plain) if isinstance(plain, float) and math.isinf(plain) else plain
 
