@@ -395,7 +395,7 @@ def test_it_fits_a_phone(browser: Browser, tmp_path: Path, kind: str) -> None:
         size = {"width": 360, "height": 740}
         with visiting(browser, at, viewport=size, has_touch=True) as page:
             expect(page.locator(".class").first).to_be_visible()
-            for name in ("Label", "Grid", "History", "Second look", "Classes", "New classes"):
+            for name in ("Label", "Grid", "History", "Review", "Classes", "New classes"):
                 page.get_by_role("button", name=name, exact=True).tap()
                 expect(page.locator("#view-title")).to_have_count(1)
                 page.wait_for_timeout(300)
@@ -410,6 +410,71 @@ def test_it_fits_a_phone(browser: Browser, tmp_path: Path, kind: str) -> None:
             said(page, "ant")
 
 
+def topics(folder: Path, count: int) -> Project:
+    """Long texts of many classes, each with a near-duplicate, and a model."""
+    names = [f"topic_{number}_of_a_long_name" for number in range(count)]
+    words = [f"word{number} " * 3 for number in range(count)]
+    texts = [words[i % count] + "and much more that is to be read of it, " * 40 for i in range(240)]
+    file = table(folder / "t.csv", [{"text": text} for text in texts])
+    options = PoolOptions(text="text")
+    made = Project.create(file, folder / "p", classes=names, options=options, batch=20)
+    made.duplicates()
+    for each in made.lease("carl", 160):
+        made.answer("carl", each.item, made.classes.ids[each.item % count])
+    made.train(assessed=False)
+    return made
+
+
+# buttons of classes that are not wholly inside the viewport, and how many of them can be pressed;
+# those that are scrolled out of their list are not seen
+SIGHT = """
+() => {
+  const list = document.querySelector(".classes").getBoundingClientRect();
+  const seen = [...document.querySelectorAll(".class")].map((e) => e.getBoundingClientRect())
+    .filter((box) => box.bottom > list.top + 4 && box.top < list.bottom - 4);
+  const out = seen.filter((b) => b.left < 0 || b.top < 0 || b.right > innerWidth || b.bottom > innerHeight);
+  const hit = seen.filter((b) => {
+    const found = document.elementFromPoint((b.left + b.right) / 2, (b.top + b.bottom) / 2);
+    return found?.closest(".class");
+  });
+  const stage = document.querySelector(".stage").getBoundingClientRect();
+  const item = document.elementFromPoint(stage.left + 30, Math.max(0, stage.top) + 60)?.closest(".stage");
+  return { item: Boolean(item), seen: seen.length, out: out.length, hit: hit.length };
+}
+"""
+
+
+@pytest.mark.parametrize("count", [3, 10, 77])
+def test_the_buttons_of_classes_are_in_sight(browser: Browser, tmp_path: Path, count: int) -> None:
+    with topics(tmp_path, count) as made, running(made) as at:
+        with visiting(browser, at, viewport={"width": 360, "height": 640}) as page:
+            for width, height in ((360, 640), (320, 640), (1366, 768), (683, 384)):
+                page.set_viewport_size({"width": width, "height": height})
+                expect(page.locator(".accept")).to_be_visible()
+                for depth in (0, 200):
+                    page.evaluate(f"scrollTo(0, {depth})")
+                    told = page.evaluate(SIGHT)
+                    where = f"{count} classes, {width} x {height}, {depth}: {told}"
+                    assert told["item"], where
+                    assert told["out"] == 0, where
+                    assert told["seen"] == count or count > 10 or height < 400, where
+                    assert told["seen"] >= 3, where
+                    assert told["hit"] >= min(told["seen"] - 2, count), where
+                assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_of_many_classes_the_likeliest_come_first(browser: Browser, tmp_path: Path) -> None:
+    with topics(tmp_path, 77) as made, running(made) as at, visiting(browser, at) as page:
+        first = page.locator(".class").first
+        expect(first).to_have_class("class marked")
+        name = first.get_attribute("title")
+        assert name is not None
+        expect(page.locator(".accept")).to_contain_text(name)
+        assert page.locator(".class wbr").count() > 0
+        page.keyboard.press("v")  # who hides suggestions is not swayed by the order either
+        expect(page.locator(".class").first).to_have_attribute("title", "topic_0_of_a_long_name")
+
+
 def test_everything_can_be_reached_and_has_a_name(browser: Browser, tmp_path: Path) -> None:
     with (
         project(tmp_path, n=60, batch=10) as made,
@@ -417,7 +482,7 @@ def test_everything_can_be_reached_and_has_a_name(browser: Browser, tmp_path: Pa
         visiting(browser, at) as page,
     ):
         expect(page.locator(".numbers")).to_be_visible()
-        for view in ("L", "G", "H", "S", "C", "N"):
+        for view in ("L", "G", "H", "R", "C", "N"):
             page.keyboard.press(f"Shift+{view}")
             expect(page.locator("#view-title")).to_have_count(1)
             page.wait_for_timeout(200)
@@ -494,7 +559,7 @@ def test_text_stands_out_from_its_ground(browser: Browser, tmp_path: Path, schem
         made.train()
         with running(made) as at, visiting(browser, at, color_scheme=scheme) as page:
             expect(page.locator(".accept")).to_be_visible()
-            for view in ("L", "G", "H", "S", "C", "N"):
+            for view in ("L", "G", "H", "R", "C", "N"):
                 page.keyboard.press(f"Shift+{view}")
                 page.wait_for_timeout(400)
                 assert page.evaluate(CONTRAST) == [], view
@@ -534,7 +599,7 @@ def test_a_new_class_is_found_and_accepted_on_the_page(
         made.answer("bob", 2, action="flag")
         with running(made) as at, visiting(browser, at, color_scheme=scheme) as page:
             page.keyboard.press("Shift+N")
-            expect(page.locator("main")).to_contain_text("50 items set aside as unfit")
+            expect(page.locator("main")).to_contain_text("50 items answered with none of these")
             groups = page.locator(".proposal")
             expect(groups).to_have_count(2)
             assert page.evaluate(NAMELESS) == []
@@ -549,7 +614,7 @@ def test_a_new_class_is_found_and_accepted_on_the_page(
             page.get_by_label("Name of the class of group 1").fill("cow")
             page.keyboard.press("Enter")
             expect(page.locator("#said")).to_contain_text("cow: 24 items")
-            expect(page.locator("main")).to_contain_text("items set aside as unfit")
+            expect(page.locator("main")).to_contain_text("items answered with none of these")
             expect(page.locator(".balance")).to_contain_text("cow")
             with Project.open(made.folder) as opened:
                 (kind,) = {item % 4 for item in opened.labels.item.tolist()}
@@ -561,7 +626,7 @@ def test_a_new_class_is_found_and_accepted_on_the_page(
             page.locator("main").focus()
             page.keyboard.press("z")
             said(page, "taken back: 24 items")
-            expect(page.locator("main")).to_contain_text("50 items set aside as unfit")
+            expect(page.locator("main")).to_contain_text("50 items answered with none of these")
             # what came since it was shown is said, and nothing is labelled before another look
             with Project.open(made.folder) as opened:
                 opened.answer("carl", 102, action="flag")
@@ -569,7 +634,7 @@ def test_a_new_class_is_found_and_accepted_on_the_page(
             page.keyboard.press("Enter")
             expect(page.locator("#said")).to_contain_text("not those of now")
             page.get_by_role("button", name="Look again").click()
-            expect(page.locator("main")).to_contain_text("51 items set aside as unfit")
+            expect(page.locator("main")).to_contain_text("51 items answered with none of these")
         with Project.open(made.folder) as opened:
             assert opened.labels.flagged == {*unfit, 102}
 

@@ -4,12 +4,15 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from pauca.label.project import Project
 from pauca.label.records import Event
 
-__all__ = ["answer_plain", "content_of", "item_plain", "plain"]
+__all__ = ["answer_plain", "content_of", "item_plain", "likeliest", "plain"]
 
 _NUMBERS = 16
+_LIKELY = 24
 
 
 def content_of(project: Project, item: int) -> dict[str, Any]:
@@ -44,7 +47,7 @@ def item_plain(
         InputError: there is no such item.
     """
     keys = [project.items.key(item) for item in items]
-    told = project.suggestions(items)
+    told, likely = project.suggestions(items), likeliest(project, items)
     standing = {} if person is None else project.standing_of(person, items)
     return [
         {
@@ -53,11 +56,26 @@ def item_plain(
             "content": content_of(project, item),
             "suggested": told.get(item, (None, None))[0],
             "confidence": plain(told.get(item, (None, None))[1]),
+            "likely": likely.get(item, []),
             "stands": standing[item].seq if item in standing else None,
             "answer": answer_plain(item, standing.get(item)),
         }
         for item, key in zip(items, keys, strict=True)
     ]
+
+
+def likeliest(project: Project, items: Sequence[int]) -> dict[int, list[int]]:
+    """Ids of the likeliest classes of each item, at most 24, in order; nothing without a model."""
+    if not len(items) or project.model is None:
+        return {}
+    ids = project.classes.ids
+    return {
+        item: [ids[at] for at in row if at < len(ids)]
+        for part in project.predict(items)
+        for item, row in zip(
+            part.item.tolist(), np.argsort(-part.probs, 1)[:, :_LIKELY].tolist(), strict=True
+        )
+    }
 
 
 def answer_plain(item: int, event: Event | None) -> dict[str, Any]:

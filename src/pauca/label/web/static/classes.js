@@ -3,7 +3,7 @@
 import { call } from "./api.js";
 import { ask, byId, el, many, put, say } from "./dom.js";
 import { refresh } from "./side.js";
-import { classes, keyOf, state } from "./state.js";
+import { classes, keyOfClass, state } from "./state.js";
 
 export function classesView(main) {
   async function change(body, done) {
@@ -29,7 +29,7 @@ export function classesView(main) {
     } }, el("label", { for: "new-class" }, "New class "), field, el("button", { type: "submit" }, "Add"));
     put(main, el("h2", { id: "view-title" }, "Classes"), form, el("table", { class: "classes-table" },
       el("thead", {}, el("tr", {}, ["key", "class", "labels", ""].map((name) => el("th", { scope: "col" }, name)))),
-      el("tbody", {}, classes().map((each, place) => el("tr", {}, el("td", {}, keyOf(place) && el("kbd", {}, keyOf(place))),
+      el("tbody", {}, classes().map((each) => el("tr", {}, el("td", {}, keyOfClass(each.id) && el("kbd", {}, keyOfClass(each.id))),
         el("th", { scope: "row" }, each.name), el("td", { class: "number" }, counts.get(each.id) ?? 0),
         el("td", {}, el("div", { class: "row" }, el("button", { type: "button", class: "quiet", onclick: () => rename(each) }, "Rename"),
           classes().length > 1 && el("button", { type: "button", class: "quiet", onclick: () => merge(each, counts.get(each.id) ?? 0) }, "Merge …"))))))));

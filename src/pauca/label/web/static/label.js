@@ -1,12 +1,12 @@
 // One item after the other.
 
 import { answer, call, insist, undo as takeBack } from "./api.js";
-import { classButtons, classOfKey, used } from "./buttons.js";
+import { broken, classButtons, classOfKey, used } from "./buttons.js";
 import { shown } from "./content.js";
 import { byId, el, many, percent, put, say, twice } from "./dom.js";
 import { guidelines } from "./help.js";
 import { refresh } from "./side.js";
-import { nameOf, place, remember, standing, state } from "./state.js";
+import { nameOf, place, remember, said, standing, state } from "./state.js";
 
 const AHEAD = 3; // items that are held, so that the next one is there at once
 const RENEW = 240_000; // ms after which what is held is asked for again
@@ -28,14 +28,16 @@ export function labelView(main, { only = [] } = {}) {
   const copies = el("section", { class: "copies", hidden: true, "aria-label": "Near-duplicates" });
   const suggestion = el("div", { class: "suggestion" });
   const choice = el("div", {});
-  const others = el("div", { class: "row commands", role: "group", "aria-label": "Other answers" },
-    command("Skip", "x", () => done("skip")), command("Unsure", "u", () => done("unsure")),
-    command("Unfit", "f", () => done("flag"), "Of none of the classes, or no good: nobody is asked again, and its labels do not count"),
-    command("Undo", "z", undo), el("span", { class: "grow" }),
+  const answers = el("div", { class: "row commands", role: "group", "aria-label": "Other answers" },
+    command("Skip", "x", () => done("skip"), "Not for you: somebody else gets it"), command("Unsure", "u", () => done("unsure"), "Counts as an answer without a class"),
+    command("None of these", "f", () => done("flag"), "Of none of the classes, or no good: nobody is asked again, and its labels do not count"),
+    command("Undo", "z", undo, "Take back your last answer"));
+  const tools = el("div", { class: "row tools", role: "group", "aria-label": "Tools" },
     command("Guidelines", "g", guidelines),
     el("button", { type: "button", class: "quiet", id: "hide", "aria-keyshortcuts": "v", "aria-pressed": String(state.hidden), onclick: hide },
       "Hide suggestions ", el("kbd", { "aria-hidden": "true" }, "v")));
-  put(main, title, el("div", { class: "beside" }, stage, copies), suggestion, choice, others);
+  // the dock stays in sight however long the item is
+  put(main, title, el("div", { class: "work" }, stage, el("div", { class: "dock" }, suggestion, choice, answers), copies), tools);
 
   function command(text, key, act, hint) {
     return el("button", { type: "button", class: "command", "aria-keyshortcuts": key, title: hint, onclick: (event) => twice(event, since) || act() },
@@ -81,7 +83,7 @@ export function labelView(main, { only = [] } = {}) {
       if (!told.choosing) {
         current = null;
         put(stage, el("div", { class: "empty" }, el("h3", {}, "Nothing is left for you"),
-          el("p", {}, "Every item was answered, or somebody else holds it. Labels can be exported on the right.")));
+          el("p", {}, "Every item is answered or reserved for somebody else. Labels can be exported under Progress.")));
         put(choice); put(suggestion); copies.hidden = true;
         busy = false;
         main.setAttribute("aria-busy", "false");
@@ -111,9 +113,9 @@ export function labelView(main, { only = [] } = {}) {
 
   function drawChoice() {
     const seen = !state.hidden && current.suggested !== null;
-    put(choice, classButtons((id, event) => (event && twice(event, since)) || done("label", id), { marked: seen ? current.suggested : null }));
+    put(choice, classButtons((id, event) => (event && twice(event, since)) || done("label", id), seen ? { marked: current.suggested, likely: current.likely } : {}));
     put(suggestion, seen && el("button", { type: "button", class: "accept", "aria-keyshortcuts": "Space", onclick: (event) => twice(event, since) || done("label", current.suggested) },
-      el("kbd", { "aria-hidden": "true" }, "space"), el("span", {}, `${nameOf(current.suggested)}?`),
+      el("kbd", { "aria-hidden": "true" }, "space"), el("span", {}, broken(nameOf(current.suggested)), "?"),
       el("span", { class: "sure" }, `${words(current.confidence)}, ${percent(current.confidence)}`)));
   }
 
@@ -166,7 +168,7 @@ export function labelView(main, { only = [] } = {}) {
     first = first.filter((each) => !gone.has(each.item));
     queue = queue.filter((each) => !gone.has(each.item));
     const count = gone.size > 1 ? ` (${gone.size} items)` : "";
-    say(!told ? "left as it was answered" : { label: `${cls === null ? "" : nameOf(cls)}${count}`, skip: "skipped", unsure: "unsure", flag: "set aside as unfit" }[action]);
+    say(told ? `${said({ action, class: cls })}${count}` : "left as it was answered");
     if (closed) return;
     refresh();
     await next();

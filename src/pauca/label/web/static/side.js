@@ -65,8 +65,15 @@ function model(told) {
   const known = told.accuracy && el("p", {}, "Estimated accuracy ", el("strong", {}, percent(told.accuracy.value)),
     ` (${percent(told.accuracy.low)} to ${percent(told.accuracy.high)}, from ${told.accuracy.n} random items)`);
   return el("section", {}, el("h3", {}, "Model"), el("p", { class: "now" }, now, soon), known,
-    labels !== null && el("p", { class: "quiet" }, `Labels saved: ${told.saving_said}.`), error && el("p", { class: "warn" }, error),
+    saved(told.saving), error && el("p", { class: "warn" }, error),
     el("button", { type: "button", disabled: running || !stale, onclick: async () => { await call("train", {}).catch((e) => say(e.message, { warn: true })); say("training"); refresh(); } }, "Train now"));
+}
+
+// only what says something: a ratio whose interval lies above 1
+function saved(told) {
+  if (!told || !(told.low > 1)) return null;
+  const high = told.high === null ? "or more" : `to ${told.high.toFixed(2)}`;
+  return el("p", { class: "quiet" }, `Random choice would need ${told.ratio.toFixed(2)} times the labels (${told.low.toFixed(2)} ${high}) for ${percent(told.value)}.`);
 }
 
 // accuracy against labels, with its interval
@@ -113,6 +120,6 @@ function exits() {
   return el("section", {}, el("h3", {}, "Labels as a file"), el("div", { class: "row" }, state.project.exports.map(({ name, title }) => link(name, title))),
     el("p", {}, el("button", { type: "button", class: "quiet", onclick: async () => {
       const told = await call("release", { person: state.person }).catch((error) => ({ error }));
-      say(told.error ? told.error.message : "your items are free for others; come back whenever you like", { warn: Boolean(told.error) });
+      say(told.error ? told.error.message : "your reserved items are free for others; come back whenever you like", { warn: Boolean(told.error) });
     } }, "Stop for now")));
 }

@@ -37,9 +37,16 @@ export function remember() {
 export const classes = () => state.project.classes;
 export const nameOf = (id) => classes().find((each) => each.id === id)?.name ?? "a class that was merged";
 
+const ACTIONS = { skip: "skipped", unsure: "unsure", flag: "none of these", undo: "undone", null: "no answer" };
+/** An answer in words. */
+export const said = ({ action, class: cls }) => (cls === null ? ACTIONS[action] : nameOf(cls));
+
 /** The answers of the person that stand for these items, as this tab knows them. */
 export const standing = (items) => Object.fromEntries(items.filter((each) => each.stands).map((each) => [each.item, each.stands]));
 
 const LETTERS = "abceijklmnopqrstwy"; // those that no command has
-/** The key of the class at this place, or null where there are more classes than keys. */
-export const keyOf = (place) => "123456789"[place] ?? LETTERS[place - 9] ?? null;
+/** The key of a class, or null where there are more classes than keys. */
+export function keyOfClass(id) {
+  const place = classes().findIndex((each) => each.id === id);
+  return "123456789"[place] ?? LETTERS[place - 9] ?? null;
+}
