@@ -1,6 +1,7 @@
 """The page in a real browser, before a real server."""
 
 import csv
+import io
 import json
 import re
 from collections.abc import Iterator
@@ -432,35 +433,41 @@ SIGHT = """
   const list = document.querySelector(".classes").getBoundingClientRect();
   const seen = [...document.querySelectorAll(".class")].map((e) => e.getBoundingClientRect())
     .filter((box) => box.bottom > list.top + 4 && box.top < list.bottom - 4);
-  const out = seen.filter((b) => b.left < 0 || b.top < 0 || b.right > innerWidth || b.bottom > innerHeight);
+  const out = seen.filter((b) => b.left < 0 || b.top < 0
+    || b.right > innerWidth || b.bottom > innerHeight);
   const hit = seen.filter((b) => {
     const found = document.elementFromPoint((b.left + b.right) / 2, (b.top + b.bottom) / 2);
     return found?.closest(".class");
   });
   const stage = document.querySelector(".stage").getBoundingClientRect();
-  const item = document.elementFromPoint(stage.left + 30, Math.max(0, stage.top) + 60)?.closest(".stage");
-  return { item: Boolean(item), seen: seen.length, out: out.length, hit: hit.length };
+  const item = document.elementFromPoint(stage.left + 30, Math.max(0, stage.top) + 60);
+  return { item: Boolean(item?.closest(".stage")), seen: seen.length, out: out.length,
+    hit: hit.length };
 }
 """
 
 
 @pytest.mark.parametrize("count", [3, 10, 77])
 def test_the_buttons_of_classes_are_in_sight(browser: Browser, tmp_path: Path, count: int) -> None:
-    with topics(tmp_path, count) as made, running(made) as at:
-        with visiting(browser, at, viewport={"width": 360, "height": 640}) as page:
-            for width, height in ((360, 640), (320, 640), (1366, 768), (683, 384)):
-                page.set_viewport_size({"width": width, "height": height})
-                expect(page.locator(".accept")).to_be_visible()
-                for depth in (0, 200):
-                    page.evaluate(f"scrollTo(0, {depth})")
-                    told = page.evaluate(SIGHT)
-                    where = f"{count} classes, {width} x {height}, {depth}: {told}"
-                    assert told["item"], where
-                    assert told["out"] == 0, where
-                    assert told["seen"] == count or count > 10 or height < 400, where
-                    assert told["seen"] >= 3, where
-                    assert told["hit"] >= min(told["seen"] - 2, count), where
-                assert page.evaluate("document.documentElement.scrollWidth") <= width
+    size: Any = {"width": 360, "height": 640}
+    with (
+        topics(tmp_path, count) as made,
+        running(made) as at,
+        visiting(browser, at, viewport=size) as page,
+    ):
+        for width, height in ((360, 640), (320, 640), (1366, 768), (683, 384)):
+            page.set_viewport_size({"width": width, "height": height})
+            expect(page.locator(".accept")).to_be_visible()
+            for depth in (0, 200):
+                page.evaluate(f"scrollTo(0, {depth})")
+                told = page.evaluate(SIGHT)
+                where = f"{count} classes, {width} x {height}, {depth}: {told}"
+                assert told["item"], where
+                assert told["out"] == 0, where
+                assert told["seen"] == count or count > 10 or height < 400, where
+                assert told["seen"] >= 3, where
+                assert told["hit"] >= min(told["seen"] - 2, count), where
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 def test_of_many_classes_the_likeliest_come_first(browser: Browser, tmp_path: Path) -> None:
@@ -473,6 +480,72 @@ def test_of_many_classes_the_likeliest_come_first(browser: Browser, tmp_path: Pa
         assert page.locator(".class wbr").count() > 0
         page.keyboard.press("v")  # who hides suggestions is not swayed by the order either
         expect(page.locator(".class").first).to_have_attribute("title", "topic_0_of_a_long_name")
+
+
+def scale_of(page: Page) -> float:
+    """How many times as large the picture is."""
+    told = page.locator(".frame .picture").evaluate("e => new DOMMatrix(e.style.transform).a")
+    return round(float(told), 3)
+
+
+def test_a_picture_is_looked_at_closely(browser: Browser, tmp_path: Path) -> None:
+    photos = images(tmp_path / "photos", [f"{i}.png" for i in range(6)], size=400)
+    with (
+        Project.create(photos, tmp_path / "p", classes=("a", "b")) as made,
+        running(made) as at,
+        visiting(browser, at, has_touch=True) as page,
+    ):
+        expect(page.locator(".frame .picture")).to_be_visible()
+        page.keyboard.press("+")
+        assert scale_of(page) == 1.5
+        page.keyboard.press("-")
+        page.keyboard.press("-")
+        assert scale_of(page) == 1  # not smaller than whole
+        page.locator(".frame").dblclick()
+        assert scale_of(page) == 3
+        box = page.locator(".frame .picture").bounding_box()
+        assert box is not None
+        page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        page.mouse.down()
+        page.mouse.move(box["x"] + box["width"] / 2 - 40, box["y"] + box["height"] / 2 + 30)
+        page.mouse.up()
+        moved = page.locator(".frame .picture").bounding_box()
+        assert moved is not None
+        assert (moved["x"] - box["x"], moved["y"] - box["y"]) == pytest.approx((-40, 30), abs=1)
+        page.mouse.wheel(0, -240)
+        page.wait_for_function("document.querySelector('.picture').style.transform.includes('4.8')")
+        page.keyboard.press("Shift+ArrowRight")
+        assert scale_of(page) > 4
+        page.keyboard.press("0")
+        assert scale_of(page) == 1
+        touch = page.context.new_cdp_session(page)
+        whole = page.locator(".frame").bounding_box()
+        assert whole is not None
+        x, y = whole["x"] + whole["width"] / 2, whole["y"] + whole["height"] / 2
+        for kind, apart in (("touchStart", 20), ("touchMove", 30), ("touchMove", 40)):
+            fingers = [{"x": x - apart, "y": y, "id": 0}, {"x": x + apart, "y": y, "id": 1}]
+            touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": fingers})
+        touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+        assert scale_of(page) == pytest.approx(2, abs=0.2)
+        page.keyboard.press("1")  # the next one is whole
+        expect(page.locator("main")).to_have_attribute("aria-busy", "false")
+        page.wait_for_function("!document.querySelector('.picture').style.transform")
+        assert events(made.folder)[-1].action == "label"
+
+
+def test_what_is_transparent_is_white_as_the_model_saw_it(browser: Browser, tmp_path: Path) -> None:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for i in range(4):
+        Image.new("RGBA", (200, 200), (0, 0, 0, i)).save(folder / f"{i}.png")
+    with (
+        Project.create(folder, tmp_path / "p", classes=("a", "b")) as made,
+        running(made) as at,
+        visiting(browser, at, color_scheme="dark") as page,
+    ):
+        expect(page.locator(".frame .picture")).to_be_visible()
+        seen = Image.open(io.BytesIO(page.locator(".frame .picture").screenshot())).convert("L")
+        assert seen.getpixel((100, 100)) > 250
 
 
 def test_everything_can_be_reached_and_has_a_name(browser: Browser, tmp_path: Path) -> None:

@@ -128,7 +128,7 @@ export function gridView(main) {
   load().catch((error) => say(error.message, { warn: true }));
   return {
     close() { closed = true; singles?.close(); },
-    moves: (key) => !singles && key.startsWith("Arrow"),
+    moves: (key) => (singles ? singles.moves(key) : key.startsWith("Arrow")),
     again() { if (!singles) load(); else singles.again(); },
     key(key) {
       if (singles) return singles.key(key);

@@ -9,6 +9,8 @@ import { refresh } from "./side.js";
 import { nameOf, place, remember, said, standing, state } from "./state.js";
 
 const AHEAD = 3; // items that are held, so that the next one is there at once
+const NEARER = { "+": 1.5, "=": 1.5, "-": 1 / 1.5, 0: 0 }; // how many times as large a picture becomes
+const ASIDE = { "Shift+ArrowLeft": [60, 0], "Shift+ArrowRight": [-60, 0], "Shift+ArrowUp": [0, 60], "Shift+ArrowDown": [0, -60] };
 const RENEW = 240_000; // ms after which what is held is asked for again
 
 /** The view. `only`: items that were struck out of a grid, which come first. */
@@ -205,7 +207,9 @@ export function labelView(main, { only = [] } = {}) {
   return {
     close() { closed = true; clearInterval(renewal); },
     again() { if (current) drawChoice(); },
+    moves: (key) => key in NEARER || key in ASIDE,
     key(key) {
+      const zoom = stage.querySelector(".frame")?.zoom;
       if (key === " ") {
         if (current && !state.hidden && current.suggested !== null) done("label", current.suggested);
         else say("there is no suggestion to accept", { warn: true });
@@ -216,6 +220,8 @@ export function labelView(main, { only = [] } = {}) {
       else if (key === "g") guidelines();
       else if (key === "v") hide();
       else if (key === "d") tickAll();
+      else if (zoom && key in NEARER) zoom.by(NEARER[key]);
+      else if (zoom && key in ASIDE) zoom.move(...ASIDE[key]);
       else {
         const cls = classOfKey(key);
         if (cls === null) return false;

@@ -63,7 +63,7 @@ function keys(event) {
   if (event.key === "/") { event.preventDefault(); return void byId("filter")?.focus(); }
   const jump = Object.keys(VIEWS).find((name) => VIEWS[name][0][0] === event.key);
   if (event.shiftKey && jump) { event.preventDefault(); return void show(jump); }
-  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  const key = event.key.length === 1 ? event.key.toLowerCase() : `${event.shiftKey ? "Shift+" : ""}${event.key}`;
   if (event.repeat && !view?.moves?.(key)) return;
   if (view?.key(key)) event.preventDefault();
 }
