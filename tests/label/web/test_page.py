@@ -482,6 +482,26 @@ def test_of_many_classes_the_likeliest_come_first(browser: Browser, tmp_path: Pa
         expect(page.locator(".class").first).to_have_attribute("title", "topic_0_of_a_long_name")
 
 
+def test_words_that_speak_for_the_suggestion_are_marked(browser: Browser, tmp_path: Path) -> None:
+    with topics(tmp_path, 3) as made, running(made) as at, visiting(browser, at) as page:
+        guess = page.locator(".class.marked").get_attribute("title")
+        assert guess is not None
+        word = f"word{guess.split('_')[1]}"
+        expect(page.locator(".stage mark").first).to_have_text(word)
+        assert set(page.locator(".stage mark").all_inner_texts()) == {word}
+        before = page.locator(".stage").inner_text()
+        page.keyboard.press("h")
+        expect(page.locator(".stage mark")).to_have_count(0)
+        page.reload()  # it stays so
+        expect(page.locator(".accept")).to_be_visible()
+        expect(page.locator(".stage mark")).to_have_count(0)
+        page.keyboard.press("h")
+        expect(page.locator(".stage mark")).not_to_have_count(0)
+        assert page.locator(".stage").inner_text() == before
+        page.keyboard.press("v")  # who hides suggestions is not told by words either
+        expect(page.locator(".stage mark")).to_have_count(0)
+
+
 def scale_of(page: Page) -> float:
     """How many times as large the picture is."""
     told = page.locator(".frame .picture").evaluate("e => new DOMMatrix(e.style.transform).a")

@@ -19,7 +19,7 @@ from pauca.formats import AbstractFormat
 from pauca.label.answers import ChangedMeanwhile
 from pauca.label.exporting import export, writers
 from pauca.label.project import Project
-from pauca.label.web.content import answer_plain, content_of, item_plain, likeliest, plain
+from pauca.label.web.content import answer_plain, content_of, guess_plain, item_plain, plain
 from pauca.label.web.guard import Door, client_of, refuse, too_many
 from pauca.label.web.work import Work
 
@@ -169,12 +169,12 @@ class Api:
         # early enough that nobody waits, late enough that most labels count
         low = max(k, self.project.settings.batch // 4)
         choosing = self.work.choose() if waiting < low else self.work.now.choosing
-        likely = likeliest(self.project, [each.item for each in held])
+        likely = guess_plain(self.project, [each.item for each in held])
         items = [
             {
                 **plain(each.plain()),
                 "content": content_of(self.project, each.item),
-                "likely": likely.get(each.item, []),
+                **likely[each.item],
             }
             for each in held
         ]

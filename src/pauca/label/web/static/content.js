@@ -2,13 +2,23 @@
 
 import { el, svg } from "./dom.js";
 
-/** The item, large; of a picture the address, of all else the text. */
-export function shown(item, { small = false } = {}) {
+/** The item, large; of a picture the address, of all else the text. `words` are marked in it, each with its weight. */
+export function shown(item, { small = false, words = [] } = {}) {
   const { picture, text, row, numbers } = item.content;
   if (picture) return image(item, picture, small);
-  if (text !== undefined) return el("blockquote", { class: "text", dir: "auto" }, small ? cut(text, 160) : text);
+  if (text !== undefined) return el("blockquote", { class: "text", dir: "auto" }, small ? cut(text, 160) : marked(text, words));
   if (row) return table(row, small);
   return vector(item, numbers, small);
+}
+
+function marked(text, words) {
+  const weights = new Map(words);
+  return text.split(/([\p{L}\p{N}_]{2,})/u).map((part, at) => {
+    if (at % 2 === 0 || !weights.has(part)) return part;
+    const made = el("mark", {}, part);
+    made.style.setProperty("--weight", weights.get(part));
+    return made;
+  });
 }
 
 const cut = (text, most) => (text.length > most ? `${text.slice(0, most)} …` : text);

@@ -6,7 +6,7 @@ import { classes, keyOfClass, state } from "./state.js";
 const KEYS = [
   ["space", "accept the suggestion"], ["x or →", "skip: not for you"], ["u", "unsure: counts as an answer without a class"],
   ["f", "none of these: of none of the classes, or no good; nobody is asked again, its labels do not count"], ["z or backspace", "take back your last answer"],
-  ["d", "tick all near-duplicates"], ["+  -  0", "picture nearer, farther, whole (or wheel, pinch, double click); shift with arrows moves it"], ["v", "hide or show suggestions"], ["/", "find a class"], ["g", "guidelines"],
+  ["d", "tick all near-duplicates"], ["+  -  0", "picture nearer, farther, whole (or wheel, pinch, double click); shift with arrows moves it"], ["v", "hide or show suggestions"], ["h", "mark the words that speak for the suggested class, or not"], ["/", "find a class"], ["g", "guidelines"],
   ["L  G  H  R  C  N", "with shift: label, grid, history, review, classes, new classes"], ["?", "these keys"],
 ];
 

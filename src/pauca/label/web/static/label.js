@@ -37,7 +37,9 @@ export function labelView(main, { only = [] } = {}) {
   const tools = el("div", { class: "row tools", role: "group", "aria-label": "Tools" },
     command("Guidelines", "g", guidelines),
     el("button", { type: "button", class: "quiet", id: "hide", "aria-keyshortcuts": "v", "aria-pressed": String(state.hidden), onclick: hide },
-      "Hide suggestions ", el("kbd", { "aria-hidden": "true" }, "v")));
+      "Hide suggestions ", el("kbd", { "aria-hidden": "true" }, "v")),
+    state.project.kind === "text" && el("button", { type: "button", class: "quiet", id: "plain", "aria-keyshortcuts": "h", "aria-pressed": String(state.plain), onclick: leavePlain,
+      title: "Words that speak for the suggested class are marked" }, "No marked words ", el("kbd", { "aria-hidden": "true" }, "h")));
   // the dock stays in sight however long the item is
   put(main, title, el("div", { class: "work" }, stage, el("div", { class: "dock" }, suggestion, choice, answers), copies), tools);
 
@@ -102,7 +104,7 @@ export function labelView(main, { only = [] } = {}) {
     const extra = first[0] === item;
     sessionStorage.setItem(place("shown", state.person), JSON.stringify({ item: item.item, stands: item.stands ?? null, extra }));
     since = performance.now();
-    put(stage, shown(item));
+    drawItem();
     const upcoming = first[1] ?? queue.find((each) => each.item !== item.item);
     if (upcoming?.content.picture) new Image().src = upcoming.content.picture;
     drawChoice();
@@ -113,8 +115,11 @@ export function labelView(main, { only = [] } = {}) {
     if (document.activeElement === document.body) byId("main").focus({ preventScroll: true });
   }
 
+  const guessed = () => !state.hidden && current.suggested !== null;
+  const drawItem = () => put(stage, shown(current, { words: guessed() && !state.plain ? current.words : [] }));
+
   function drawChoice() {
-    const seen = !state.hidden && current.suggested !== null;
+    const seen = guessed();
     put(choice, classButtons((id, event) => (event && twice(event, since)) || done("label", id), seen ? { marked: current.suggested, likely: current.likely } : {}));
     put(suggestion, seen && el("button", { type: "button", class: "accept", "aria-keyshortcuts": "Space", onclick: (event) => twice(event, since) || done("label", current.suggested) },
       el("kbd", { "aria-hidden": "true" }, "space"), el("span", {}, broken(nameOf(current.suggested)), "?"),
@@ -153,7 +158,7 @@ export function labelView(main, { only = [] } = {}) {
     busy = true;
     turn += 1;
     main.setAttribute("aria-busy", "true");
-    const seen = !state.hidden && current.suggested !== null;
+    const seen = guessed();
     const also = [...ticked];
     let told = null;
     try {
@@ -199,7 +204,21 @@ export function labelView(main, { only = [] } = {}) {
     remember();
     byId("hide").setAttribute("aria-pressed", String(state.hidden));
     say(state.hidden ? "suggestions are hidden" : "suggestions are shown");
-    if (current) drawChoice();
+    drawAgain();
+  }
+
+  function leavePlain() {
+    state.plain = !state.plain;
+    remember();
+    byId("plain").setAttribute("aria-pressed", String(state.plain));
+    say(state.plain ? "words are not marked" : "words are marked that speak for the suggestion");
+    drawAgain();
+  }
+
+  function drawAgain() {
+    if (!current) return;
+    drawChoice();
+    if (current.content.text !== undefined) drawItem();
   }
 
   const renewal = setInterval(() => { if (!document.hidden && !busy) fetchMore().catch(() => {}); }, RENEW);
@@ -219,6 +238,7 @@ export function labelView(main, { only = [] } = {}) {
       else if (key === "z" || key === "Backspace") undo();
       else if (key === "g") guidelines();
       else if (key === "v") hide();
+      else if (key === "h" && byId("plain")) leavePlain();
       else if (key === "d") tickAll();
       else if (zoom && key in NEARER) zoom.by(NEARER[key]);
       else if (zoom && key in ASIDE) zoom.move(...ASIDE[key]);

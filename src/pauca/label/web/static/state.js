@@ -6,6 +6,7 @@ export const state = {
   person: "",
   view: "label",
   hidden: false, // whether suggestions are hidden
+  plain: false, // whether words that speak for the suggestion are left unmarked
   recent: [], // ids of the classes that were used last
   acts: [], // places of the answers that were given in this tab, the last one last
 };
@@ -24,6 +25,7 @@ export function take(person) {
   state.person = person;
   state.acts = [];
   state.hidden = localStorage.getItem(place("hidden", person)) === "true";
+  state.plain = localStorage.getItem(place("plain", person)) === "true";
   if (person) remember();
 }
 
@@ -32,6 +34,7 @@ export function remember() {
   sessionStorage.setItem(place("person"), state.person);
   localStorage.setItem(place("person"), state.person);
   localStorage.setItem(place("hidden", state.person), String(state.hidden));
+  localStorage.setItem(place("plain", state.person), String(state.plain));
 }
 
 export const classes = () => state.project.classes;
