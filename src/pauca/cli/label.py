@@ -33,6 +33,24 @@ Prefix = Annotated[
         metavar="URL",
     ),
 ]
+Safe = Annotated[
+    bool,
+    typer.Option(
+        "--safe-csv",
+        help="In csv, an apostrophe in front of texts that a spreadsheet would compute (= + - @).",
+    ),
+]
+Wanted = Annotated[
+    str | None, typer.Option(help="Class whose items are to be found.", metavar="CLASS")
+]
+Recall = Annotated[
+    float | None,
+    typer.Option(help="Share of the wanted class that is to be found, such as 0.95.", min=0, max=1),
+]
+NewClasses = Annotated[
+    bool, typer.Option("--add-new-classes", help="Let names that are no class become classes.")
+]
+Person = Annotated[str, typer.Option(help="Who does it, for the account.")]
 _FORMATS = "`pauca label formats` lists them."
 
 
@@ -135,6 +153,8 @@ def init(
     target: Annotated[
         float | None, typer.Option(help="Accuracy that is wanted, such as 0.95.", min=0, max=1)
     ] = None,
+    wanted: Wanted = None,
+    recall: Recall = None,
     guidelines: Annotated[
         Path | None, typer.Option(help="Text file for those who label.", metavar="FILE")
     ] = None,
@@ -174,6 +194,8 @@ def init(
         overlap=overlap,
         budget=budget,
         target=target,
+        wanted=wanted,
+        recall=recall,
         seed=seed,
         device=device,
         force=force,
@@ -205,6 +227,7 @@ def suggest(
         typer.Option(help="Write Label Studio's labelling interface too.", metavar="FILE.xml"),
     ] = None,
     prefix: Prefix = None,
+    safe_csv: Safe = False,
     force: Force = False,
 ) -> None:
     """Write the next items to label; the same ones again until they are answered.
@@ -220,7 +243,15 @@ def suggest(
         if config is not None:
             check_out(opened, config)
             write_text(config, labelling_config(opened), force)
-        count = write_batch(opened, items, form, out or sys.stdout, prefix=prefix, force=force)
+        count = write_batch(
+            opened,
+            items,
+            form,
+            out or sys.stdout,
+            prefix=prefix,
+            safe_csv=safe_csv,
+            force=force,
+        )
     if out is not None:
         typer.echo(f"{count} items: {out.resolve()}")
 
@@ -273,6 +304,7 @@ def import_(
             help="Take names that differ from a class by case, blanks or Unicode form for it.",
         ),
     ] = False,
+    add_new_classes: NewClasses = False,
 ) -> None:
     """Take answers in: all of the file, or, if anything in it is wrong, nothing."""
     from pauca.label import import_file
@@ -289,6 +321,7 @@ def import_(
             match=match,  # type: ignore[arg-type]  # checked there
             unmatched=unmatched,  # type: ignore[arg-type]  # checked there
             join_labels=join_labels,
+            add_new_classes=add_new_classes,
         )
         labelled = opened.labels.m
     for note in found.notes:
@@ -329,10 +362,21 @@ def export(
         bool,
         typer.Option("--answers", help="Every answer with who, when and how long, as a table."),
     ] = False,
+    person: Annotated[
+        str | None, typer.Option(help="With --answers: those of one person.", metavar="NAME")
+    ] = None,
+    with_predictions: Annotated[
+        bool,
+        typer.Option(
+            "--with-predictions",
+            help="Every item: its label, or what the model says, with the source of each.",
+        ),
+    ] = False,
     link: Annotated[
         bool, typer.Option("--link", help="Hard links in place of copies, for imagefolder.")
     ] = False,
     prefix: Prefix = None,
+    safe_csv: Safe = False,
     force: Force = False,
 ) -> None:
     """Write what was labelled, one class an item; or the model, to take it away.
@@ -341,19 +385,25 @@ def export(
     and `pauca label predict` takes it in place of the project.
     """
     from pauca.label import export as write
-    from pauca.label import export_answers, export_model
+    from pauca.label import export_answers, export_model, export_with_predictions
     from pauca.label.exporting import MODELS
 
+    _check_export(answers, person, with_predictions)
     with _open(project) as opened:
-        if form in MODELS and not answers:
+        if form in MODELS and not (answers or with_predictions):
             _train_if_due(opened)
             typer.echo(export_model(opened, out, form, force=force))
             typer.echo(f"{form}: {out.resolve()}")
             return
         if answers:
-            count = export_answers(opened, out, form, force=force)
+            count = export_answers(opened, out, form, person=person, safe_csv=safe_csv, force=force)
+        elif with_predictions:
+            _train_if_due(opened)
+            count = export_with_predictions(opened, out, form, safe_csv=safe_csv, force=force)
         else:
-            count = write(opened, out, form, link=link, prefix=prefix, force=force)
+            count = write(
+                opened, out, form, link=link, prefix=prefix, safe_csv=safe_csv, force=force
+            )
     typer.echo(f"{count} {'events' if answers else 'items'}: {out.resolve()}")
 
 
@@ -400,6 +450,7 @@ def predict(
     probabilities: Annotated[
         bool, typer.Option(help="Those of all classes, in columns p:CLASS.")
     ] = True,
+    safe_csv: Safe = False,
     force: Force = False,
 ) -> None:
     """Write class, calibrated confidence and all probabilities of every item without a label.
@@ -425,7 +476,12 @@ def predict(
             _train_if_due(opened)
             if data is None:
                 count = write_predictions(
-                    opened, out or sys.stdout, form, probabilities=probabilities, force=force
+                    opened,
+                    out or sys.stdout,
+                    form,
+                    probabilities=probabilities,
+                    safe_csv=safe_csv,
+                    force=force,
                 )
                 _count(count, out)
                 return
@@ -442,6 +498,7 @@ def predict(
         form,
         options=how,
         probabilities=probabilities,
+        safe_csv=safe_csv,
         force=force,
     )
     for note in notes:
@@ -482,13 +539,15 @@ def status(
     relabel: Annotated[
         int, typer.Option(help="Show so many labels that deserve a second look.", min=0)
     ] = 0,
+    wanted: Wanted = None,
+    recall: Recall = None,
 ) -> None:
     """Show labels so far, accuracy with its interval, saving against random, whether to stop."""
     from pauca.cli.label_show import relabels_plain, show_relabels, show_status
     from pauca.cli.show import show_json
 
     with _open(project) as opened:
-        found, second = opened.status(), opened.relabels(relabel)
+        found, second = opened.status(wanted, recall), opened.relabels(relabel)
         if json:
             show_json({**found.plain(), "relabel": relabels_plain(opened, second)})
             return
@@ -499,7 +558,8 @@ def status(
 
 @label.command(
     epilog="Examples: pauca label classes pets --add horse,cow --- pauca label classes pets "
-    "--rename kat=cat --- pauca label classes pets --merge kitten=cat"
+    "--rename kat=cat --- pauca label classes pets --merge kitten=cat --- pauca label classes pets "
+    "--delete other --unlabel"
 )
 @guarded
 def classes(
@@ -514,19 +574,51 @@ def classes(
         list[str] | None,
         typer.Option(help="Let a class become part of another.", metavar="CLASS=OTHER"),
     ] = None,
+    delete: Annotated[
+        str | None,
+        typer.Option(
+            help="Delete a class; where there are answers, with --into or --unlabel.",
+            metavar="NAME",
+        ),
+    ] = None,
+    into: Annotated[
+        str | None,
+        typer.Option(help="Class that the answers of the deleted one become.", metavar="OTHER"),
+    ] = None,
+    unlabel: Annotated[
+        bool,
+        typer.Option("--unlabel", help="Let the answers of the deleted class count no more."),
+    ] = False,
+    restore: Annotated[
+        str | None,
+        typer.Option(help="Undo that a class was deleted with --unlabel.", metavar="NAME"),
+    ] = None,
+    person: Person = "cli",
     json: Json = False,
 ) -> None:
-    """Show the classes; add, rename and merge them. What was answered stays in the account."""
+    """Show the classes; add, rename, merge and delete them. The account keeps all answers."""
     from pauca.cli.show import show_json, show_rows
+    from pauca.errors import UsageError
 
+    if delete is None and (into is not None or unlabel):
+        raise UsageError(
+            "no class is named that is to be deleted",
+            expected="--delete NAME",
+            got="--into" if into is not None else "--unlabel",
+            todo="name it with --delete",
+        )
     with _open(project) as opened:
         renamed, merged = [[pair(one) for one in many or ()] for many in (rename, merge)]
         if add is not None:
-            opened.add_classes(words(add))
+            opened.add_classes(words(add), person=person)
         for old, new in renamed:
-            opened.rename_class(old, new)
-        for name, into in merged:
-            opened.merge_class(name, into)
+            opened.rename_class(old, new, person=person)
+        for name, other in merged:
+            opened.merge_class(name, other, person=person)
+        if delete is not None:
+            opened.delete_class(delete, into=into, unlabel=unlabel, person=person)
+        if restore is not None:
+            opened.restore_class(restore, person=person)
         balance = opened.status().balance
         rows = [
             {"id": each.id, "name": each.name, "labelled": balance[each.name]}
@@ -536,6 +628,187 @@ def classes(
         show_json(rows)
     else:
         show_rows(rows, ("id", "name", "labelled"))
+
+
+@label.command(
+    epilog="Examples: pauca label add mails more.csv --- pauca label add pets photos --known skip"
+)
+@guarded
+def add(
+    project: Folder,
+    data: Annotated[
+        Path,
+        typer.Argument(
+            help="Folder of images, or a file, as `pauca label init` reads them.",
+            metavar="NEW_DATA",
+        ),
+    ],
+    known: Annotated[
+        str,
+        typer.Option(
+            help="Items whose ids are there already: refuse the whole, or skip them.",
+            metavar="refuse|skip",
+        ),
+    ] = "refuse",
+    prefix: Annotated[str, typer.Option(help="In front of every id of the new items.")] = "",
+    text: Annotated[
+        str | None, typer.Option(help="Column of texts; several, separated by commas, are joined.")
+    ] = None,
+    label_column: Annotated[
+        str | None, typer.Option("--label", help="Column of labels that are known already.")
+    ] = None,
+    id_: Annotated[str | None, typer.Option("--id", help="Column of ids.")] = None,
+    form: Annotated[
+        str | None,
+        typer.Option("--format", help="Of the data; by what they say if left out.", metavar="NAME"),
+    ] = None,
+    read: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Any other option of reading, once each; those of the project if left out.",
+            metavar="NAME=VALUE",
+        ),
+    ] = None,
+    unlabelled: Annotated[
+        bool, typer.Option("--unlabelled", help="Leave labels alone that the data hold.")
+    ] = False,
+    add_new_classes: NewClasses = False,
+    person: Person = "cli",
+) -> None:
+    """Add items to a running project, also while it is served; no answer changes.
+
+    They get the features that were fitted on the first items, and random places in the order of the
+    random sample. Rows without ids are called FILE:ROW.
+    """
+    from pauca.label import PoolOptions
+
+    texts = tuple(words(text))
+    how = PoolOptions(
+        text=texts[0] if len(texts) == 1 else texts or None,
+        label=label_column,
+        id=id_,
+        known=not unlabelled,
+        format=form,
+        more=options(read),
+    )
+    with _open(project) as opened:
+        found = opened.add(
+            data,
+            options=how,
+            known=known,  # type: ignore[arg-type]  # checked there
+            prefix=prefix,
+            add_new_classes=add_new_classes,
+            person=person,
+        )
+        whole = opened.n - len(opened.removed)
+    for note in found.notes:
+        typer.echo(f"note: {note}", err=True)
+    more = f", {found.known} were there already" if found.known else ""
+    new = f"; new classes: {', '.join(found.classes)}" if found.classes else ""
+    typer.echo(
+        f"{found.items} items added, {found.labelled} of them labelled{more}; the pool has {whole}"
+        f"{new}"
+    )
+
+
+@label.command(
+    epilog="Examples: pauca label remove mails --ids 17,34 --- pauca label remove pets --file "
+    "spoilt.txt"
+)
+@guarded
+def remove(
+    project: Folder,
+    ids: Annotated[
+        list[str] | None,
+        typer.Option(help="Ids of items: one, or several between commas.", metavar="ID,ID"),
+    ] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option(help="Text file with an id in each line; - for standard input."),
+    ] = None,
+    person: Person = "cli",
+) -> None:
+    """Take items out of the pool, all or none; the account keeps what was answered.
+
+    They are not asked for, learned from, predicted or exported any more. Their ids are never given
+    again.
+    """
+    from pauca.errors import UsageError
+
+    if not ids and file is None:
+        raise UsageError(
+            "no item is named",
+            expected="--ids ID,ID, or --file FILE",
+            got="neither",
+            todo="name the items by their ids",
+        )
+    lines: list[str] = []
+    if file is not None:
+        told = sys.stdin.read() if str(file) == "-" else read_text(file)
+        lines = [line.strip() for line in told.splitlines() if line.strip()]
+    with _open(project) as opened:
+        items = opened.items
+        keys = [key for each in ids or () for key in ([each] if items.has(each) else words(each))]
+        count = opened.remove([items.number(key) for key in (*keys, *lines)], person=person)
+        whole = opened.n - len(opened.removed)
+    typer.echo(f"{count} items removed; the pool has {whole}")
+
+
+@label.command(epilog="Example: pauca label relocate pets /data/photos")
+@guarded
+def relocate(
+    project: Folder,
+    path: Annotated[Path, typer.Argument(help="Where the data lie now.", metavar="NEW_PATH")],
+    old: Annotated[
+        Path | None,
+        typer.Option("--from", help="Where they lay, if items come from several places."),
+    ] = None,
+    person: Person = "cli",
+) -> None:
+    """Tell a project that its data were moved; refused unless they are the same data."""
+    with _open(project) as opened:
+        was, now = opened.relocate(path, old=old, person=person)
+    typer.echo(f"the data lie in {now}; before in {was}")
+
+
+@label.command(epilog="Example: pauca label backup pets --out pets.zip")
+@guarded
+def backup(
+    project: Folder,
+    out: Annotated[Path, typer.Option(help="Zip file to make.", metavar="FILE")],
+    force: Force = False,
+) -> None:
+    """Write a project into one file while people work on it; unpacking it restores it.
+
+    The data are not in it: they stay where they are.
+    """
+    with _open(project) as opened:
+        opened.backup(out, force=force)
+    typer.echo(f"{out.stat().st_size / 2**20:.1f} MiB: {out.resolve()}")
+
+
+def _check_export(answers: bool, person: str | None, with_predictions: bool) -> None:
+    """Refuse options of ``export`` that say different things.
+
+    Raises:
+        UsageError: they do.
+    """
+    from pauca.errors import UsageError
+
+    if answers and with_predictions:
+        raise UsageError(
+            "two things cannot be written into one file",
+            expected="--answers or --with-predictions",
+            got="both",
+            todo="leave one of them out",
+        )
+    if person is not None and not answers:
+        raise UsageError(
+            "one person's answers are a part of the account",
+            expected="--answers too",
+            got=f"--person {person}",
+            todo="give --answers as well, or leave --person out",
+        )
 
 
 def _open(folder: Path) -> "Project":

@@ -148,8 +148,9 @@ def _show_found(found: "Discovered", folder: Path, items: "Items") -> None:
 
 def _shown(items: "Items", key: str) -> str:
     """Where to look at an item: the file of an image, the beginning of a text, else the id."""
-    if items.images:
-        return str(items.root / key)
+    part = items.part(items.number(key))
+    if part.images:
+        return str(part.root / key.removeprefix(part.prefix))
     if items.kind != "text":
         return key
     text = " ".join(items.text(items.number(key)).split())

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 if TYPE_CHECKING:
-    from pauca.label import Disagreement, Project, Status, Training
+    from pauca.label import Disagreement, Project, Status, Training, Wanted
 
 __all__ = ["relabels_plain", "show_relabels", "show_status", "show_training"]
 
@@ -48,6 +48,8 @@ def show_status(status: "Status") -> None:
         typer.echo(f"curve: {', '.join(map(_point, status.curve)) or 'not known yet'}")
     typer.echo(f"label saving: {said_saving(status.assessment)}")
     _show_agreement(status.agreement)
+    if status.wanted is not None:
+        typer.echo(f"wanted: {status.wanted}{_target(status.wanted)}")
     known = 0 if status.assessment is None else status.assessment["labels"]
     if known != status.labelled:
         typer.echo(
@@ -80,6 +82,12 @@ def relabels_plain(project: "Project", found: Sequence["Disagreement"]) -> list[
         }
         for each in found
     ]
+
+
+def _target(wanted: "Wanted") -> str:
+    if wanted.target is None:
+        return ""
+    return f"; {100 * wanted.target:g} % are wanted: {'reached' if wanted.met else 'not yet'}"
 
 
 def _show_agreement(told: Mapping[str, Any]) -> None:

@@ -12,6 +12,7 @@ from pauca.formats.base import Action, AnswerRow, Answers, Items, Part, TextOpti
 
 __all__ = [
     "RESERVED",
+    "SOURCES",
     "RowErrors",
     "another_task",
     "answers_of_items",
@@ -34,6 +35,9 @@ _VERDICTS = {"accept": "label", "reject": None, "ignore": "skip"}
 _SHOWN = 5
 _LONGEST = 400  # letters on one row
 _LATEST = 1e11  # seconds since 1970: beyond any calendar
+
+SOURCES = ("human", "given", "model")
+"""Who says what a table of labels and predictions holds: people, the data, or the model."""
 
 RESERVED = (
     *_IDS, *_LABELS, *_PEOPLE, *_LOG, "action", "answer", "at", "given", "lead_time", "ms",
@@ -87,7 +91,9 @@ def answers_of_rows(
     unsure, flag), ``person`` or ``annotator``, ``ms`` or ``lead_time`` (in seconds), ``at``,
     ``given``. A column ``answer`` that holds nothing but accept, reject and ignore is Prodigy's. A
     table with ``seq``, ``act``, ``at`` and ``action`` is the account of a project
-    (``--answers``). All other columns are what the file says of the item.
+    (``--answers``). Rows of labels and predictions in one table (``source`` and ``confidence``)
+    that are what the model says are no answers. All other columns are what the file says of the
+    item.
 
     Args:
         rows: Each with where it stands, such as "line 3".
@@ -99,7 +105,7 @@ def answers_of_rows(
     """
     found = list(rows)
     columns = _Columns.of(found, id_column, label_column)
-    errors, answers, rejected = RowErrors(), list[AnswerRow](), 0
+    errors, answers, rejected, predicted = RowErrors(), list[AnswerRow](), 0, 0
     for where, row in found:
         try:
             answer = columns.answer(where, row)
@@ -107,9 +113,11 @@ def answers_of_rows(
             errors.add(where, error)
             continue
         rejected += columns.prodigy and row.get("answer") == "reject"
+        predicted += columns.mixed and row.get("source") == "model"
         answers.append(answer)
     errors.refuse()
-    return Answers(answers, rejected_note(rejected))
+    said = f"{predicted} rows are what the model says, and no answers: they are passed over"
+    return Answers(answers, (*rejected_note(rejected), *((said,) if predicted else ())))
 
 
 def answers_of_items(items: Items, options: TextOptions) -> Answers:
@@ -161,6 +169,7 @@ class _Columns:
     label: str | None
     log: bool
     prodigy: bool
+    mixed: bool
 
     @classmethod
     def of(
@@ -174,11 +183,13 @@ class _Columns:
         said = [row["answer"] for _, row in rows if not _blank(row.get("answer"))]
         verdicts = bool(said) and all(isinstance(s, str) and s in _VERDICTS for s in said)
         prodigy = verdicts and "action" not in keys
+        mixed = {"source", "confidence"} <= keys and not log
+        mixed = mixed and all(row.get("source") in SOURCES for _, row in rows)
         id_ = _column(keys, id_column, _IDS, "id")
         label = _column(keys, label_column, _LABELS, "label")
         if rows and label is None and not ({"action"} & keys or prodigy):
             raise _no_column("label", " or ".join(_LABELS), keys, None)
-        return cls(id_, label, log, prodigy)
+        return cls(id_, label, log, prodigy, mixed)
 
     def answer(self, where: str, row: Mapping[str, Any]) -> AnswerRow:
         label = None if self.label is None else label_of(row.get(self.label))
@@ -189,6 +200,7 @@ class _Columns:
         more = {name: row.get(name) for name in _LOG} if self.log else {}
         taken = {self.id, self.label, "action", "given", "ms", "lead_time", *_PEOPLE, *more}
         taken |= {"answer"} if self.prodigy else set()
+        taken |= {"source", "confidence"} if self.mixed else set()
         taken |= {"at"} if at is not None else set()
         given = row.get("given") is True or (self.log and row.get("strategy") == "given")
         return AnswerRow(
@@ -213,7 +225,7 @@ class _Columns:
             said = "label" if said is None else said
             if said not in _ACTIONS or (said == "undo" and not self.log):
                 raise DataError("no such action", got=repr(said)[:100])
-        if said == "label" and label is None:
+        if said == "label" and (label is None or (self.mixed and row.get("source") == "model")):
             return None
         return said  # type: ignore[return-value]  # one of the literals, checked above
 

@@ -15,7 +15,16 @@ from pauca.formats.base import Items, Part
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["as_text", "checked_names", "cut_list", "library", "object_frame", "read_parts"]
+__all__ = [
+    "as_text",
+    "checked_names",
+    "cut_list",
+    "library",
+    "object_frame",
+    "read_parts",
+    "safe_cell",
+    "unsafe_cell",
+]
 
 _SHOWN = 8
 _TESTS = ("test", "valid", "validation")
@@ -26,6 +35,30 @@ def cut_list(names: Sequence[object], shown: int = _SHOWN) -> str:
     words = [word if len(word) <= 40 else word[:37] + "..." for word in map(str, names[:shown])]
     more = f", and {len(names) - shown} more" if len(names) > shown else ""
     return ", ".join(words) + more
+
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def safe_cell(value: Any) -> Any:
+    """A text that a spreadsheet would compute, with an apostrophe in front; all else as it is.
+
+    Such are texts that begin with =, +, -, @ or a tab and are no numbers. ``unsafe_cell`` takes
+    the apostrophe away.
+    """
+    if not isinstance(value, str) or not value.startswith(_FORMULA):
+        return value
+    try:
+        float(value)
+    except ValueError:
+        return f"'{value}"
+    return value
+
+
+def unsafe_cell(value: Any) -> Any:
+    """The text that ``safe_cell`` made safe, or the value itself."""
+    made_safe = isinstance(value, str) and value[:1] == "'" and value[1:].startswith(_FORMULA)
+    return value[1:] if made_safe else value
 
 
 def as_text(value: Any) -> str:

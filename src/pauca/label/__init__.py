@@ -1,6 +1,7 @@
 """Labelling real data: a folder that holds a pool, its answers, and a model that chooses."""
 
 from pauca.label.book import Training
+from pauca.label.changing import Added
 from pauca.label.classes import Class, Classes
 from pauca.label.discovering import Accepted, Discovered, Proposed
 from pauca.label.engine import Predictions
@@ -8,6 +9,7 @@ from pauca.label.exporting import (
     export,
     export_answers,
     export_model,
+    export_with_predictions,
     labelling_config,
     write_batch,
     write_new_predictions,
@@ -19,12 +21,13 @@ from pauca.label.labels import Agreement, Disagreement, Labels
 from pauca.label.pool import PoolOptions
 from pauca.label.predictor import Predictor, load
 from pauca.label.project import Project
-from pauca.label.records import Answer, Entry, Event, Given, Leased
+from pauca.label.records import Answer, Entry, Event, Given, Leased, Version
 from pauca.label.settings import ProjectSettings
-from pauca.label.status import Advice, Status
+from pauca.label.status import Advice, Status, Wanted
 
 __all__ = [
     "Accepted",
+    "Added",
     "Advice",
     "Agreement",
     "Answer",
@@ -47,9 +50,12 @@ __all__ = [
     "Proposed",
     "Status",
     "Training",
+    "Version",
+    "Wanted",
     "export",
     "export_answers",
     "export_model",
+    "export_with_predictions",
     "import_file",
     "labelling_config",
     "load",

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from types import MappingProxyType
+from typing import Any
 
 from pauca.errors import InputError
 from pauca.label.classes import Classes
@@ -15,8 +16,11 @@ from pauca.label.records import Action, Answer, Event, Given
 from pauca.label.schema import ANSWERS
 
 __all__ = [
+    "COUNTED",
+    "VALID",
     "ChangedMeanwhile",
     "check_flagged",
+    "check_present",
     "check_standing",
     "counted",
     "flagged",
@@ -34,7 +38,11 @@ COLUMNS = (
     "token, undoes"
 )
 _MOMENT = 1e-3  # seconds by which one event may differ after a way through text
-COUNTED = ", ".join(f"'{action}'" for action in ANSWERS)
+VALID = "(s.class IS NULL OR s.class NOT IN (SELECT class FROM deleted_classes))"
+"""Of a row ``s`` of standing: whether it counts; an answer of a deleted class does not."""
+
+COUNTED = "s.action IN ({}) AND {}".format(", ".join(f"'{each}'" for each in ANSWERS), VALID)
+"""Of a row ``s`` of standing: whether it is an answer to its item."""
 
 
 class ChangedMeanwhile(InputError):
@@ -83,8 +91,9 @@ def record(
         overlap: Answers an item.
 
     Raises:
-        InputError: there is no such class.
+        InputError: there is no such class, or an item was removed.
     """
+    check_present(db, [each.item for each in given])
     act = 1 + _one(db, "SELECT coalesce(max(seq), 0) FROM events")
     found = []
     for number, each in enumerate(given):
@@ -328,8 +337,13 @@ def history(
 
 def settle(db: sqlite3.Connection, item: int, overlap: int) -> None:
     """Let the item be in the queue while it was asked for and lacks answers, and not otherwise."""
-    flagged = _one(db, "SELECT count(*) FROM standing WHERE item = ? AND action = 'flag'", item)
-    if flagged or counted(db, item) >= overlap:
+    out = _one(
+        db,
+        "SELECT (SELECT count(*) FROM standing WHERE item = :item AND action = 'flag') "
+        "+ (SELECT count(*) FROM removals WHERE item = :item)",
+        {"item": item},
+    )
+    if out or counted(db, item) >= overlap:
         db.execute("DELETE FROM queue WHERE item = ?", (item,))
         return
     db.execute(
@@ -340,12 +354,30 @@ def settle(db: sqlite3.Connection, item: int, overlap: int) -> None:
 
 def counted(db: sqlite3.Connection, item: int) -> int:
     """Answers that the item has."""
-    return _one(db, f"SELECT count(*) FROM standing WHERE item = ? AND action IN ({COUNTED})", item)
+    return _one(db, f"SELECT count(*) FROM standing s WHERE s.item = ? AND {COUNTED}", item)
+
+
+def check_present(db: sqlite3.Connection, items: Iterable[int]) -> None:
+    """Refuse items that were removed.
+
+    Raises:
+        InputError: there are such.
+    """
+    for item in items:
+        if _one(db, "SELECT count(*) FROM removals WHERE item = ?", item):
+            raise InputError(
+                "this item was removed from the pool",
+                got=f"number {item}",
+                todo="go on with the next item",
+            )
 
 
 def flagged(db: sqlite3.Connection) -> set[int]:
     """Items that somebody's standing answer sets aside."""
-    rows = db.execute("SELECT item FROM standing WHERE action = 'flag'")
+    rows = db.execute(
+        "SELECT item FROM standing WHERE action = 'flag' AND item NOT IN "
+        "(SELECT item FROM removals)"
+    )
     return {item for (item,) in rows}
 
 
@@ -377,7 +409,7 @@ def _kept(
 ) -> Event:
     asked = db.execute("SELECT round, strategy FROM asked WHERE item = ?", (given.item,)).fetchone()
     round_, strategy = asked if asked is not None else (None, given.strategy)
-    cls = None if given.cls is None else known.root(given.cls)
+    cls = None if given.cls is None else known.active_root(given.cls)
     suggested = None if given.suggested is None else known.root(given.suggested)
     new = Event(
         seq=seq,
@@ -438,5 +470,6 @@ def _write(db: sqlite3.Connection, new: Event) -> None:
     )
 
 
-def _one(db: sqlite3.Connection, query: str, *values: object) -> int:
-    return int(db.execute(query, values).fetchone()[0])
+def _one(db: sqlite3.Connection, query: str, *values: Any) -> int:
+    named = values[0] if len(values) == 1 and isinstance(values[0], dict) else values
+    return int(db.execute(query, named).fetchone()[0])

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from pauca.errors import DataError, UsageError
 
-__all__ = ["SUMS", "check_sums", "keep_sums", "new_file", "new_folder"]
+__all__ = ["SUMS", "check_sums", "keep_sums", "new_file", "new_folder", "read_sums"]
 
 SUMS = "project.sha256"
 """The file of a project's digests, which ``sha256sum --check`` reads too."""
@@ -63,13 +63,20 @@ def new_folder(path: Path, *, force: bool = False) -> Iterator[Path]:
         shutil.rmtree(draft, ignore_errors=True)
 
 
-def keep_sums(folder: Path, names: Iterable[str]) -> None:
+def keep_sums(folder: Path, names: Iterable[str], gone: Iterable[str] = ()) -> None:
     """Write down the SHA-256 of these files of a folder; those of others stay as they are.
+
+    Args:
+        folder: Whose.
+        names: The files.
+        gone: Files whose digests are not kept any more.
 
     Raises:
         UsageError: the folder may not be written.
     """
-    kept = {**_sums(folder), **{name: _sum(folder / name) for name in names}}
+    kept = {**read_sums(folder), **{name: _sum(folder / name) for name in names}}
+    for name in gone:
+        kept.pop(name, None)
     with new_file(folder / SUMS, force=True) as draft:
         draft.write_text("".join(f"{sum_}  {name}\n" for name, sum_ in sorted(kept.items())))
 
@@ -92,7 +99,7 @@ def check_sums(folder: Path, todo: Mapping[str, str], *, whole: bool = False) ->
     except OSError:
         return
     seen = False
-    for name, kept in _sums(folder).items():
+    for name, kept in read_sums(folder).items():
         if name not in todo or not (folder / name).is_file():
             continue
         facts = (folder / name).stat()
@@ -113,8 +120,12 @@ def check_sums(folder: Path, todo: Mapping[str, str], *, whole: bool = False) ->
             os.utime(folder / SUMS)
 
 
-def _sums(folder: Path) -> dict[str, str]:
-    """The digests that are known, by name."""
+def read_sums(folder: Path) -> dict[str, str]:
+    """The digests of a project's files that are known, by name; none in a project without.
+
+    Raises:
+        DataError: their file is damaged.
+    """
     try:
         lines = (folder / SUMS).read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:

@@ -8,25 +8,33 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import RLock
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pauca.errors import StoreError
 from pauca.label import answers, leases
-from pauca.label.classes import Classes, add_class, merge_class, read_classes, rename_class
-from pauca.label.records import Answer, Event, Given, Pick
-from pauca.label.schema import ACCOUNT, META, PROJECT
+from pauca.label.classes import (
+    Classes,
+    add_class,
+    end_class,
+    merge_class,
+    read_classes,
+    rename_class,
+)
+from pauca.label.records import Addition, Answer, Event, Given, Move, Pick, Version
+from pauca.label.schema import ACCOUNT, LATER, META, PROJECT
 from pauca.store.connect import UNWRITABLE, connect, one, roll_back
 from pauca.store.faults import Advice, told
 
 __all__ = ["Book", "Standing", "Training"]
 
+_Told = TypeVar("_Told", Given, Event)
 _SHOWN = 32  # hexadecimal digits of a digest that are kept
 _AGAIN = "wait for that process or end it, then try again"
 _KEPT = "every answer that was acknowledged is kept"
@@ -141,6 +149,7 @@ class Book:
                     raise
                 self._barred = error
                 self._open = self._readable(error, timeout)
+                _lend_tables(self._open)
         try:
             with self._read() as db:
                 _check_account(db, path)
@@ -174,6 +183,21 @@ class Book:
                 self._open = None
             if self._copy is not None:
                 self._copy.cleanup()
+
+    def copy_to(self, path: Path) -> None:
+        """Write the database as it is at one moment into a new file; others may write meanwhile.
+
+        Raises:
+            StoreError: it cannot be read, or the copy not be written.
+        """
+        with self._lock, told(path, _ADVICE):
+            if self._open is None:
+                raise StoreError("the project was closed", where=self.path, todo="open it again")
+            copy = sqlite3.connect(path)
+            try:
+                self._open.backup(copy)
+            finally:
+                copy.close()
 
     def own(self, name: str) -> str:
         """A random text that is this project's alone; made when it is first asked for, and kept.
@@ -213,23 +237,33 @@ class Book:
                 answers.check_standing(db, given, stands)
             return answers.record(db, given, read_classes(db), self.clock(), self.overlap)
 
-    def answer_all(self, given: Sequence[Given]) -> int:
+    def answer_all(
+        self, given: Sequence[Given], new: Mapping[int, str] | None = None, person: str = "cli"
+    ) -> int:
         """Keep many answers, each an act of its own, all or none; equal ones are passed over.
+
+        Args:
+            given: The answers.
+            new: Names of classes that are added with them, by the number that stands for each in
+                ``given``; those that are there by now are taken.
+            person: Who adds these.
 
         Returns:
             How many were new: an answer equal to what stands from the same person is not.
         """
-        new = 0
         with self._write() as db:
-            known, at = read_classes(db), self.clock()
-            for each in given:
-                if not _stands(db, each, known):
-                    answers.record(db, [each], known, at, self.overlap)
-                    new += 1
-        return new
+            known, places = _with_new(db, new or {}, person, self.clock())
+            return _keep_all(db, _placed(given, places), known, self.clock(), self.overlap)
 
-    def replay(self, account: Sequence[Event]) -> tuple[int, list[tuple[Event, str]]]:
+    def replay(
+        self, account: Sequence[Event], new: Mapping[int, str] | None = None, person: str = "cli"
+    ) -> tuple[int, list[tuple[Event, str]]]:
         """Keep the events of an account that was written elsewhere, all or none.
+
+        Args:
+            account: The events.
+            new: As in ``answer_all``.
+            person: As in ``answer_all``.
 
         Returns:
             How many were new, and those that do not fit; see ``answers.replay``. With any of them
@@ -237,10 +271,12 @@ class Book:
         """
         try:
             with self._write() as db:
-                new, wrong = answers.replay(db, account, read_classes(db), self.overlap)
+                known, places = _with_new(db, new or {}, person, self.clock())
+                account = _placed(account, places)
+                kept, wrong = answers.replay(db, account, known, self.overlap)
                 if wrong:
                     raise _Conflict(wrong)
-                return new, []
+                return kept, []
         except _Conflict as conflict:
             return 0, conflict.wrong
 
@@ -337,9 +373,12 @@ class Book:
         return int(n), 0 if last is None else int(last) + 1
 
     def closed(self) -> NDArray[np.int64]:
-        """Items that were asked for, or that have an answer that stands, int64, increasing."""
+        """Items that were asked for, have an answer that counts, or are gone; int64, increasing."""
         with self._read() as db:
-            rows = db.execute("SELECT item FROM asked UNION SELECT item FROM standing").fetchall()
+            rows = db.execute(
+                "SELECT item FROM asked UNION SELECT item FROM removals "
+                f"UNION SELECT s.item FROM standing s WHERE {answers.VALID}"
+            ).fetchall()
         return np.sort(np.array([item for (item,) in rows], dtype=np.int64))
 
     def closed_among(self, items: Sequence[int]) -> set[int]:
@@ -350,10 +389,29 @@ class Book:
                 for item in items
                 if db.execute(
                     "SELECT EXISTS (SELECT 1 FROM asked WHERE item = :i) "
-                    "OR EXISTS (SELECT 1 FROM standing WHERE item = :i)",
+                    "OR EXISTS (SELECT 1 FROM removals WHERE item = :i) "
+                    f"OR EXISTS (SELECT 1 FROM standing s WHERE s.item = :i AND {answers.VALID})",
                     {"i": int(item)},
                 ).fetchone()[0]
             }
+
+    def unheard(self, first: int) -> NDArray[np.int64]:
+        """Items whose label is missing for a reason that has to do with what they are.
+
+        They wait, and either came with an addition and nobody has looked at them yet, or had the
+        label of a class that was deleted.
+
+        Args:
+            first: Number of the first item that was added.
+        """
+        with self._read() as db:
+            rows = db.execute(
+                "SELECT q.item FROM queue q WHERE q.item >= ? AND NOT EXISTS "
+                "(SELECT 1 FROM standing s WHERE s.item = q.item) OR EXISTS "
+                f"(SELECT 1 FROM standing s WHERE s.item = q.item AND NOT {answers.VALID})",
+                (first,),
+            ).fetchall()
+        return np.sort(np.array([item for (item,) in rows], dtype=np.int64))
 
     def last(self) -> int:
         """Place of the last event, 0 without one."""
@@ -372,7 +430,8 @@ class Book:
                 "SELECT item, person, action, class, coalesce(CASE action WHEN 'relabel' THEN "
                 "(SELECT min(e.seq) FROM events e WHERE e.item = s.item AND e.person = s.person "
                 "AND e.action = 'label' AND e.seq NOT IN (SELECT undoes FROM events u WHERE "
-                "u.item = s.item AND undoes IS NOT NULL)) END, seq) FROM standing s ORDER BY seq"
+                "u.item = s.item AND undoes IS NOT NULL)) END, seq) FROM standing s WHERE "
+                f"item NOT IN (SELECT item FROM removals) AND {answers.VALID} ORDER BY seq"
             ).fetchall()
             last = db.execute("SELECT coalesce(max(seq), 0) FROM events").fetchone()[0]
         item, person, action, cls, first = zip(*rows, strict=True) if rows else ((),) * 5
@@ -390,7 +449,10 @@ class Book:
     def counts(self) -> dict[str, int]:
         """How many answers of each kind stand, and how many items wait (``pending``)."""
         with self._read() as db:
-            rows = db.execute("SELECT action, count(*) FROM standing GROUP BY action").fetchall()
+            rows = db.execute(
+                "SELECT action, count(*) FROM standing s WHERE item NOT IN "
+                f"(SELECT item FROM removals) AND {answers.VALID} GROUP BY action"
+            ).fetchall()
             pending = db.execute("SELECT count(*) FROM queue").fetchone()[0]
         return {**dict(rows), "pending": pending}
 
@@ -413,6 +475,105 @@ class Book:
         """Let a class become part of another."""
         with self._write() as db:
             merge_class(db, name, into, person, self.clock())
+
+    def delete_class(self, name: str, person: str) -> None:
+        """Let a class end: what was answered so does not count, and its items are asked again."""
+        self._end_class(name, person, restore=False)
+
+    def restore_class(self, name: str, person: str) -> None:
+        """Undo that a class was deleted: what was answered so counts again."""
+        self._end_class(name, person, restore=True)
+
+    def _end_class(self, name: str, person: str, *, restore: bool) -> None:
+        with self._write() as db:
+            ids = end_class(db, name, person, self.clock(), restore=restore)
+            for cls in ids:
+                rows = db.execute("SELECT item FROM standing WHERE class = ?", (cls,)).fetchall()
+                for (item,) in rows:
+                    answers.settle(db, item, self.overlap)
+
+    def version(self) -> Version:
+        """What the pool is: how many additions, removals and moves there were."""
+        with self._read() as db:
+            return _version(db)
+
+    def pool(self) -> tuple[Version, list[Addition], list[Move], list[int]]:
+        """What became of the pool: what was added, where it lies now, which items are gone."""
+        with self._read() as db:
+            added = db.execute("SELECT first, source, prefix FROM additions ORDER BY seq")
+            moved = db.execute("SELECT part, was, path FROM moves ORDER BY seq")
+            gone = db.execute("SELECT item FROM removals ORDER BY item")
+            return (
+                _version(db),
+                [Addition(*row) for row in added],
+                [Move(*row) for row in moved],
+                [item for (item,) in gone],
+            )
+
+    def add_items(
+        self,
+        addition: Addition,
+        before: int,
+        given: Sequence[Given],
+        new: Mapping[int, str],
+        person: str,
+    ) -> None:
+        """Let items be part of the pool from now on, with the labels that they came with.
+
+        Args:
+            addition: What is added.
+            before: How many additions there were when its files were written.
+            given: Labels that came with the data.
+            new: As in ``answer_all``.
+            person: Who adds them.
+
+        Raises:
+            StoreError: something was added meanwhile.
+        """
+        with self._write() as db:
+            if _version(db).additions != before:
+                raise StoreError(
+                    "items were added by another process meanwhile",
+                    where=self.path.parent,
+                    todo="add yours again",
+                )
+            at = self.clock()
+            db.execute(
+                "INSERT INTO additions (at, person, first, source, prefix) VALUES (?, ?, ?, ?, ?)",
+                (at, person, addition.first, addition.source, addition.prefix),
+            )
+            known, places = _with_new(db, new, person, at)
+            _keep_all(db, _placed(given, places), known, at, self.overlap)
+
+    def remove_items(self, items: Sequence[int], person: str) -> None:
+        """Take items out of the pool, all or none; what was answered stays in the account.
+
+        Raises:
+            InputError: one was removed before.
+        """
+        with self._write() as db:
+            answers.check_present(db, items)
+            at = self.clock()
+            for item in items:
+                db.execute(
+                    "INSERT INTO removals (at, person, item) VALUES (?, ?, ?)", (at, person, item)
+                )
+                db.execute("DELETE FROM queue WHERE item = ?", (item,))
+                db.execute("DELETE FROM leases WHERE item = ?", (item,))
+
+    def move(self, moves: Sequence[Move], person: str) -> None:
+        """Keep where data lie now, all or none."""
+        with self._write() as db:
+            db.executemany(
+                "INSERT INTO moves (at, person, part, was, path) VALUES (?, ?, ?, ?, ?)",
+                [(self.clock(), person, each.part, each.was, each.path) for each in moves],
+            )
+
+    def changed(self) -> float:
+        """When labels last came or went otherwise than by answers, in seconds since 1970."""
+        with self._read() as db:
+            found = [one(db, f"SELECT max(at) FROM {name}") for name in ("removals", "class_ends")]
+        return max(at or 0.0 for at in found)
 
     def keep_training(self, last: int, labels: int, record: Mapping[str, Any]) -> int:
         """Keep what a training found out; its number."""
@@ -542,6 +703,55 @@ def _plain(record: str, seq: int, path: Path) -> Mapping[str, Any]:
     except (TypeError, ValueError, RecursionError):
         pass
     raise _damaged(path, f"another record of training {seq}")
+
+
+def _version(db: sqlite3.Connection) -> Version:
+    names = ("additions", "removals", "moves")
+    return Version(*(one(db, f"SELECT coalesce(max(seq), 0) FROM {name}") for name in names))
+
+
+def _with_new(
+    db: sqlite3.Connection, new: Mapping[int, str], person: str, at: float
+) -> tuple[Classes, dict[int, int]]:
+    """The classes with these added, and the id of each by the number that stood for it."""
+    names = read_classes(db).names
+    add_class(db, [name for name in new.values() if name not in names], person, at)
+    known = read_classes(db)
+    return known, {number: known.find(name) for number, name in new.items()}
+
+
+def _placed(given: Sequence[_Told], places: Mapping[int, int]) -> list[_Told]:
+    """The same with the ids that classes have."""
+    if not places:
+        return list(given)
+    return [
+        each if each.cls is None else replace(each, cls=places.get(each.cls, each.cls))
+        for each in given
+    ]
+
+
+def _keep_all(
+    db: sqlite3.Connection, given: Sequence[Given], known: Classes, at: float, overlap: int
+) -> int:
+    """Keep answers, each an act of its own; how many were new."""
+    new = 0
+    for each in given:
+        if not _stands(db, each, known):
+            answers.record(db, [each], known, at, overlap)
+            new += 1
+    return new
+
+
+def _lend_tables(db: sqlite3.Connection) -> None:
+    """Let tables that an older database lacks be there, empty, for this connection alone."""
+    there = {name for (name,) in db.execute("SELECT name FROM sqlite_master")}
+    db.execute("PRAGMA query_only = OFF")
+    db.execute("PRAGMA temp_store = MEMORY")
+    for statement in LATER.split(";"):
+        name = statement.strip().removeprefix("CREATE TABLE ").partition(" ")[0]
+        if name and name not in there:
+            db.execute(statement.replace("CREATE TABLE", "CREATE TEMP TABLE"))
+    db.execute("PRAGMA query_only = ON")
 
 
 def _own(db: sqlite3.Connection, name: str) -> str | None:

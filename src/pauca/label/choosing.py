@@ -3,9 +3,13 @@
 A share of what is asked for is a random sample of the whole pool, whatever the strategy does: the
 items have one random order, drawn once from the seed, and when t items were asked for, the first
 share * t of that order are among them. Which these are depends on nothing that was labelled.
+
+Items that are added take random places among the others, which keep their order: the result is a
+random order of all. Those whose places are among the first share * t are asked for next. What was
+removed is left out of the order.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import ceil
 
@@ -51,6 +55,7 @@ class Situation:
         candidates: Most items that the strategy looks at.
         cold_labels: Labels a class, on average, that end the cold start.
         groups: Number of the group of near-duplicates of each item, -1 without one, [n]; or None.
+        order: The random order of the pool, without what was removed; drawn from the seed if None.
     """
 
     x: Tensor
@@ -65,6 +70,7 @@ class Situation:
     candidates: int = 50_000
     cold_labels: int = 3
     groups: NDArray[np.int32] | None = None
+    order: NDArray[np.int64] | None = None
 
     @property
     def n(self) -> int:
@@ -79,10 +85,27 @@ class Situation:
         return seen < 2 or (seen < self.c and few)
 
 
-def random_order(n: int, seed: int) -> NDArray[np.int64]:
-    """The random order of n items, int64 [n]."""
-    order = torch.randperm(n, generator=Streams(seed).generator("split"))
-    return np.asarray(order.numpy(), dtype=np.int64)
+def random_order(n: int, seed: int, added: Sequence[int] = ()) -> NDArray[np.int64]:
+    """The random order of n items, int64 [n]; every order is equally likely.
+
+    Args:
+        n: All of them.
+        seed: Of the project.
+        added: How many each addition brought, in order. Items that were there before one stay in
+            the order that they had; the new ones take places that are drawn uniformly.
+    """
+    base = n - sum(added)
+    order = _places(torch.randperm(base, generator=Streams(seed).generator("split")))
+    for number, count in enumerate(added, start=1):
+        generator = Streams(seed).generator("split", number)
+        new = base + _places(torch.randperm(count, generator=generator))
+        base += count
+        is_new = np.zeros(base, dtype=np.bool_)
+        is_new[_places(torch.randperm(base, generator=generator)[:count])] = True
+        whole = np.empty(base, dtype=np.int64)
+        whole[is_new], whole[~is_new] = new, order
+        order = whole
+    return order
 
 
 def sample_size(share: float, asked: int, n: int) -> int:
@@ -111,7 +134,8 @@ def choose(
     free[now.closed] = False
     k = min(k, int(free.sum()))
     streams = Streams(now.seed, now.round)
-    begin = random_order(now.n, now.seed)[: sample_size(now.share, now.asked + k, now.n)]
+    order = random_order(now.n, now.seed) if now.order is None else now.order
+    begin = order[: sample_size(now.share, now.asked + k, len(order))]
     at_random = begin[free[begin]][:k]
     free[at_random] = False
     picks: list[Pick] = []

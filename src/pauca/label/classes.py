@@ -7,7 +7,15 @@ from types import MappingProxyType
 
 from pauca.errors import InputError, UnknownNameError
 
-__all__ = ["Class", "Classes", "add_class", "merge_class", "read_classes", "rename_class"]
+__all__ = [
+    "Class",
+    "Classes",
+    "add_class",
+    "end_class",
+    "merge_class",
+    "read_classes",
+    "rename_class",
+]
 
 _LONGEST = 200
 
@@ -31,11 +39,15 @@ class Classes:
 
     Args:
         active: Those that items may get, in order of id.
-        roots: For every id there ever was, the active one that it has become.
+        roots: For every id there ever was, the active or deleted one that it has become.
+        deleted: Those that were deleted: what was answered so does not count.
+        former: For every name there ever was, the id that had it last.
     """
 
     active: tuple[Class, ...] = ()
     roots: Mapping[int, int] = field(default_factory=lambda: MappingProxyType({}))
+    deleted: tuple[Class, ...] = ()
+    former: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
 
     def __len__(self) -> int:
         """How many are active."""
@@ -56,16 +68,39 @@ class Classes:
         return tuple(each.name for each in self.active)
 
     def name(self, cls: int) -> str:
-        """Name of what this id has become.
+        """Name of what this id has become, which may be deleted.
 
         Raises:
             InputError: there was never such a class.
         """
         root = self.root(cls)
-        return next(each.name for each in self.active if each.id == root)
+        return next(each.name for each in (*self.active, *self.deleted) if each.id == root)
+
+    def is_active(self, cls: int) -> bool:
+        """Whether items may get what this id has become.
+
+        Raises:
+            InputError: there was never such a class.
+        """
+        return self.root(cls) in self.ids
+
+    def active_root(self, cls: int) -> int:
+        """The active id that this one has become.
+
+        Raises:
+            InputError: there was never such a class, or it was deleted.
+        """
+        if not self.is_active(cls):
+            raise InputError(
+                "this class was deleted",
+                expected=f"one of {', '.join(self.names)}"[:300],
+                got=repr(self.name(cls)),
+                todo="choose another class; `pauca label classes PROJECT --restore NAME` undoes it",
+            )
+        return self.root(cls)
 
     def root(self, cls: int) -> int:
-        """The active id that this one has become.
+        """The active or deleted id that this one has become.
 
         Raises:
             InputError: there was never such a class.
@@ -91,10 +126,15 @@ class Classes:
         raise UnknownNameError("class", name, self.names)
 
 
-def fold(changes: Iterable[tuple[str, int, str | None, int | None]]) -> Classes:
-    """The classes after these changes: (action, class, name, target) in order."""
+def fold(
+    changes: Iterable[tuple[str, int, str | None, int | None]],
+    ends: Iterable[tuple[str, int]] = (),
+) -> Classes:
+    """The classes after these changes in order: (action, class, name, target), (action, class)."""
     names: dict[int, str] = {}
     into: dict[int, int] = {}
+    former: dict[str, int] = {}
+    deleted = {cls for cls, action in {cls: act for act, cls in ends}.items() if action == "delete"}
     for action, cls, name, target in changes:
         if action == "merge":
             assert target is not None
@@ -102,19 +142,28 @@ def fold(changes: Iterable[tuple[str, int, str | None, int | None]]) -> Classes:
         else:
             assert name is not None
             names[cls] = name
+            former[name] = cls
 
     def root(cls: int) -> int:
         while cls in into:
             cls = into[cls]
         return cls
 
-    active = tuple(Class(cls, name) for cls, name in sorted(names.items()) if cls not in into)
-    return Classes(active, MappingProxyType({cls: root(cls) for cls in names}))
+    kept = [Class(cls, name) for cls, name in sorted(names.items()) if cls not in into]
+    return Classes(
+        tuple(each for each in kept if each.id not in deleted),
+        MappingProxyType({cls: root(cls) for cls in names}),
+        tuple(each for each in kept if each.id in deleted),
+        MappingProxyType(former),
+    )
 
 
 def read_classes(db: sqlite3.Connection) -> Classes:
     """The classes of this database as they stand."""
-    return fold(db.execute("SELECT action, class, name, target FROM class_changes ORDER BY seq"))
+    return fold(
+        db.execute("SELECT action, class, name, target FROM class_changes ORDER BY seq"),
+        db.execute("SELECT action, class FROM class_ends ORDER BY seq"),
+    )
 
 
 def add_class(db: sqlite3.Connection, names: Sequence[str], person: str, at: float) -> None:
@@ -158,6 +207,38 @@ def merge_class(db: sqlite3.Connection, name: str, into: str, person: str, at: f
             "a class cannot be merged into itself", got=repr(name), todo="name two classes"
         )
     _write(db, at, person, "merge", cls, None, target)
+
+
+def end_class(
+    db: sqlite3.Connection, name: str, person: str, at: float, *, restore: bool = False
+) -> list[int]:
+    """Delete a class, so that what was answered so does not count; or undo that.
+
+    Returns:
+        Every id that had become this class.
+
+    Raises:
+        UnknownNameError: there is no such class.
+        InputError: another class has taken the name since.
+    """
+    known = read_classes(db)
+    if restore:
+        gone = {each.name: each.id for each in known.deleted}  # of several the one deleted last
+        if name not in gone:
+            raise UnknownNameError("deleted class", name, tuple(gone))
+        cls = gone[_checked(name, set(known.names))]
+    else:
+        cls = known.find(name)
+    db.execute(
+        "INSERT INTO class_ends (at, person, action, class) VALUES (?, ?, ?, ?)",
+        (at, person, "restore" if restore else "delete", cls),
+    )
+    ids = [each for each in known.roots if known.roots[each] == cls]
+    change = "DELETE FROM deleted_classes WHERE class = ?"
+    if not restore:
+        change = "INSERT OR IGNORE INTO deleted_classes (class) VALUES (?)"
+    db.executemany(change, [(each,) for each in ids])
+    return ids
 
 
 def _checked(name: str, taken: set[str]) -> str:

@@ -22,7 +22,6 @@ from torch import Tensor
 from pauca.analysis import discover as group
 from pauca.checks import check_count
 from pauca.errors import InputError
-from pauca.label.choosing import random_order
 from pauca.label.engine import Engine
 from pauca.label.items import Items
 from pauca.label.records import Answer
@@ -265,7 +264,7 @@ def _chosen(
 
 def _groups(engine: Engine, flagged: frozenset[int], exemplars: int) -> _Groups:
     """The items in groups; the same for the same flags and the same model."""
-    order = random_order(engine.n, engine.settings.seed)
+    order = engine.pool.order
     kept = order[np.isin(order, list(flagged))][:MOST]
     items = np.sort(kept)
     if not len(items):

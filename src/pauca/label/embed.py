@@ -146,13 +146,13 @@ def write_features(
     return notes
 
 
-def open_features(folder: Path, n: int) -> Tensor:
+def open_features(folder: Path, n: int, file: str = FEATURES) -> Tensor:
     """The features as a tensor, float32 [n, d], mapped: nothing is read before it is needed.
 
     Raises:
         DataError: they are not there, or not those of n items.
     """
-    path = folder / FEATURES
+    path = folder / file
     found = map_array(path, "the features cannot be read", ANEW)
     if found.dtype != np.float32 or found.ndim != 2 or len(found) != n or not found.size:
         raise DataError(

@@ -15,7 +15,7 @@ from torch import Tensor
 from pauca.errors import InputError
 from pauca.label.atomic import SUMS, check_sums, keep_sums
 from pauca.label.book import Book, Training
-from pauca.label.choosing import Situation, choose, random_order, sample_size
+from pauca.label.choosing import Situation, choose, sample_size
 from pauca.label.classes import Classes
 from pauca.label.duplicates import (
     duplicates_file,
@@ -24,12 +24,12 @@ from pauca.label.duplicates import (
     read_groups,
     write_groups,
 )
-from pauca.label.embed import FEATURES
 from pauca.label.fitting import FIT
-from pauca.label.items import ANEW, ITEMS
+from pauca.label.items import ANEW
 from pauca.label.labels import Disagreement, Labels, labels_of
 from pauca.label.locking import FolderLock
 from pauca.label.model import MODEL, Model, columns_of, load_model, make_for, save_model
+from pauca.label.parts import LivePool, PoolKeeper, files_of, open_pool
 from pauca.label.settings import ProjectSettings
 from pauca.label.training import Fitted, Material, assess, fit
 from pauca.learners import AbstractLearner
@@ -64,24 +64,43 @@ class Engine:
     Args:
         folder: The project's.
         settings: The project's.
-        features: float32 [n, d], mapped.
         book: The account.
     """
 
-    def __init__(
-        self, folder: Path, settings: ProjectSettings, features: Tensor, book: Book
-    ) -> None:
-        self.folder, self.settings, self.features, self.book = folder, settings, features, book
+    def __init__(self, folder: Path, settings: ProjectSettings, book: Book) -> None:
+        self.folder, self.settings, self.book = folder, settings, book
+        self._pools = PoolKeeper(self._open_pool, book)
         self._choosing = FolderLock(folder / "choosing.lock")
         self._training = FolderLock(folder / "training.lock")
         self._lock = RLock()
         self._model: tuple[tuple[int, int], Model] | None = None
         self._groups: NDArray[np.int32] | None = None
 
+    def _open_pool(self) -> LivePool:
+        def check(additions: int) -> None:
+            check_files(self.folder, self.settings.duplicates, additions)
+
+        return open_pool(self.folder, self.settings, self.book, check)
+
+    @property
+    def pool(self) -> LivePool:
+        """The pool as it is now; ask after the account was read, and all its items are there."""
+        return self._pools.now
+
+    @property
+    def choosing(self) -> FolderLock:
+        """Held while a batch is chosen, and while the pool changes."""
+        return self._choosing
+
+    @property
+    def features(self) -> Tensor:
+        """Of all items, those that were removed among them, float32 [n, d]."""
+        return self.pool.features
+
     @property
     def n(self) -> int:
-        """Items of the pool."""
-        return len(self.features)
+        """Numbers of items, those that were removed among them."""
+        return self.pool.n
 
     @property
     def labels(self) -> Labels:
@@ -117,12 +136,13 @@ class Engine:
     def situation(self, labels: Labels, classes: Classes) -> Situation:
         """All that the next choice depends on."""
         asked, round_ = self.book.asked()
+        closed, pool = self.book.closed(), self.pool
         return Situation(
-            x=self.features,
+            x=pool.features,
             labelled=labels.item,
             y=columns_of(classes, labels.cls),
             c=len(classes),
-            closed=self.book.closed(),
+            closed=closed,
             asked=asked,
             round=round_,
             seed=self.settings.seed,
@@ -130,6 +150,7 @@ class Engine:
             candidates=self.settings.candidates,
             cold_labels=self.settings.cold_labels,
             groups=self.known_groups(),
+            order=pool.order,
         )
 
     def train(self, *, assessed: bool, progress: Progress | None) -> Training:
@@ -139,7 +160,8 @@ class Engine:
             InputError: fewer than two classes, or no label.
         """
         with self._training.held():
-            check_files(self.folder, self.settings.duplicates, whole=True)
+            additions = self.pool.version.additions
+            check_files(self.folder, self.settings.duplicates, additions, whole=True)
             standing, classes = self.book.moment()
             labels = labels_of(standing, classes)
             _check(labels, classes)
@@ -184,7 +206,8 @@ class Engine:
         trainings, model = self.book.trainings(), self.model
         if not trainings or model is None or model.number != trainings[-1].seq:
             return self.book.last() > 0
-        return self.book.last() > trainings[-1].last
+        last = trainings[-1]
+        return self.book.last() > last.last or self.book.changed() > last.at
 
     def predict(self, items: Sequence[int] | None) -> Iterator[Predictions]:
         """What the model says of these items, in blocks; of all without a label or flag if None.
@@ -195,20 +218,22 @@ class Engine:
         model = self.model
         if model is None:
             raise InputError("no model was trained yet", todo="train first: `pauca label train`")
+        if not len(self.book.classes()):
+            raise InputError("there is no class to predict", todo="add classes, then train again")
         wanted = np.asarray(items, dtype=np.int64) if items is not None else self._unlabelled()
-        classes = self.book.classes()
+        classes, features = self.book.classes(), self.features
         ids = np.array(classes.ids, dtype=np.int64)
-        size = max(1, _BLOCK // self.features.shape[1])
+        size = max(1, _BLOCK // features.shape[1])
         for low in range(0, len(wanted), size):
             part = wanted[low : low + size]
-            probs = model.probabilities(self.features[torch.from_numpy(part)], classes)
+            probs = model.probabilities(features[torch.from_numpy(part)], classes)
             best = probs.max(1)
             likeliest = ids[best.indices.numpy()]
             yield Predictions(part, likeliest, best.values.numpy(), probs.numpy())
 
     def suggestions(self, items: Sequence[int]) -> dict[int, tuple[int, float]]:
         """Likeliest class and its calibrated confidence, for each item; nothing without a model."""
-        if not len(items) or self.model is None:
+        if not len(items) or self.model is None or not len(self.book.classes()):
             return {}
         return {
             item: (cls, sure)
@@ -223,15 +248,17 @@ class Engine:
         groups = self.known_groups()
         if groups is None:
             groups = find_groups(self.features, self.settings.duplicates, progress=progress)
-            write_groups(self.folder, self.settings.duplicates, groups)
+            with self._choosing.held():  # an addition keeps digests too
+                write_groups(self.folder, self.settings.duplicates, groups)
             self._groups = groups
         return groups
 
     def known_groups(self) -> NDArray[np.int32] | None:
         """The groups, if they were found already."""
+        n = self.n
         with self._lock:
-            if self._groups is None:
-                self._groups = read_groups(self.folder, self.settings.duplicates, self.n)
+            if self._groups is None or len(self._groups) != n:
+                self._groups = read_groups(self.folder, self.settings.duplicates, n)
             return self._groups
 
     def open_duplicates(self, item: int) -> tuple[int, ...]:
@@ -277,20 +304,29 @@ class Engine:
         return found
 
     def _unlabelled(self) -> NDArray[np.int64]:
-        labels = self.labels
-        free = np.ones(self.n, dtype=np.bool_)
+        labels, pool = self.labels, self.pool
+        free = np.ones(pool.n, dtype=np.bool_)
         free[labels.item] = False
         free[sorted(labels.flagged)] = False
+        free[pool.removed] = False
         return np.flatnonzero(free)
 
-    def _material(self, labels: Labels, classes: Classes) -> Material:
+    def sample(self) -> NDArray[np.int64]:
+        """The random sample of the pool: items in the random order that were all asked for.
+
+        It ends where something was not asked for yet (another share or seed since, items that were
+        added): of what comes after it the strategy chose a part, and only that has labels. It also
+        ends before an item that waits where the reason has to do with what it is: it was added and
+        nobody has looked at it, or its class was deleted.
+        """
         asked, _ = self.book.asked()
-        begin = random_order(self.n, self.settings.seed)
-        sample = begin[: sample_size(self.settings.random_share, asked, self.n)]
-        # another share or seed since: what was not asked for yet ends the sample, because of what
-        # comes after it the strategy chose a part, and only that has labels
-        open_ = np.flatnonzero(~np.isin(sample, self.book.closed()))
-        sample = sample[: open_[0]] if len(open_) else sample
+        closed, pool = self.book.closed(), self.pool
+        sample = pool.order[: sample_size(self.settings.random_share, asked, len(pool.order))]
+        ends = ~np.isin(sample, closed) | np.isin(sample, self.book.unheard(pool.base))
+        return sample[: np.flatnonzero(ends)[0]] if ends.any() else sample
+
+    def _material(self, labels: Labels, classes: Classes) -> Material:
+        sample = self.sample()
         return Material(
             x=self.features[torch.from_numpy(labels.item)],
             y=columns_of(classes, labels.cls),
@@ -302,12 +338,13 @@ class Engine:
         )
 
 
-def check_files(folder: Path, threshold: float, *, whole: bool = False) -> None:
+def check_files(folder: Path, threshold: float, additions: int = 0, *, whole: bool = False) -> None:
     """Refuse a project whose items, features or groups of duplicates are not as they were written.
 
     Args:
         folder: The project's.
         threshold: From which items count as duplicates.
+        additions: How often items were added.
         whole: Read all of them, and keep the digests of a project that has none yet; else only what
             changed since the last look.
 
@@ -316,7 +353,7 @@ def check_files(folder: Path, threshold: float, *, whole: bool = False) -> None:
     """
     groups = duplicates_file(folder, threshold).name
     again = "remove it: it is made anew when duplicates are asked for"
-    todo = {ITEMS: ANEW, FEATURES: ANEW, FIT: ANEW, groups: again}
+    todo = {**dict.fromkeys((*files_of(additions), FIT), ANEW), groups: again}
     check_sums(folder, todo, whole=whole)
     if whole and not (folder / SUMS).exists():
         keep_sums(folder, (name for name in todo if (folder / name).is_file()))

@@ -1,16 +1,18 @@
 """What was labelled, and what the model says of the rest, in the formats of other tools."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TextIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pauca.errors import InputError, UsageError
+from pauca.errors import InputError, UsageError, nearest
 from pauca.formats import AbstractFormat, AnswerRow, ItemRecord, LabelSheet, formats, formats_with
 from pauca.formats.answers import RESERVED
 from pauca.formats.label_studio import labelling_interface
+from pauca.formats.tables import safe_cell
 from pauca.label.atomic import new_file, new_folder
 from pauca.label.labels import GIVEN
 from pauca.label.places import check_apart, check_out
@@ -25,6 +27,7 @@ __all__ = [
     "export",
     "export_answers",
     "export_model",
+    "export_with_predictions",
     "labelling_config",
     "write_batch",
     "write_new_predictions",
@@ -33,6 +36,7 @@ __all__ = [
 ]
 
 _BLOCK = 1000
+_SAFE = ("csv", "tsv")
 _SUGGESTED = ("suggestion", "confidence")
 _LOG = (
     "seq", "at", "person", "id", "action", "label", "suggestion", "confidence", "shown", "ms",
@@ -61,6 +65,7 @@ def write_batch(
     out: Path | TextIO,
     *,
     prefix: str | None = None,
+    safe_csv: bool = False,
     force: bool = False,
 ) -> int:
     """Write items to be labelled, with what the model suggests; how many.
@@ -73,15 +78,17 @@ def write_batch(
         form: Name of a format that writes batches.
         out: A file, or an open one.
         prefix: In front of the paths of images; what the tool takes by itself if None.
+        safe_csv: Whether an apostrophe goes in front of texts that a spreadsheet would compute.
         force: Replace a file that is there.
 
     Raises:
         UsageError: an unknown format; the file is there already.
     """
-    writer = _writer(form, "batch")
+    writer = _writer(form, "batch", safe_csv)
     columns = item_columns(project, (*RESERVED, *_SUGGESTED))
     records = _records(project, items, columns, suggested=True)
     sheet = _sheet(project, columns, records, prefix=prefix)
+    sheet = _safe_sheet(sheet) if safe_csv else sheet
     if not isinstance(out, Path):
         return writer.write_batch(out, sheet)
     check_out(project, out)
@@ -95,6 +102,7 @@ def write_predictions(
     form: str,
     *,
     probabilities: bool = True,
+    safe_csv: bool = False,
     force: bool = False,
 ) -> int:
     """Write likeliest class and calibrated confidence of every item without a label; how many.
@@ -104,6 +112,7 @@ def write_predictions(
         out: A file, or an open one.
         form: Name of a format that writes tables.
         probabilities: Whether those of all classes follow, in columns ``p:CLASS``.
+        safe_csv: Whether an apostrophe goes in front of texts that a spreadsheet would compute.
         force: Replace a file that is there.
 
     Raises:
@@ -126,7 +135,9 @@ def write_predictions(
 
     if project.model is None:
         raise InputError("no model was trained yet", todo="train first: `pauca label train`")
-    return _write_predicted(out, form, names, columns.values(), blocks(), probabilities, force)
+    return _write_predicted(
+        out, form, names, columns.values(), blocks(), probabilities, safe_csv, force
+    )
 
 
 def write_new_predictions(
@@ -137,6 +148,7 @@ def write_new_predictions(
     *,
     options: PoolOptions | None = None,
     probabilities: bool = True,
+    safe_csv: bool = False,
     force: bool = False,
 ) -> tuple[int, tuple[str, ...]]:
     """Write what a model says of the items of a file, or of a folder of images.
@@ -148,6 +160,7 @@ def write_new_predictions(
         form: Name of a format that writes tables.
         options: How the data are read: ``text``, ``id``, ``format``, ``more``.
         probabilities: Whether those of all classes follow, in columns ``p:CLASS``.
+        safe_csv: Whether an apostrophe goes in front of texts that a spreadsheet would compute.
         force: Replace a file that is there.
 
     Returns:
@@ -175,7 +188,9 @@ def write_new_predictions(
             yield [keys[row] for row in rows], shown, probs
             low += len(probs)
 
-    count = _write_predicted(out, form, names, columns.values(), blocks(), probabilities, force)
+    count = _write_predicted(
+        out, form, names, columns.values(), blocks(), probabilities, safe_csv, force
+    )
     return count, fresh.notes
 
 
@@ -194,10 +209,11 @@ def _write_predicted(
     columns: Iterable[str],
     blocks: Iterator[_Block],
     probabilities: bool,
+    safe_csv: bool,
     force: bool,
 ) -> int:
     """Write ids, what the items are, likeliest class, confidence, probabilities; how many rows."""
-    writer = _writer(form, "table")
+    writer = _writer(form, "table", safe_csv)
     id_, *told = _predicted(names, probabilities)
 
     def rows() -> Iterator[Row]:
@@ -207,11 +223,11 @@ def _write_predicted(
                 values = (names[place], row[place], *(row if probabilities else ()))
                 yield {id_: key, **cells, **dict(zip(told, values, strict=True))}
 
-    header = [id_, *columns, *told]
+    header, found = _table([id_, *columns, *told], rows(), safe_csv)
     if not isinstance(out, Path):
-        return writer.write_rows(out, header, rows())
+        return writer.write_rows(out, header, found)
     with new_file(out, force=force) as draft:
-        return writer.write_rows(draft, header, rows())
+        return writer.write_rows(draft, header, found)
 
 
 MODELS = {
@@ -249,6 +265,7 @@ def export(
     *,
     link: bool = False,
     prefix: str | None = None,
+    safe_csv: bool = False,
     force: bool = False,
 ) -> int:
     """Write the labelled items in the order of the pool, one class an item; how many.
@@ -262,13 +279,14 @@ def export(
             names of the classes), imagefolder (one folder a class), label-studio, prodigy, ...
         link: Hard links in place of copies, for imagefolder.
         prefix: In front of the paths of images; what the tool takes by itself if None.
+        safe_csv: Whether an apostrophe goes in front of texts that a spreadsheet would compute.
         force: Replace what is there.
 
     Raises:
         InputError: nothing is labelled; items that are no images, for imagefolder.
         UsageError: an unknown format; something is there already.
     """
-    writer = _writer(form, "labels")
+    writer = _writer(form, "labels", safe_csv)
     check_out(project, out, folder=writer.folder)
     labels = project.labels
     if not labels.m:
@@ -285,34 +303,111 @@ def export(
     )
     people = {answer.person or "" for given in answers.values() for answer in given}
     sheet = _sheet(project, columns, records, people=sorted(people), prefix=prefix, link=link)
+    sheet = _safe_sheet(sheet) if safe_csv else sheet
     with (new_folder if writer.folder else new_file)(out, force=force) as draft:
         return writer.write_labels(draft, sheet)
 
 
-def export_answers(project: Project, out: Path, form: str, *, force: bool = False) -> int:
+def export_answers(
+    project: Project,
+    out: Path,
+    form: str,
+    *,
+    person: str | None = None,
+    safe_csv: bool = False,
+    force: bool = False,
+) -> int:
     """Write every event of the account, the ones that were taken back included; how many.
 
     A new project of the same data takes it over with ``import_file``.
 
+    Args:
+        project: Whose.
+        out: File to make.
+        form: Name of a format that writes tables.
+        person: Whose answers; everybody's if None.
+        safe_csv: Whether an apostrophe goes in front of texts that a spreadsheet would compute.
+        force: Replace a file that is there.
+
     Raises:
+        InputError: the person has not answered.
         UsageError: an unknown format; the file is there already.
     """
-    writer = _writer(form, "table")
+    writer = _writer(form, "table", safe_csv)
     check_out(project, out)
-    classes = project.classes
+    classes, items = project.classes, project.items
+    entries = project.history(person, most=None)
+    if person is not None and not entries:
+        people = sorted({entry.event.person for entry in project.history(most=None)})
+        close = nearest(person, people)
+        raise InputError(
+            "this person has not answered",
+            expected=", ".join(people)[:300] or "somebody who has; nobody has yet",
+            got=repr(person)[:200],
+            todo=f"did you mean {close!r}?" if close else "name one of these with --person",
+        )
 
     def rows() -> Iterator[Row]:
-        for entry in reversed(project.history(most=None)):
+        for entry in reversed(entries):
             event = entry.event
             named = (None if one is None else classes.name(one) for one in
                      (event.cls, event.suggested))  # fmt: skip
             label, suggestion = named
-            told = {**vars(event), "id": project.items.key(event.item), "label": label}
+            told = {**vars(event), "id": items.key(event.item), "label": label}
             told |= {"suggestion": suggestion, "stands": entry.stands}
             yield {name: told[name] for name in _LOG}
 
     with new_file(out, force=force) as draft:
-        return writer.write_rows(draft, _LOG, rows())
+        return writer.write_rows(draft, *_table(_LOG, rows(), safe_csv))
+
+
+def export_with_predictions(
+    project: Project, out: Path, form: str, *, safe_csv: bool = False, force: bool = False
+) -> int:
+    """Write a class for every item of the pool, in its order; how many.
+
+    Columns: ``label``; ``source``: "human", "given" where the data came with it, "model" where
+    nobody has labelled the item; ``confidence`` of the model's, else nothing. Items that are set
+    aside as unfit are left out: they are of none of the classes. ``import_file`` passes over rows
+    of the model.
+
+    Args:
+        project: Whose.
+        out: File to make.
+        form: Name of a format that writes tables.
+        safe_csv: Whether an apostrophe goes in front of texts that a spreadsheet would compute.
+        force: Replace a file that is there.
+
+    Raises:
+        InputError: no model was trained yet.
+        UsageError: an unknown format; the file is there already.
+    """
+    writer = _writer(form, "table", safe_csv)
+    check_out(project, out)
+    if project.model is None:
+        raise InputError("no model was trained yet", todo="train first: `pauca label train`")
+    labels, classes, told = project.labels, project.classes, ("label", "source", "confidence")
+    columns = item_columns(project, ("id", *told))
+    named: dict[int, tuple[str, str, float | None]] = {}
+    for part in project.predict():
+        found = zip(part.item.tolist(), part.cls.tolist(), part.confidence.tolist(), strict=True)
+        named |= {item: (classes.name(cls), "model", sure) for item, cls, sure in found}
+    known = zip(labels.item.tolist(), labels.cls.tolist(), labels.given.tolist(), strict=True)
+    for item, cls, given in known:
+        named[item] = (classes.name(cls), "given" if given else "human", None)
+    whole = sorted(named)
+
+    def rows() -> Iterator[Row]:
+        for low in range(0, len(whole), _BLOCK):
+            block = whole[low : low + _BLOCK]
+            keys, shown = project.items.keys(block), project.items.shown(block)
+            for item, key, cells in zip(block, keys, shown, strict=True):
+                own = {columns[name]: value for name, value in cells.items()}
+                yield {"id": key, **own, **dict(zip(told, named[item], strict=True))}
+
+    header = ["id", *columns.values(), *told]
+    with new_file(out, force=force) as draft:
+        return writer.write_rows(draft, *_table(header, rows(), safe_csv))
 
 
 def item_columns(project: Project, taken: Sequence[str]) -> dict[str, str]:
@@ -329,7 +424,14 @@ def item_columns(project: Project, taken: Sequence[str]) -> dict[str, str]:
     return {name: f"item.{name}" if name in taken else name for name in names}
 
 
-def _writer(form: str, what: str) -> AbstractFormat:
+def _writer(form: str, what: str, safe_csv: bool = False) -> AbstractFormat:
+    if safe_csv and form not in _SAFE:
+        raise UsageError(
+            "only tables in text hold cells that a spreadsheet would compute",
+            expected=" or ".join(_SAFE),
+            got=form,
+            todo="leave --safe-csv out, or write csv",
+        )
     able = writers(what)
     found = next((each for each in able if each.name == form), None)
     if found is None:
@@ -338,6 +440,36 @@ def _writer(form: str, what: str) -> AbstractFormat:
             "the format is not known", expected=names, got=form, todo="choose one of these"
         )
     return found
+
+
+def _safe_row(row: Mapping[str, Any]) -> Row:
+    return {safe_cell(name): safe_cell(value) for name, value in row.items()}
+
+
+def _table(
+    header: Iterable[str], rows: Iterable[Row], safe: bool
+) -> tuple[list[str], Iterator[Row]]:
+    """Header and rows, made safe for spreadsheets or as they are."""
+    if not safe:
+        return list(header), iter(rows)
+    return [safe_cell(name) for name in header], map(_safe_row, rows)
+
+
+def _safe_sheet(sheet: LabelSheet) -> LabelSheet:
+    """The same with texts that no spreadsheet computes."""
+
+    def records() -> Iterator[ItemRecord]:
+        for each in sheet.records():
+            yield replace(
+                each,
+                key=safe_cell(each.key),
+                shown=_safe_row(each.shown),
+                label=safe_cell(each.label),
+                suggestion=safe_cell(each.suggestion),
+            )
+
+    columns = tuple(safe_cell(name) for name in sheet.columns)
+    return replace(sheet, columns=columns, records=records)
 
 
 def _records(
@@ -394,7 +526,7 @@ def _sheet(
         link=link,
         untyped=source.format in ("csv", "tsv", "txt"),
         original=project.original if source.kind == "image" else None,
-        file=project.items.path if project.items.images else None,
+        file=project.items.path if project.items.all_files else None,
         vector=(lambda item: _vector(project, item)) if source.kind == "embedding" else None,
     )
 

@@ -1,6 +1,6 @@
 """Answers from files: checked as a whole, then kept as a whole."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -8,6 +8,7 @@ from typing import Any, Literal, cast
 from pauca.errors import DataError, PaucaError, UsageError, nearest
 from pauca.formats import AnswerRow, Answers, TextOptions, find_format
 from pauca.formats.answers import RowErrors, same_label
+from pauca.formats.tables import unsafe_cell
 from pauca.label.checking import check_person
 from pauca.label.classes import Classes
 from pauca.label.labels import GIVEN
@@ -53,6 +54,7 @@ def import_file(
     match: Literal["id", "content"] = "id",
     unmatched: Literal["refuse", "skip"] = "refuse",
     join_labels: bool = False,
+    add_new_classes: bool = False,
 ) -> Imported:
     """Keep the answers of a file: of a table, of Label Studio, Prodigy, doccano or Argilla.
 
@@ -74,6 +76,7 @@ def import_file(
         unmatched: ``skip`` passes over rows of no item of the project, and counts them.
         join_labels: Whether a name that differs from a class by nothing that can be seen (capital
             letters, blanks, Unicode form, letters without width) is that class.
+        add_new_classes: Whether other names become classes, together with the answers.
 
     Raises:
         DataError: the file cannot be read, or rows that cannot be kept; the first are named by
@@ -89,7 +92,8 @@ def import_file(
     index = ItemIndex(project)
     if match == "content":
         answered = [replace(row, key=None) for row in answered]
-    reader = _Reader(project, index, who or _PERSON, join_labels, unmatched == "skip")
+    skip = unmatched == "skip"
+    reader = _Reader(project, index, who or _PERSON, join_labels, skip, add_new_classes)
     if unmatched == "refuse":
         reader.check_ids(answered, path)
     given = reader.all_of(answered)
@@ -97,10 +101,11 @@ def import_file(
     blank = len(found) - len(answered) + reader.blank
     notes = (*(found.notes if isinstance(found, Answers) else ()), *reader.notes)
     if any("seq" in row.more for row, _ in given):
-        new = _replay(project, [_event(row, each, project) for row, each in given], path)
+        events = [_event(row, each, project) for row, each in given]
+        new = _replay(project, events, reader.new_classes, path)
     else:
         kept = [each for row, each in given if who or row.person or not reader.stands(each)]
-        new = project.import_answers(_in_order(kept))
+        new = project.import_answers(_in_order(kept), reader.new_classes)
     return Imported(len(given), new, blank, reader.unmatched, notes)
 
 
@@ -132,11 +137,23 @@ class _Reader:
     """Turns rows into answers of a project, and gathers what is wrong with them."""
 
     def __init__(
-        self, project: Project, index: ItemIndex, person: str, join_labels: bool, skip: bool
+        self,
+        project: Project,
+        index: ItemIndex,
+        person: str,
+        join_labels: bool,
+        skip: bool,
+        add_new_classes: bool,
     ) -> None:
         self.errors, self.notes = RowErrors(), list[str]()
+        self.new_classes = dict[int, str]()  # by the numbers that stand for them
+        self._add = add_new_classes
+        self._gone = project.removed
         self.blank, self.unmatched = 0, 0
-        self.todo = "correct the file; `pauca label classes PROJECT --add NAME` adds a class"
+        self.todo = (
+            "correct the file; --add-new-classes adds these, `pauca label classes PROJECT --add "
+            "NAME` one"
+        )
         self._items, self._index, self._person = project.items, index, person
         self._join, self._skip = join_labels, skip
         self._classes: Classes = project.classes
@@ -186,6 +203,8 @@ class _Reader:
         if self._joined:
             told = ", ".join(f"{a!r} as {b!r}" for a, b in list(self._joined.items())[:_SHOWN])
             self.notes.append(f"names of classes were joined: {told}")
+        if self.new_classes:
+            self.notes.append(f"classes were added: {', '.join(self.new_classes.values())}")
         if self.unmatched:
             self.notes.append(f"{self.unmatched} rows of no item of the project were passed over")
         return found
@@ -198,7 +217,7 @@ class _Reader:
         return (given.item, given.action, cls) in self._standing
 
     def _root(self, cls: int | None) -> int | None:
-        return None if cls is None else self._classes.root(cls)
+        return cls if cls is None or cls in self.new_classes else self._classes.root(cls)
 
     def _given(self, row: AnswerRow) -> Given | None:
         """The answer of a row; None for one that is passed over."""
@@ -209,6 +228,11 @@ class _Reader:
                 return None
             cls = self._class(row.label or "")
         item = self._item(row)
+        if item is not None and item in self._gone and "seq" not in row.more:
+            if not self._skip:
+                self.todo = "leave those rows out, or pass over them with --unmatched skip"
+                raise DataError("was removed from the pool:", got=repr(self._items.key(item)))
+            item = None
         if item is None:
             self.unmatched += 1
             return None
@@ -225,7 +249,8 @@ class _Reader:
             hint = self._items.number(row.more["hint"]) if self._is_hint(row) else None
             return self._by_content(row) if hint is None else hint
         # ids of tables were taken without blanks at their ends
-        key = key if self._items.has(key) else key.strip()
+        forms = (key, key.strip(), unsafe_cell(key))
+        key = next((form for form in forms if self._items.has(form)), key.strip())
         if self._skip and not self._items.has(key):
             return None
         if not self._items.has(key):
@@ -271,6 +296,7 @@ class _Reader:
         raise DataError(f"{len(found)} items are like this ({keys}):", got=shown)
 
     def _class(self, name: str) -> int:
+        name = name if name in self._names else unsafe_cell(name)
         if name in self._names:
             return self._names[name]
         alike = [known for known in self._names if same_label(known) == same_label(name)]
@@ -284,6 +310,10 @@ class _Reader:
                 got=ascii(name)[:200],
                 todo=f"did you mean {alike[0]!r}? Case, blanks or Unicode form alone differ",
             )
+        if self._add:
+            number = -1 - len(self.new_classes)
+            self.new_classes[number], self._names[name] = name, number
+            return number
         close = nearest(name, self._names)
         todo = f"did you mean {close!r}?" if close else None
         raise DataError("no such class", got=repr(name)[:200], todo=todo)
@@ -343,7 +373,9 @@ def _share(value: Any) -> float | None:
     return found if found is not None and 0 <= found <= 1 else None
 
 
-def _replay(project: Project, account: Sequence[Event], path: Path) -> int:
+def _replay(
+    project: Project, account: Sequence[Event], new_classes: Mapping[int, str], path: Path
+) -> int:
     """Keep an account; how many events were new.
 
     Raises:
@@ -358,7 +390,8 @@ def _replay(project: Project, account: Sequence[Event], path: Path) -> int:
             where=str(path),
             todo="write the account again",
         )
-    new, wrong = project.import_account(sorted(account, key=lambda event: event.seq))
+    account = sorted(account, key=lambda event: event.seq)
+    new, wrong = project.import_account(account, new_classes)
     if wrong:
         told = "; ".join(_told(project, event, said) for event, said in wrong[:_SHOWN])
         raise DataError(

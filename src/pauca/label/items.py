@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pauca.errors import DataError, InputError, nearest
+from pauca.label.atomic import new_file
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["ANEW", "ITEMS", "Items", "inside", "write_items"]
+__all__ = ["ANEW", "ITEMS", "Items", "Part", "inside", "write_items"]
 
 ITEMS = "items.arrow"
 """The file of a project's items."""
@@ -26,6 +27,23 @@ ANEW = (
 
 
 @dataclass(frozen=True)
+class Part:
+    """Items that came from one place.
+
+    Args:
+        first: Number of the first of them; the first item of the next part ends it.
+        root: A folder of images, or a file.
+        images: Whether pictures are files below ``root``.
+        prefix: What stands in front of the ids that the data give.
+    """
+
+    first: int
+    root: Path
+    images: bool
+    prefix: str = ""
+
+
+@dataclass(frozen=True)
 class Items:
     """n items, numbered from 0; their texts stay in a file that is mapped into memory.
 
@@ -34,18 +52,22 @@ class Items:
         kind: image, text, table or embedding.
         root: The data: a folder of images, or a file.
         images: Whether pictures are files below ``root``.
+        file: Name of the file.
+        added: Parts that were added, in order.
     """
 
     folder: Path
     kind: str
     root: Path
     images: bool
+    file: str = ITEMS
+    added: tuple[Part, ...] = ()
 
     @cached_property
     def _table(self) -> "pa.Table":
         import pyarrow as pa
 
-        path = self.folder / ITEMS
+        path = self.folder / self.file
         text = pa.large_string()
         wanted = pa.schema({"key": text, "source": text})
         try:
@@ -131,25 +153,38 @@ class Items:
             InputError: the items are no files.
             DataError: it is gone, or leads out of the folder.
         """
-        if not self.images:
+        part = self.part(item)
+        if not part.images:
             raise InputError(
                 "these items are no files",
-                got=f"{self.kind} in {self.root.name}",
+                got=f"{self.kind} in {part.root.name}",
                 todo="read what they are: `source`",
             )
-        return inside(self.root, self.key(item))
+        return inside(part.root, self.key(item).removeprefix(part.prefix))
+
+    def part(self, item: int) -> Part:
+        """Where the item is from."""
+        first = Part(0, self.root, self.images)
+        return next((part for part in reversed(self.added) if part.first <= item), first)
+
+    @property
+    def all_files(self) -> bool:
+        """Whether every picture is a file."""
+        return self.images and all(part.images for part in self.added)
 
     def shown(self, items: Sequence[int]) -> Iterator[dict[str, Any]]:
         """What tables say of these items beside their ids: text, columns, or nothing."""
         if self.kind == "text":
-            yield from ({"text": text} for text in self._sources(items))
+            yield from ({"text": text} for text in self.sources(items))
         elif self.kind == "table":
-            yield from (_cells(text, self.folder) for text in self._sources(items))
+            yield from (_cells(text, self.folder) for text in self.sources(items))
         else:
             yield from ({} for _ in items)
 
-    def _sources(self, items: Sequence[int]) -> list[str]:
-        found: list[str] = self._table.column("source").take(_whole(items)).to_pylist()
+    def sources(self, items: Sequence[int] | None = None) -> list[str]:
+        """What these items are (``source``); of all if None."""
+        column = self._table.column("source")
+        found: list[str] = (column if items is None else column.take(_whole(items))).to_pylist()
         return found
 
     def _checked(self, item: int) -> int:
@@ -163,8 +198,10 @@ class Items:
         return item
 
 
-def write_items(folder: Path, keys: Sequence[str], sources: Sequence[str] | None) -> None:
-    """Keep the items in the project's folder.
+def write_items(
+    folder: Path, keys: Sequence[str], sources: Sequence[str] | None, file: str = ITEMS
+) -> None:
+    """Keep the items in the project's folder, in a file of this name.
 
     Raises:
         DataError: an id occurs twice.
@@ -187,8 +224,9 @@ def write_items(folder: Path, keys: Sequence[str], sources: Sequence[str] | None
         }
     )
     with (
-        pa.OSFile(str(folder / ITEMS), "wb") as file,
-        pa.ipc.new_file(file, table.schema) as writer,
+        new_file(folder / file, force=True) as draft,
+        pa.OSFile(str(draft), "wb") as opened,
+        pa.ipc.new_file(opened, table.schema) as writer,
     ):
         writer.write_table(table)
 

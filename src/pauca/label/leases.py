@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Sequence
 
-from pauca.label.answers import COUNTED, settle
+from pauca.label.answers import COUNTED, VALID, settle
 from pauca.label.records import Pick
 
 __all__ = ["Held", "ask", "lease", "let_go", "waiting"]
@@ -13,9 +13,10 @@ Held = tuple[int, float, int, str, int | None]
 
 _FREE = f"""
 SELECT q.item FROM queue q
-WHERE NOT EXISTS (SELECT 1 FROM standing s WHERE s.item = q.item AND s.person = :person)
+WHERE NOT EXISTS (
+  SELECT 1 FROM standing s WHERE s.item = q.item AND s.person = :person AND {VALID})
 AND NOT EXISTS (SELECT 1 FROM leases l WHERE l.item = q.item AND l.person = :person)
-AND (SELECT count(*) FROM standing s WHERE s.item = q.item AND s.action IN ({COUNTED}))
+AND (SELECT count(*) FROM standing s WHERE s.item = q.item AND {COUNTED})
   + (SELECT count(*) FROM leases l WHERE l.item = q.item AND l.until > :now) < :overlap
 ORDER BY q.place LIMIT :most
 """
@@ -84,7 +85,7 @@ def hold(
     db.executemany(
         "INSERT INTO leases (item, person, until) SELECT q.item, :person, :until FROM queue q "
         "WHERE q.item = :item AND (SELECT count(*) FROM standing s WHERE s.item = q.item "
-        f"AND s.action IN ({COUNTED})) + (SELECT count(*) FROM leases l WHERE l.item = q.item "
+        f"AND {COUNTED}) + (SELECT count(*) FROM leases l WHERE l.item = q.item "
         "AND l.person <> :person AND l.until > :now) < :overlap "
         "ON CONFLICT (item, person) DO UPDATE SET until = excluded.until",
         [

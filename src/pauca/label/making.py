@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pauca.errors import CapabilityError, UsageError
+from pauca.errors import CapabilityError, UnknownNameError, UsageError
 from pauca.label.atomic import keep_sums, new_folder
 from pauca.label.book import Book
 from pauca.label.embed import FEATURES, resolve_choice, write_features
@@ -92,6 +92,8 @@ def make_project(
         "the project",
     )
     names = _classes(pool, options)
+    if whole.wanted is not None and whole.wanted not in names:
+        raise UnknownNameError("class", whole.wanted, names)
     _check_strategy(whole)
     with new_folder(out, force=force) as folder:
         write_items(folder, pool.keys, pool.sources)
@@ -161,7 +163,9 @@ def _check_replaced(source: Path, out: Path) -> None:
     else:
         book = Book(out / DATABASE)
         try:
-            answers = sum(person != GIVEN for person in book.standing().person)
+            # those of removed items and deleted classes among them
+            events = [event for event, stands in book.history(None, -1) if stands]
+            answers = sum(event.person != GIVEN for event in events)
         finally:
             book.close()
         if answers:

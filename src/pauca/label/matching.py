@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from pauca.formats._names import names_of_file, upload_name
-from pauca.formats.tables import as_text
+from pauca.formats.tables import as_text, unsafe_cell
 
 if TYPE_CHECKING:
     from pauca.label.project import Project
@@ -57,7 +57,7 @@ class ItemIndex:
     def differs(self, item: int, shown: Mapping[str, Any]) -> tuple[str, str] | None:
         """What the project and the file say of an item, where that is not the same."""
         for name, ours, theirs in self._pairs(item, shown):
-            if not self._same(ours, theirs):
+            if not (self._same(ours, theirs) or self._same(ours, unsafe_cell(theirs))):
                 return _short(name, ours), _short(name, theirs)
         return None
 
@@ -72,7 +72,7 @@ class ItemIndex:
             for name in row:
                 if name in bare:
                     yield name, row[name], bare[name]
-        elif self._items.images:
+        elif self._items.part(item).images:
             for name in _PICTURES:
                 if isinstance(shown.get(name), str) and names_of_file(shown[name]):
                     yield name, self._items.key(item), shown[name]

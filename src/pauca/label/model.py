@@ -75,7 +75,7 @@ class Model:
         """Calibrated probabilities of the classes as they stand now, float64 [n, c].
 
         A class that was merged gives its probability to the one that it became; one that was added
-        after the training has none.
+        after the training has none; that of a deleted one is shared out among the others.
         """
         return class_probabilities(
             self.learner, x, self.temperature, self.places(classes), len(classes)

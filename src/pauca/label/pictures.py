@@ -76,7 +76,7 @@ class Pictures:
         if self._source.kind != "image":
             raise InputError("these items have no pictures", got=self._source.kind)
         key = self._items.key(item)
-        if self._items.images:
+        if self._items.part(item).images:
             return self._file_bytes(item), PurePosixPath(key).name
         row = int(self._items.source(item) or item)  # others were left out before it
         with self._lock:
@@ -99,8 +99,8 @@ class Pictures:
             ) from None
 
     def _where(self, item: int) -> str:
-        if self._items.images:
-            return f"{self._items.root}, {self._items.key(item)}"
+        if self._items.part(item).images:
+            return f"{self._items.part(item).root}, {self._items.key(item)}"
         return f"row {item} of {self._source.path}"
 
     @cached_property

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 __all__ = ["check_apart", "check_out"]
 
 _OWN = (
-    "project.*", "items.arrow", "features.*", "model.pt", "duplicates-*.npy", "guidelines.md",
+    "project.*", "items.arrow", "items-*.arrow", "features.*", "features-*.npy", "model.pt",
+    "duplicates-*.npy", "guidelines.md",
     "*.lock",
 )  # fmt: skip
 
@@ -35,15 +36,17 @@ def check_out(project: "Project", out: Path, *, folder: bool = False) -> None:
     """
     where = Path(os.path.realpath(out))
     home = Path(os.path.realpath(project.folder))
-    data = Path(os.path.realpath(project.settings.source.path))
+    places = [Path(os.path.realpath(source.path)) for source in project.sources]
     lost = None
-    if data.is_relative_to(where):
+    if any(data.is_relative_to(where) for data in places):
         lost = "the data"
     elif home.is_relative_to(where):
         lost = "the project"
     elif where.parent == home and any(fnmatch(where.name, own) for own in _OWN):
         lost = "a file of the project"
-    elif where.is_relative_to(data) and (folder or where.suffix.lower() in IMAGE_SUFFIXES):
+    elif any(map(where.is_relative_to, places)) and (
+        folder or where.suffix.lower() in IMAGE_SUFFIXES
+    ):
         lost = "a part of the data"
     if lost is not None:
         raise UsageError(

@@ -6,28 +6,29 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
 from pauca.checks import check_count, check_ordered, check_positive
-from pauca.errors import DataError, StoreError
+from pauca.errors import StoreError, UsageError
+from pauca.label.backup import write_backup
 from pauca.label.book import Book, Training
+from pauca.label.changing import Added, add_items, relocate, remove_items
 from pauca.label.checking import check_given, check_person
 from pauca.label.classes import Classes
 from pauca.label.discovering import Accepted, Discovered, accept, discover
-from pauca.label.embed import open_features
-from pauca.label.engine import Engine, Predictions, check_files
-from pauca.label.items import ANEW, Items
+from pauca.label.engine import Engine, Predictions
+from pauca.label.items import Items
 from pauca.label.labels import Agreement, Disagreement, Labels, agreement_of
 from pauca.label.making import DATABASE, GUIDELINES, SETTINGS, make_project
 from pauca.label.model import Model
-from pauca.label.pictures import Pictures
+from pauca.label.places import check_out
 from pauca.label.pool import PoolOptions
-from pauca.label.records import Action, Answer, Entry, Event, Given, Leased
-from pauca.label.settings import ProjectSettings, read_settings
+from pauca.label.records import Action, Answer, Entry, Event, Given, Leased, Version
+from pauca.label.settings import ProjectSettings, Source, read_settings
 from pauca.label.status import Status, status_of
 from pauca.learners.base import Progress
 
@@ -55,24 +56,14 @@ class Project:
     def __init__(self, folder: Path | str, *, clock: Callable[[], float] = time.time) -> None:
         self.folder = Path(folder)
         self.settings: ProjectSettings = read_settings(self.folder / SETTINGS)
-        source = self.settings.source
-        files = source.format == "folder"
-        self.items = Items(self.folder, source.kind, Path(source.path), files)
-        if self.items.n != source.items:
-            raise DataError(
-                "the list of items is that of another project",
-                expected=f"{source.items} items, as project.toml says",
-                got=self.items.n,
-                where=self.folder,
-                todo=ANEW,
-            )
-        self.features: Tensor = open_features(self.folder, self.items.n)
-        check_files(self.folder, self.settings.duplicates)
         self.notes: tuple[str, ...] = ()  # what was done to the data, if made just now
-        self._pictures = Pictures(self.items, source)
         self._book = Book(self.folder / DATABASE, overlap=self.settings.overlap, clock=clock)
-        self._engine = Engine(self.folder, self.settings, self.features, self._book)
-        self.id = self._known_id()
+        try:
+            self._engine = Engine(self.folder, self.settings, self._book)
+            self.id = self._known_id()
+        except BaseException:
+            self._book.close()
+            raise
 
     @classmethod
     def create(
@@ -162,8 +153,33 @@ class Project:
 
     @property
     def n(self) -> int:
-        """Items of the pool."""
+        """Numbers of items, from 0; those of items that were removed among them."""
         return self.items.n
+
+    @property
+    def items(self) -> Items:
+        """Every item that there ever was, as the pool is now, whichever process changed it."""
+        return self._engine.pool.items
+
+    @property
+    def features(self) -> Tensor:
+        """Features of all items, float32 [n, d], mapped."""
+        return self._engine.features
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """Where the items are from: of what the project began with, then of each addition."""
+        return self._engine.pool.sources
+
+    @property
+    def removed(self) -> frozenset[int]:
+        """Numbers of items that were taken out of the pool."""
+        return frozenset(self._engine.pool.removed.tolist())
+
+    @property
+    def version(self) -> Version:
+        """How often the pool has changed."""
+        return self._book.version()
 
     @property
     def guidelines(self) -> str:
@@ -173,11 +189,90 @@ class Project:
 
     def picture(self, item: int) -> tuple[bytes, str]:
         """Bytes and media type of the picture of an item of kind image; see ``Pictures.read``."""
-        return self._pictures.read(item)
+        return self._engine.pool.pictures(item).read(item)
 
     def original(self, item: int) -> tuple[bytes, str]:
         """Bytes of the picture as the data hold it, and its file's name; see ``Pictures``."""
-        return self._pictures.original(item)
+        return self._engine.pool.pictures(item).original(item)
+
+    def add(
+        self,
+        source: Path | str,
+        *,
+        options: PoolOptions | None = None,
+        known: Literal["refuse", "skip"] = "refuse",
+        prefix: str = "",
+        add_new_classes: bool = False,
+        person: str = "cli",
+        progress: Progress | None = None,
+    ) -> Added:
+        """Let the items of further data be part of the pool; nothing that is there changes.
+
+        They get the features that were fitted on the first items. Numbers go on where those of the
+        pool end. Ids have to be new; items of data without ids are called by the name of the file
+        and their row, as in ``more.csv:17``. Each takes a random place in the random order, so that
+        the random sample remains one of the whole pool.
+
+        Args:
+            source: A folder of images, or a file, of the kind of the project.
+            options: How it is read; as the first data were where that is not said.
+            known: Whether items whose ids are there already refuse the whole, or are passed over.
+            prefix: In front of every id.
+            add_new_classes: Whether labels of the data that are no classes become some.
+            person: Who adds them.
+            progress: Told which fraction of the features is done.
+
+        Raises:
+            DataError: data of another kind, an id that is taken, a label that is no class.
+        """
+        return add_items(
+            self._engine,
+            Path(source),
+            options=options or PoolOptions(),
+            known=known,
+            prefix=prefix,
+            add_new_classes=add_new_classes,
+            person=check_person(person),
+            progress=progress,
+        )
+
+    def remove(self, items: Sequence[int], *, person: str = "cli") -> int:
+        """Take items out of the pool, all or none; how many.
+
+        They are not asked for, learned from, predicted or exported any more. What was answered
+        stays in the account, and their ids are not given again.
+
+        Raises:
+            InputError: no such item, or one that was removed before.
+        """
+        return remove_items(self._engine, items, check_person(person))
+
+    def relocate(
+        self, path: Path | str, *, old: Path | str | None = None, person: str = "cli"
+    ) -> tuple[Path, Path]:
+        """Tell the project where its data lie now; from where and whereto.
+
+        Args:
+            path: Where they lie now.
+            old: Where they lay; needed where the items come from several places.
+            person: Who says so.
+
+        Raises:
+            DataError: other data lie there: another file, or a folder in which images are missing
+                or differ in size.
+        """
+        return relocate(
+            self._engine, Path(path), None if old is None else Path(old), check_person(person)
+        )
+
+    def backup(self, out: Path | str, *, force: bool = False) -> Path:
+        """Write the project into a zip file while others work on it; see ``write_backup``.
+
+        Unpacked into a folder, it is the project as it was then. The data are not in it.
+        """
+        check_out(self, Path(out))
+        write_backup(self._engine, Path(out), force=force)
+        return Path(out)
 
     @property
     def classes(self) -> Classes:
@@ -212,6 +307,54 @@ class Project:
             InputError: both are the same.
         """
         self._book.merge_class(name, into, check_person(person))
+        return self.classes
+
+    def delete_class(
+        self, name: str, *, into: str | None = None, unlabel: bool = False, person: str = "cli"
+    ) -> Classes:
+        """Delete a class.
+
+        Args:
+            name: Which.
+            into: Class that what was answered so becomes; this is ``merge_class``.
+            unlabel: Whether what was answered so does not count any more: items without another
+                answer are asked again. ``restore_class`` undoes it.
+            person: Who.
+
+        Raises:
+            UnknownNameError: there is no such class.
+            UsageError: there are answers, and neither of the two is said, or both are.
+        """
+        who = check_person(person)
+        if into is not None and unlabel:
+            raise UsageError(
+                "what becomes of the answers is said twice",
+                expected="another class, or that they count no more",
+                got=f"into {into!r}, and unlabel",
+                todo="leave one of them out",
+            )
+        if into is not None:
+            return self.merge_class(name, into, person=who)
+        cls = self.classes.find(name)
+        count = sum(self._book.standing().cls == cls)
+        if count and not unlabel:
+            raise UsageError(
+                f"{count} answers name class {name!r}, so it was not deleted",
+                expected="what is to become of them",
+                todo="--into OTHER makes them answers of another class, --unlabel lets them count "
+                "no more",
+            )
+        self._book.delete_class(name, who)
+        return self.classes
+
+    def restore_class(self, name: str, *, person: str = "cli") -> Classes:
+        """Undo that a class was deleted: what was answered so counts again.
+
+        Raises:
+            UnknownNameError: no class of this name was deleted.
+            InputError: another one has the name by now.
+        """
+        self._book.restore_class(name, check_person(person))
         return self.classes
 
     def lease(
@@ -338,18 +481,29 @@ class Project:
         limit = -1 if most is None else check_count(most, "most")
         return [Entry(*found) for found in self._book.history(person, limit, before)]
 
-    def import_answers(self, given: Sequence[Given]) -> int:
-        """Keep many answers, all or none, but for equal ones; how many were new."""
+    def import_answers(
+        self, given: Sequence[Given], new_classes: Mapping[int, str] | None = None
+    ) -> int:
+        """Keep many answers, all or none, but for equal ones; how many were new.
+
+        Args:
+            given: The answers.
+            new_classes: Names of classes that are added with them, by the negative number that
+                stands for each in ``given``.
+        """
         for each in given:
             check_count(each.item, "item", most=self.n - 1)
-        return self._book.answer_all(given)
+        return self._book.answer_all(given, new_classes)
 
-    def import_account(self, account: Sequence[Event]) -> tuple[int, list[tuple[Event, str]]]:
+    def import_account(
+        self, account: Sequence[Event], new_classes: Mapping[int, str] | None = None
+    ) -> tuple[int, list[tuple[Event, str]]]:
         """Keep the events of another project's account, each with its time, all or none.
 
         Args:
             account: In order; ``seq``, ``act`` and ``undoes`` are places in that account, items and
                 classes are of this project.
+            new_classes: As in ``import_answers``.
 
         Returns:
             How many were new, and the events that do not go on where this project's account ends,
@@ -357,7 +511,7 @@ class Project:
         """
         for each in account:
             check_count(each.item, "item", most=self.n - 1)
-        return self._book.replay(account)
+        return self._book.replay(account, new_classes)
 
     def waiting(self, person: str | None = None) -> int:
         """Items that were asked for and that the person could be given; all that wait if None."""
@@ -393,9 +547,15 @@ class Project:
         return self._book.where_asked(items)
 
     def answers(self) -> list[Event]:
-        """Every answer that stands, in order."""
-        found = self._book.history(None, -1)
-        return [event for event, stands in reversed(found) if stands]
+        """Every answer that counts, in order: none of removed items or of deleted classes."""
+        found, gone, classes = self._book.history(None, -1), self.removed, self.classes
+        return [
+            event
+            for event, stands in reversed(found)
+            if stands
+            and event.item not in gone
+            and (event.cls is None or classes.is_active(event.cls))
+        ]
 
     @property
     def model(self) -> Model | None:
@@ -475,6 +635,14 @@ class Project:
         """
         return self._engine.relabels(check_count(k, "k"))
 
-    def status(self) -> Status:
-        """How far the project is, and whether to stop."""
-        return status_of(self.folder, self._engine)
+    def status(self, wanted: str | None = None, recall: float | None = None) -> Status:
+        """How far the project is, and whether to stop.
+
+        Args:
+            wanted: Class whose items are to be found; that of the project if None.
+            recall: Share of them that is to be found; that of the project if None.
+
+        Raises:
+            UnknownNameError: there is no such class.
+        """
+        return status_of(self.folder, self._engine, wanted, recall)

@@ -3,15 +3,15 @@
 import hashlib
 import json
 import math
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pauca.data.assemble import DataOptions
-from pauca.data.columns import Roles, find_roles, id_column, joined_texts, read_labels
+from pauca.data.columns import Roles, find_column, find_roles, id_column, joined_texts, read_labels
 from pauca.data.features import RowFit, find_scaling, make_features
 from pauca.data.images import kept_blocks, survey
 from pauca.data.load import options_of, own_options
@@ -24,9 +24,38 @@ from pauca.label.pool import Images, Pool, PoolOptions
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["fingerprint", "plain_cell", "read_fresh", "read_pool"]
+__all__ = [
+    "Addition",
+    "fingerprint",
+    "plain_cell",
+    "read_addition",
+    "read_fresh",
+    "read_pool",
+    "row_as_json",
+]
 
 _SHOWN = 5
+
+
+@dataclass(frozen=True, eq=False)
+class Addition:
+    """New items for a pool.
+
+    Args:
+        format: Name of the format.
+        keys: Ids.
+        rows: Row of each in the data.
+        labels: Label that each came with, or None.
+        items: What they are.
+        columns: Columns of ids, labels and images, as they were found.
+    """
+
+    format: str
+    keys: Sequence[str]
+    rows: Sequence[int]
+    labels: Sequence[str | None]
+    items: Fresh
+    columns: Mapping[str, str]
 
 
 def read_pool(path: Path, options: PoolOptions) -> Pool:
@@ -64,18 +93,56 @@ def read_fresh(
         DataError: the data are not there, broken, or of another kind than the pool.
         UsageError: an option that this format does not have.
     """
-    _, data, part = _read(path, options, before)
+    found = _more(path, options, intake, before)
+    return found.keys, found.items
+
+
+def read_addition(
+    path: Path,
+    options: PoolOptions,
+    intake: AbstractIntake,
+    before: Mapping[str, Any],
+    name: Callable[[Sequence[str], bool], tuple[Sequence[str], Collection[int]]],
+) -> Addition:
+    """New items for a pool, read as those of it were, with the labels that they come with.
+
+    Args:
+        path: A folder of images, or a file of any format that holds items.
+        options: How it is read; ``classes`` are those of the project.
+        intake: Of the pool.
+        before: Options that the pool's file was read with, for what is not given.
+        name: Told the ids, and whether they are numbers of rows; gives those that the items get,
+            and the rows that are passed over.
+
+    Raises:
+        DataError: the data are not there, broken, or of another kind than the pool.
+        UsageError: an option that this format does not have.
+    """
+    return _more(path, options, intake, before, name)
+
+
+def _more(
+    path: Path,
+    options: PoolOptions,
+    intake: AbstractIntake,
+    before: Mapping[str, Any],
+    name: Callable[[Sequence[str], bool], tuple[Sequence[str], Collection[int]]] | None = None,
+) -> Addition:
+    form, data, part = _read(path, options, before)
     if options.text is not None and isinstance(intake, TextIntake):
         intake = TextIntake([options.text] if isinstance(options.text, str) else options.text)
     id_ = id_column(Items(part), data.columns)
-    keys = _keys(None if id_ is None else part.frame[id_].tolist(), part)
+    keys: Sequence[str] = _keys(None if id_ is None else part.frame[id_].tolist(), part)
     lost, notes = set[int](), list(part.notes)
+    if name is not None:
+        keys, known = name(keys, id_ is None)
+        lost |= set(known)
     if data.skip_broken and part.images is not None and part.images.stored is None:
         raws = (raw for block in part.images.blocks() for raw in block)
         found = survey(raws, part.images.name, upright=True, skip_broken=True)
-        lost, notes = set(found.skipped), [*notes, *found.notes]
+        lost, notes = lost | set(found.skipped), [*notes, *found.notes]
     if data.columns.empty_texts != "keep":
-        empty = set(intake.empty(part))
+        empty = set(intake.empty(part)) - lost
         if empty and data.columns.empty_texts == "refuse":
             raise DataError(
                 f"{len(empty)} texts are empty",
@@ -86,14 +153,49 @@ def read_fresh(
             notes.append(f"{len(empty)} of {part.n} texts are empty and are left out")
         lost |= empty
     kept = [row for row in range(part.n) if row not in lost]
-    if not kept:
+    if not kept and name is None:
         raise DataError("nothing is left to predict", where=part.where, todo="see what was said")
     if lost:
         part = _rows_of(part, kept, lost)
-    if id_ is not None:
-        part = replace(part, frame=part.frame.drop(columns=[id_]))
-    fresh = intake.read(part)
-    return [keys[row] for row in kept], replace(fresh, notes=(*notes, *fresh.notes))
+    label = _label_column(part, options, before) if name is not None and options.known else None
+    labels, said = _own_labels(part, label, options, form)
+    drop = [column for column in (id_, label) if column is not None]
+    part = replace(part, frame=part.frame.drop(columns=drop))
+    fresh = intake.read(part) if kept else Fresh(0, lambda: iter(()), {})
+    columns = {"id": id_, "label": label, "image": part.image}
+    return Addition(
+        form.name,
+        [keys[row] for row in kept],
+        kept,
+        labels,
+        replace(fresh, notes=(*notes, *said, *fresh.notes)),
+        {key: value for key, value in columns.items() if value is not None},
+    )
+
+
+def _label_column(part: Part, options: PoolOptions, before: Mapping[str, Any]) -> str | None:
+    """Column of labels that are known: the one that is named, else the pool's or the format's."""
+    if options.label is not None:
+        return find_column(part.frame, options.label, part.where, "label")
+    names = [str(column) for column in part.frame.columns]
+    return next((name for name in (before.get("label"), part.label) if name in names), None)
+
+
+def _own_labels(
+    part: Part, column: str | None, options: PoolOptions, form: AbstractFormat
+) -> tuple[list[str | None], tuple[str, ...]]:
+    """The label of each item as it stands there, or None."""
+    if column is None:
+        return [None] * part.n, ()
+    cells = part.frame[column].tolist()
+    names = part.class_names.get(column)
+    if names is not None:
+        numbers = dict(enumerate(names))
+        cells = [numbers.get(cell) if isinstance(cell, int) else cell for cell in cells]
+    found = [_text(cell) for cell in cells]
+    if "-1" not in options.classes:  # as data sets write that there is none
+        found = [None if label == "-1" else label for label in found]
+    return _of_classes(found, options.classes) if form.name == "folder" else (found, ())
 
 
 def _rows_of(part: Part, kept: Sequence[int], lost: Collection[int]) -> Part:
@@ -131,11 +233,13 @@ def _read(
     return form, data, _whole(form.read_items(path, data.reading))
 
 
-def fingerprint(path: Path) -> str:
-    """sha256 of a file; of the paths and sizes of the images of a folder."""
+def fingerprint(path: Path, only: Collection[str] | None = None) -> str:
+    """sha256 of a file; of the paths and sizes of the images of a folder, or of some of them."""
     digest = hashlib.sha256()
     if path.is_dir():
         for name in listed_images(path)[0]:
+            if only is not None and name not in only:
+                continue
             digest.update(f"{name}\0{(path / name).stat().st_size}\n".encode())
         return digest.hexdigest()
     with path.open("rb") as file:
@@ -310,15 +414,17 @@ def _text(value: Any) -> str | None:
 def _rows_as_json(frame: "pd.DataFrame") -> list[str]:
     """Each row as a JSON object; what is no number in the sense of JSON becomes null."""
     columns = list(frame.columns)
-    return [
-        json.dumps(
-            {column: plain_cell(value) for column, value in zip(columns, row, strict=True)},
-            ensure_ascii=False,
-            default=str,
-            allow_nan=False,
-        )
-        for row in frame.itertuples(index=False, name=None)
-    ]
+    return [row_as_json(columns, row) for row in frame.itertuples(index=False, name=None)]
+
+
+def row_as_json(columns: Sequence[str], row: Sequence[Any]) -> str:
+    """A row as a JSON object; what is no number in the sense of JSON becomes null."""
+    return json.dumps(
+        {column: plain_cell(value) for column, value in zip(columns, row, strict=True)},
+        ensure_ascii=False,
+        default=str,
+        allow_nan=False,
+    )
 
 
 def plain_cell(value: Any) -> Any:

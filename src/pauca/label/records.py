@@ -3,7 +3,18 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
-__all__ = ["Action", "Answer", "Entry", "Event", "Given", "Leased", "Pick"]
+__all__ = [
+    "Action",
+    "Addition",
+    "Answer",
+    "Entry",
+    "Event",
+    "Given",
+    "Leased",
+    "Move",
+    "Pick",
+    "Version",
+]
 
 Action = Literal["label", "relabel", "skip", "unsure", "flag", "undo"]
 """What can happen to an item; ``relabel`` is a label that replaces the person's earlier one."""
@@ -155,3 +166,48 @@ class Leased:
     def plain(self) -> dict[str, Any]:
         """Values that JSON holds."""
         return {**vars(self), "duplicates": list(self.duplicates)}
+
+
+@dataclass(frozen=True)
+class Version:
+    """How often the pool has changed; each number only grows.
+
+    Args:
+        additions: Times that items were added.
+        removals: Items that were removed.
+        moves: Times that data were moved.
+    """
+
+    additions: int = 0
+    removals: int = 0
+    moves: int = 0
+
+
+@dataclass(frozen=True)
+class Addition:
+    """Items that were added to the pool.
+
+    Args:
+        first: Number of the first of them.
+        source: Where they are from (``settings.Source``), as JSON.
+        prefix: What stands in front of the ids that the data give.
+    """
+
+    first: int
+    source: str
+    prefix: str = ""
+
+
+@dataclass(frozen=True)
+class Move:
+    """Data that lie elsewhere now.
+
+    Args:
+        part: Number of the part of the pool, from 0; the additions follow the first.
+        was: Path that was kept for it first.
+        path: Where it lies now.
+    """
+
+    part: int
+    was: str
+    path: str

@@ -2,12 +2,14 @@
 
 from pauca.store.connect import Format
 
-__all__ = ["ACCOUNT", "ANSWERS", "META", "PROJECT"]
+__all__ = ["ACCOUNT", "ANSWERS", "LATER", "META", "PROJECT"]
 
 ANSWERS = ("label", "relabel", "unsure")
 """Actions that count as an answer to an item; after ``overlap`` of them it is not given again."""
 
-ACCOUNT = ("events", "asked", "class_changes", "trainings")
+ACCOUNT = (
+    "events", "asked", "class_changes", "trainings", "additions", "removals", "moves", "class_ends",
+)  # fmt: skip
 """Tables that only grow; ``digests`` tells whether their rows are as they were written."""
 
 
@@ -18,6 +20,43 @@ CREATE TABLE IF NOT EXISTS meta (
 ) WITHOUT ROWID;
 """
 """What is the project's own, such as its id; older databases get the table when it is needed."""
+
+LATER = """
+CREATE TABLE additions (
+    seq INTEGER PRIMARY KEY,
+    at REAL NOT NULL,
+    person TEXT NOT NULL,
+    first INTEGER NOT NULL,
+    source TEXT NOT NULL,
+    prefix TEXT NOT NULL
+);
+CREATE TABLE removals (
+    seq INTEGER PRIMARY KEY,
+    at REAL NOT NULL,
+    person TEXT NOT NULL,
+    item INTEGER UNIQUE NOT NULL
+);
+CREATE TABLE moves (
+    seq INTEGER PRIMARY KEY,
+    at REAL NOT NULL,
+    person TEXT NOT NULL,
+    part INTEGER NOT NULL,
+    was TEXT NOT NULL,
+    path TEXT NOT NULL
+);
+CREATE TABLE class_ends (
+    seq INTEGER PRIMARY KEY,
+    at REAL NOT NULL,
+    person TEXT NOT NULL,
+    action TEXT NOT NULL CHECK (action IN ('delete', 'restore')),
+    class INTEGER NOT NULL
+);
+CREATE TABLE deleted_classes (
+    class INTEGER PRIMARY KEY
+);
+"""
+"""Tables that older databases get when they are opened; where nothing can be written they have
+none, and count as empty."""
 
 _TABLES = """
 CREATE TABLE events (
@@ -120,6 +159,10 @@ _TRIGGERS = (
     + _grows("asked", "seq = NEW.seq OR item = NEW.item")
     + _grows("class_changes", "seq = NEW.seq")
     + _grows("trainings", "seq = NEW.seq")
+    + _grows("additions", "seq = NEW.seq")
+    + _grows("removals", "seq = NEW.seq OR item = NEW.item")
+    + _grows("moves", "seq = NEW.seq")
+    + _grows("class_ends", "seq = NEW.seq")
     + _grows("digests", "account = NEW.account AND last = NEW.last")
 )
 
@@ -127,8 +170,8 @@ PROJECT = Format(
     what="labelling project",
     mark=0x70616C62,
     version=1,
-    schema=_TABLES + META + _TRIGGERS,
+    schema=_TABLES + LATER + META + _TRIGGERS,
     begin="pauca label init DATA --classes a,b --out PROJECT",
 )
-"""The database of a project: events, asked, class_changes and trainings are its account and only
-grow; meta names it; standing, queue and leases follow from it and from who works now."""
+"""The database of a project. The tables of ``ACCOUNT`` only grow; meta names it; standing, queue,
+leases and deleted_classes follow from them and from who works now."""

@@ -66,7 +66,7 @@ class Source(_Frozen):
     missing: Missing = "refuse"
     size: Count | None = None
     vocabulary: Count = 4096
-    read: Chosen | None = None
+    read: dict[str, Any] | None = None
     levels: tuple[float, float] | None = None
 
 
@@ -92,6 +92,8 @@ class ProjectSettings(_Frozen):
         target: Accuracy that is wanted, or None.
         budget: Labels that may be spent, or None.
         tolerance: Gain in accuracy by the later half of the labels that is not worth them.
+        wanted: Name of a class whose items are to be found, or None.
+        recall: Share of them that is to be found, or None.
     """
 
     name: str
@@ -111,6 +113,8 @@ class ProjectSettings(_Frozen):
     target: Annotated[float, Field(gt=0, le=1)] | None = None
     budget: Count | None = None
     tolerance: Annotated[float, Field(gt=0, lt=1)] = 0.02
+    wanted: str | None = None
+    recall: Annotated[float, Field(gt=0, le=1)] | None = None
 
 
 def read_settings(path: Path) -> ProjectSettings:

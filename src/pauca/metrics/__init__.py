@@ -17,6 +17,7 @@ from pauca.metrics.corrections import benjamini_hochberg, holm
 from pauca.metrics.curves import area_under_budget_curve, labels_to_reach
 from pauca.metrics.intervals import (
     Interval,
+    hypergeometric_interval,
     mean_interval,
     paired_difference,
     wilson_interval,
@@ -88,6 +89,7 @@ __all__ = [
     "fleiss_kappa",
     "friedman",
     "holm",
+    "hypergeometric_interval",
     "jaccard",
     "judge_stop",
     "label_saving",

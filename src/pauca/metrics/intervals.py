@@ -1,6 +1,7 @@
 """Means over repetitions, with what is known about them."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -101,3 +102,52 @@ def wilson_interval(right: int, n: int, level: float = 0.95) -> Interval:
     low = 0.0 if right == 0 else max(0.0, centre - half)
     high = 1.0 if right == n else min(1.0, centre + half)
     return Interval(share, low, high, n, level, "Wilson")
+
+
+@typed
+def hypergeometric_interval(hits: int, n: int, population: int, level: float = 0.95) -> Interval:
+    """How many items of a population are of a kind, by a random sample of it, in [0, population].
+
+    The mean is hits * population / n. The ends are the smallest and the largest number under which
+    as many hits, or as few, have a probability above (1 - level) / 2. The interval holds the true
+    number at least as often as it says, whatever that number is. Higher is more.
+
+    Args:
+        hits: Items of the sample that are of the kind, 0 to n.
+        n: Size of the sample, drawn without replacement, >= 1.
+        population: Items in all, >= n.
+        level: Confidence level in (0, 1).
+
+    Raises:
+        InputError: no item, more hits than items, a population that is smaller than the sample, a
+            level outside (0, 1).
+
+    Reference: Clopper and Pearson, Biometrika 26, 1934, for a finite population; Buonaccorsi,
+        The American Statistician 41, 1987.
+    """
+    population = check_count(population, "population", least=1)
+    n = check_count(n, "n", least=1, most=population)
+    hits = check_count(hits, "hits", most=n)
+    check_level(level)
+    from scipy.stats import hypergeom
+
+    tail = (1 - level) / 2
+    least, most = hits, population - (n - hits)  # what the sample itself leaves open
+
+    def too_few(number: int) -> bool:
+        return bool(hypergeom.sf(hits - 1, population, number, n) <= tail)
+
+    def few_enough(number: int) -> bool:
+        return bool(hypergeom.cdf(hits, population, number, n) > tail)
+
+    low = _first(least, most, lambda number: not too_few(number))
+    high = _first(least, most, lambda number: not few_enough(number + 1))
+    return Interval(hits * population / n, float(low), float(high), n, level, "hypergeometric")
+
+
+def _first(least: int, most: int, holds: Callable[[int], bool]) -> int:
+    """The smallest number from which on it holds; ``most`` if only there, or nowhere."""
+    while least < most:
+        middle = (least + most) // 2
+        least, most = (least, middle) if holds(middle) else (middle + 1, most)
+    return least

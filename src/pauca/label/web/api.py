@@ -146,7 +146,7 @@ class Api:
             "id": self.project.id,
             "name": settings.name,
             "kind": settings.source.kind,
-            "items": self.project.n,
+            "items": self.project.n - len(self.project.removed),
             "classes": self._named(),
             "guidelines": self.project.guidelines,
             "overlap": settings.overlap,

@@ -8,6 +8,7 @@ from typing import Any
 
 from pauca.errors import PaucaError
 from pauca.label.project import Project
+from pauca.label.records import Version
 
 __all__ = ["Work", "Working"]
 
@@ -43,7 +44,7 @@ class _Told:
 
     until: float
     names: tuple[str, ...]
-    place: tuple[int, int]
+    place: tuple[int, Version, int]
     found: dict[str, Any]
 
 
@@ -63,7 +64,7 @@ class Work:
         self._at_work: set[str] = set()
         self._errors: dict[str, str] = {}
         self._fraction: float | None = None
-        self._nothing_at: int | None = None  # place of the account where nothing more was chosen
+        self._nothing_at: tuple[int, Version] | None = None  # where nothing more was chosen
         self._told: _Told | None = None
         self._lock, self._status = Lock(), Lock()
         self._trained = self._known()
@@ -96,7 +97,7 @@ class Work:
 
     def choose(self) -> bool:
         """See to it that a batch is chosen; False where nothing is left to choose."""
-        if self._nothing_at is not None and self._nothing_at == self.last:
+        if self._nothing_at is not None and self._nothing_at == self._place:
             return False
         self._wanted["choose"].set()
         return True
@@ -115,6 +116,11 @@ class Work:
         """Place of the last event of the account, 0 without one."""
         found = self.project.history(most=1)
         return found[0].event.seq if found else 0
+
+    @property
+    def _place(self) -> tuple[int, Version]:
+        """Place of the last event, and how often the pool has changed."""
+        return self.last, self.project.version
 
     @property
     def next_in(self) -> int | None:
@@ -136,7 +142,7 @@ class Work:
         """How far the project is, as plain values; worked out at most once a second."""
         with self._status:
             names = self.project.classes.names
-            place = (self.last, len(self.project.trainings()))
+            place = (*self._place, len(self.project.trainings()))
             told = self._told
             if told is not None and told.names == names:  # a change of classes is seen at once
                 fresh = time.monotonic() < told.until
@@ -174,7 +180,7 @@ class Work:
                     self._errors[name] = found
 
     def _choose(self) -> None:
-        at = self.last
+        at = self._place
         self._nothing_at = None if self.project.refill() else at
 
     def _train(self) -> None:
