@@ -66,6 +66,7 @@ class Api:
             "classes": self._classes,
             "release": self._release,
             "accept": self._accept,
+            "note": self._note,
         }
         found = [Route(f"/api/{name}", self._read(told)) for name, told in reads.items()]
         found += [
@@ -170,9 +171,11 @@ class Api:
         low = max(k, self.project.settings.batch // 4)
         choosing = self.work.choose() if waiting < low else self.work.now.choosing
         likely = guess_plain(self.project, [each.item for each in held])
+        notes = self.project.item_notes()
         items = [
             {
                 **plain(each.plain()),
+                "note": notes.get(each.item, {}).get(person, ""),
                 "content": content_of(self.project, each.item),
                 **likely[each.item],
             }
@@ -286,10 +289,12 @@ class Api:
 
     def _relabels(self, request: Request) -> Any:
         k = min(_MOST, _asked(request.query_params.get("k"), "k", 20))
+        notes = self.project.item_notes()
         return {
             "items": [
                 {
                     **plain(each.plain()),
+                    "notes": notes.get(each.item, {}),
                     "key": self.project.items.key(each.item),
                     "content": content_of(self.project, each.item),
                 }
@@ -328,6 +333,10 @@ class Api:
             )
         self.work.answered()
         return found.plain()
+
+    def _note(self, body: Body) -> Any:
+        self.project.note(_person(body), _whole(body, "item"), _text(body, "text"))
+        return {}
 
     def _train(self, body: Body) -> Any:
         self.work.train()

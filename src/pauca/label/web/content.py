@@ -57,6 +57,7 @@ def item_plain(
     """
     keys = [project.items.key(item) for item in items]
     told, likely = project.suggestions(items), guess_plain(project, items)
+    notes = project.item_notes()
     standing = {} if person is None else project.standing_of(person, items)
     return [
         {
@@ -66,6 +67,7 @@ def item_plain(
             "suggested": told.get(item, (None, None))[0],
             "confidence": plain(told.get(item, (None, None))[1]),
             **likely[item],
+            "note": notes.get(item, {}).get(person or "", ""),
             "stands": standing[item].seq if item in standing else None,
             "answer": answer_plain(item, standing.get(item)),
         }
