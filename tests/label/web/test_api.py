@@ -69,6 +69,23 @@ def test_words_that_speak_for_a_class_are_named_as_they_are_written(
         assert sorted(held["likely"]) == [0, 1]
 
 
+def test_how_fast_a_person_is_is_told_without_pauses(tmp_path: Path) -> None:
+    now = [1000.0]
+    with project(tmp_path, n=90, batch=30) as made:
+        made.close()
+    with (
+        Project.open(tmp_path / "project", clock=lambda: now[0]) as made,
+        client(made, every=0) as asked,
+    ):
+        assert asked.get("/api/status?person=anna").json()["per_hour"] is None
+        for number, each in enumerate(leased(asked, "anna", 24)):
+            now[0] += 3600 if number == 12 else 6  # a pause is not counted
+            answer(asked, "anna", each["item"], **{"class": 0})
+        told = asked.get("/api/status?person=anna").json()
+        assert told["per_hour"] == pytest.approx(600)
+        assert asked.get("/api/status?person=ben").json()["per_hour"] is None
+
+
 def test_a_batch_that_comes_while_items_are_asked_for_is_not_missed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -502,6 +502,50 @@ def test_words_that_speak_for_the_suggestion_are_marked(browser: Browser, tmp_pa
         expect(page.locator(".stage mark")).to_have_count(0)
 
 
+def test_a_note_is_kept_and_found_again(browser: Browser, tmp_path: Path) -> None:
+    with project(tmp_path, n=60, batch=10) as made, running(made) as at:
+        with visiting(browser, at) as page:
+            expect(page.locator(".numbers")).to_be_visible()
+            item = item_of(page)
+            page.keyboard.press(".")
+            page.get_by_label("Your note").fill(f"{EVIL}\nsecond line")
+            page.get_by_role("button", name="Keep the note").click()
+            said(page, "note kept")
+            expect(page.locator(".note")).to_contain_text(EVIL)
+            page.reload()
+            expect(page.locator(".note")).to_contain_text("second line")
+            answered(page, "1")
+            expect(page.locator(".note")).to_have_text("")
+            page.keyboard.press("z")
+            expect(page.locator(".note")).to_contain_text("second line")
+        with Project.open(made.folder) as opened:
+            assert opened.item_notes() == {item: {"anna": f"{EVIL}\nsecond line"}}
+
+
+def test_a_person_gives_classes_keys_of_their_own(browser: Browser, tmp_path: Path) -> None:
+    with project(tmp_path, n=60, batch=10) as made, running(made) as at:
+        with visiting(browser, at) as page:
+            page.keyboard.press("Shift+C")
+            page.get_by_label("Key of cat").press(";")
+            said(page, "; stands for cat")
+            page.get_by_label("Key of ant").press("3")
+            page.get_by_label("Key of bee").press("z")  # takes answers back
+            expect(page.locator("#toast")).to_contain_text("z is the key of something else")
+            expect(page.get_by_label("Key of bee")).to_have_value("2")
+            page.locator("main").focus()
+            page.keyboard.press("Shift+L")
+            expect(page.locator(".numbers")).to_be_visible()
+            shown = page.locator(".class kbd").all_inner_texts()
+            assert shown == ["3", "2", ";"]
+            page.reload()
+            expect(page.locator(".numbers")).to_be_visible()
+            done = [answered(page, key) for key in ("3", ";", "2")]
+            page.keyboard.press("1")  # of nothing now
+            page.wait_for_timeout(200)
+        told = [(event.item, event.cls) for event in events(made.folder)]
+        assert told == list(zip(done, (0, 2, 1), strict=True))
+
+
 def scale_of(page: Page) -> float:
     """How many times as large the picture is."""
     told = page.locator(".frame .picture").evaluate("e => new DOMMatrix(e.style.transform).a")

@@ -4,6 +4,7 @@ import json
 import sqlite3
 import tempfile
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -30,6 +31,7 @@ PROJECT = "pauca-project"
 
 _MOST = 100
 _LEAST, _TILES = 20, 24  # items set aside from which groups are looked for, shown of each
+_LATELY, _PACED, _PAUSE = 100, 10, 120.0  # answers looked at, needed; seconds that are a pause
 Body = dict[str, Any]
 
 
@@ -279,10 +281,26 @@ class Api:
                 },
                 "choosing": now.choosing,
                 "people": dict(found["people"]),
+                "per_hour": self._pace(request.query_params.get("person")),
                 "target": self.project.settings.target,
                 "budget": self.project.settings.budget,
             }
         )
+
+    def _pace(self, person: str | None) -> float | None:
+        """Items that a person answers an hour, of late and without pauses; None from too few."""
+        if not person:
+            return None
+        at = [
+            entry.event.at
+            for entry in self.project.history(person, _LATELY)
+            if entry.event.action != "undo" and entry.event.round is not None
+        ]
+        gaps = [late - early for late, early in pairwise(at)]
+        worked = [gap for gap in gaps if 0 <= gap <= _PAUSE]
+        if len(worked) < _PACED or sum(worked) <= 0:
+            return None
+        return 3600 * len(worked) / sum(worked)
 
     def _agreement(self, request: Request) -> Any:
         return plain(self.project.agreement().plain())

@@ -1,7 +1,7 @@
 // The classes as buttons, each with its key; the likeliest first and a filter where they are many.
 
 import { el, put } from "./dom.js";
-import { classes, keyOfClass, state } from "./state.js";
+import { classes, keysOfClasses, state } from "./state.js";
 
 const FILTERED = 12; // classes beyond which a filter is offered
 const DRAWN = 100; // buttons at a time
@@ -15,8 +15,8 @@ export function classButtons(chosen, { marked = null, filter = true, likely = []
     const words = typed.trim().toLowerCase();
     const fitting = classes().filter((each) => each.name.toLowerCase().includes(words));
     const order = many ? ranked(fitting, likely) : fitting;
-    const left = order.length - DRAWN;
-    put(list, order.slice(0, DRAWN).map((each) => button(each, chosen, marked)),
+    const [left, keys] = [order.length - DRAWN, keysOfClasses()];
+    put(list, order.slice(0, DRAWN).map((each) => button(each, keys.get(each.id), chosen, marked)),
       left > 0 && el("p", { class: "quiet" }, `${left} more: type to find one`));
     if (!order.length) put(list, el("p", { class: "quiet" }, "No class has a name like this."));
     return order;
@@ -48,8 +48,7 @@ function ranked(some, likely) {
   return [...some].sort((a, b) => rank(a) - rank(b));
 }
 
-function button(each, chosen, marked) {
-  const key = keyOfClass(each.id);
+function button(each, key, chosen, marked) {
   return el("button", { type: "button", class: each.id === marked ? "class marked" : "class", "data-class": each.id, title: each.name,
     "aria-keyshortcuts": key, onclick: (event) => chosen(each.id, event) },
     key && el("kbd", { "aria-hidden": "true" }, key), el("span", { class: "name", dir: "auto" }, broken(each.name)),
@@ -63,8 +62,8 @@ export function broken(name) {
 
 /** The class that a key stands for, or null. */
 export function classOfKey(key) {
-  const found = classes().find((each) => keyOfClass(each.id) === key);
-  return found ? found.id : null;
+  for (const [id, its] of keysOfClasses()) if (its === key) return id;
+  return null;
 }
 
 /** Note that a class was used. */

@@ -3,7 +3,7 @@
 import { answer, call, insist, undo as takeBack } from "./api.js";
 import { broken, classButtons, classOfKey, used } from "./buttons.js";
 import { shown } from "./content.js";
-import { byId, el, many, percent, put, say, twice } from "./dom.js";
+import { ask, byId, el, many, percent, put, say, twice } from "./dom.js";
 import { guidelines } from "./help.js";
 import { refresh } from "./side.js";
 import { nameOf, place, remember, said, standing, state } from "./state.js";
@@ -35,7 +35,7 @@ export function labelView(main, { only = [] } = {}) {
     command("None of these", "f", () => done("flag"), "Of none of the classes, or no good: nobody is asked again, and its labels do not count"),
     command("Undo", "z", undo, "Take back your last answer"));
   const tools = el("div", { class: "row tools", role: "group", "aria-label": "Tools" },
-    command("Guidelines", "g", guidelines),
+    command("Note", ".", writeNote, "Kept with your answers; others see it under Review"), command("Guidelines", "g", guidelines),
     el("button", { type: "button", class: "quiet", id: "hide", "aria-keyshortcuts": "v", "aria-pressed": String(state.hidden), onclick: hide },
       "Hide suggestions ", el("kbd", { "aria-hidden": "true" }, "v")),
     state.project.kind === "text" && el("button", { type: "button", class: "quiet", id: "plain", "aria-keyshortcuts": "h", "aria-pressed": String(state.plain), onclick: leavePlain,
@@ -104,6 +104,7 @@ export function labelView(main, { only = [] } = {}) {
     const extra = first[0] === item;
     sessionStorage.setItem(place("shown", state.person), JSON.stringify({ item: item.item, stands: item.stands ?? null, extra }));
     since = performance.now();
+    drawNote();
     drawItem();
     const upcoming = first[1] ?? queue.find((each) => each.item !== item.item);
     if (upcoming?.content.picture) new Image().src = upcoming.content.picture;
@@ -115,8 +116,26 @@ export function labelView(main, { only = [] } = {}) {
     if (document.activeElement === document.body) byId("main").focus({ preventScroll: true });
   }
 
+  const note = el("p", { class: "note" });
+  const drawNote = () => put(note, current.note && ["Your note: ", el("span", { dir: "auto" }, current.note)]);
+
+  async function writeNote() {
+    const item = current;
+    if (!item) return;
+    const field = el("textarea", { maxlength: 2000, rows: 4, autofocus: true, value: item.note, "aria-label": "Your note" });
+    if (!(await ask("Note on this item", el("div", {}, field), [["Leave it", false], ["Keep the note", true, "main"]]))) return;
+    try {
+      await insist("note", { person: state.person, item: item.item, text: field.value });
+      item.note = field.value.trim();
+      if (current === item) drawNote();
+      say(item.note ? "note kept" : "note removed");
+    } catch (error) {
+      say(error.message, { warn: true });
+    }
+  }
+
   const guessed = () => !state.hidden && current.suggested !== null;
-  const drawItem = () => put(stage, shown(current, { words: guessed() && !state.plain ? current.words : [] }));
+  const drawItem = () => put(stage, shown(current, { words: guessed() && !state.plain ? current.words : [] }), note);
 
   function drawChoice() {
     const seen = guessed();
@@ -237,6 +256,7 @@ export function labelView(main, { only = [] } = {}) {
       else if (key === "f") done("flag");
       else if (key === "z" || key === "Backspace") undo();
       else if (key === "g") guidelines();
+      else if (key === ".") writeNote();
       else if (key === "v") hide();
       else if (key === "h" && byId("plain")) leavePlain();
       else if (key === "d") tickAll();

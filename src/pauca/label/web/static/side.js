@@ -18,7 +18,7 @@ export function watch(told) {
 export async function refresh() {
   clearTimeout(timer);
   try {
-    state.status = await call("status");
+    state.status = await call(`status?person=${encodeURIComponent(state.person)}`);
     const known = state.project.classes.map((each) => `${each.id}:${each.name}`).join("\n");
     const now = state.status.classes.map(({ id, name }) => ({ id, name }));
     if (known !== now.map((each) => `${each.id}:${each.name}`).join("\n")) {
@@ -35,7 +35,7 @@ export async function refresh() {
 let drawn = "";
 function draw() {
   const told = state.status;
-  const text = JSON.stringify({ ...told, version: null });
+  const text = JSON.stringify({ ...told, version: null, per_hour: rough(told.per_hour) });
   if (text === drawn) return; // nothing moves under the eyes
   drawn = text;
   const side = byId("side");
@@ -54,7 +54,16 @@ function progress(told) {
   const bar = el("div", { class: "bar", role: "img", "aria-label": `${percent(share)} of ${told.budget === null ? "all items" : "the budget"}` }, el("div", {}));
   bar.firstChild.style.setProperty("--share", share);
   const advice = el("p", { class: told.advice.stop ? "advice stop" : "advice" }, told.advice.stop ? "You may stop: " : "Go on: ", told.advice.reason, ".");
-  return el("section", {}, el("h3", {}, "Progress"), el("p", {}, `${told.labels.toLocaleString("en")} of ${goal.toLocaleString("en")} ${told.budget === null ? "items" : "labels of the budget"}`), bar, advice);
+  return el("section", {}, el("h3", {}, "Progress"), el("p", {}, `${told.labels.toLocaleString("en")} of ${goal.toLocaleString("en")} ${told.budget === null ? "items" : "labels of the budget"}`), pace(told.per_hour, goal - (told.labels - (told.budget === null ? 0 : told.given))), bar, advice);
+}
+
+const rough = (number) => (number ? Number(number.toPrecision(2)) : null); // so that it moves seldom
+
+function pace(perHour, left) {
+  if (!perHour || left <= 0) return null;
+  const minutes = Math.max(1, Math.round((60 * left) / rough(perHour)));
+  const time = minutes < 90 ? `${minutes} min` : `${Math.round(minutes / 60)} h`;
+  return el("p", { class: "pace" }, `You answer ${many(rough(perHour), "item")} an hour; at this pace ${time} to go.`);
 }
 
 function model(told) {
