@@ -489,6 +489,7 @@ def test_words_that_speak_for_the_suggestion_are_marked(browser: Browser, tmp_pa
         word = f"word{guess.split('_')[1]}"
         expect(page.locator(".stage mark").first).to_have_text(word)
         assert set(page.locator(".stage mark").all_inner_texts()) == {word}
+        assert page.evaluate(CONTRAST) == []
         before = page.locator(".stage").inner_text()
         page.keyboard.press("h")
         expect(page.locator(".stage mark")).to_have_count(0)

@@ -81,7 +81,7 @@ function framed(picture) {
   for (const end of ["pointerup", "pointercancel", "lostpointercapture"]) frame.addEventListener(end, (event) => fingers.delete(event.pointerId));
   const knob = (text, name, act) => el("button", { type: "button", "aria-label": name, title: name, onclick: act }, text);
   return el("div", { class: "framed" }, frame, el("div", { class: "knobs" },
-    knob("−", "Farther (-)", () => by(1 / 1.5)), knob("+", "Nearer (+)", () => by(1.5)), knob("1:1", "Whole picture (0)", whole)));
+    knob("−", "Farther (-)", () => by(1 / 1.5)), knob("+", "Nearer (+)", () => by(1.5)), knob("Fit", "Whole picture (0)", whole)));
 }
 
 function table(row, small) {

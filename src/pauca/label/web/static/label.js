@@ -39,7 +39,7 @@ export function labelView(main, { only = [] } = {}) {
     el("button", { type: "button", class: "quiet", id: "hide", "aria-keyshortcuts": "v", "aria-pressed": String(state.hidden), onclick: hide },
       "Hide suggestions ", el("kbd", { "aria-hidden": "true" }, "v")),
     state.project.kind === "text" && el("button", { type: "button", class: "quiet", id: "plain", "aria-keyshortcuts": "h", "aria-pressed": String(state.plain), onclick: leavePlain,
-      title: "Words that speak for the suggested class are marked" }, "No marked words ", el("kbd", { "aria-hidden": "true" }, "h")));
+      title: "Words that speak for the suggested class are marked" }, "Hide marks ", el("kbd", { "aria-hidden": "true" }, "h")));
   // the dock stays in sight however long the item is
   put(main, title, el("div", { class: "work" }, stage, el("div", { class: "dock" }, suggestion, choice, answers), copies), tools);
 

@@ -17,7 +17,7 @@ export function reviewView(main) {
 
   function doubt(each) {
     return el("article", { class: "doubt" }, el("div", { class: "look" }, shown(each, { small: true })), el("div", {},
-      el("p", { class: "key" }, each.key),
+      el("p", { class: "key" }, `item ${each.key}`),
       el("ul", { class: "said" }, Object.entries(each.answers).map(([who, cls]) => el("li", {}, `${who}: `, el("strong", {}, nameOf(cls))))),
       Object.entries(each.notes).map(([who, text]) => el("p", { class: "note" }, `${who}: `, el("span", { dir: "auto" }, text))),
       each.model !== null && el("p", {}, "model: ", el("strong", {}, nameOf(each.model))),

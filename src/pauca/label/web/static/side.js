@@ -53,7 +53,7 @@ function progress(told) {
   const share = Math.min(1, (told.labels - (told.budget === null ? 0 : told.given)) / goal);
   const bar = el("div", { class: "bar", role: "img", "aria-label": `${percent(share)} of ${told.budget === null ? "all items" : "the budget"}` }, el("div", {}));
   bar.firstChild.style.setProperty("--share", share);
-  const advice = el("p", { class: told.advice.stop ? "advice stop" : "advice" }, told.advice.stop ? "You may stop: " : "Go on: ", told.advice.reason, ".");
+  const advice = el("p", { class: told.advice.stop ? "advice stop" : "advice" }, told.advice.stop ? "You may stop: " : "Go on: ", `${told.advice.reason.replace(/, \.\.\.$/, " and others")}.`);
   return el("section", {}, el("h3", {}, "Progress"), el("p", {}, `${told.labels.toLocaleString("en")} of ${goal.toLocaleString("en")} ${told.budget === null ? "items" : "labels of the budget"}`), pace(told.per_hour, goal - (told.labels - (told.budget === null ? 0 : told.given))), bar, advice);
 }
 
@@ -113,7 +113,7 @@ function balance(told) {
   const rows = order.map((each) => {
     const bar = el("span", { class: "share" });
     bar.style.setProperty("--share", each.labels / most);
-    return el("li", {}, el("span", { class: "name" }, each.name), bar, el("span", { class: "number" }, each.labels));
+    return el("li", {}, el("span", { class: "name", title: each.name }, each.name), bar, el("span", { class: "number" }, each.labels));
   });
   return el("section", {}, el("h3", {}, "Labels of each class"), el("ul", { class: "balance" }, rows));
 }
