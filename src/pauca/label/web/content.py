@@ -20,7 +20,7 @@ __all__ = ["answer_plain", "content_of", "guess_plain", "item_plain", "plain"]
 
 _NUMBERS = 16
 _LIKELY = 24
-_WORDS, _LEAST = 6, 0.25  # words that are named, and their least share of the strongest one's weight
+_WORDS, _LEAST = 6, 0.25  # words that are named, their least share of the strongest's weight
 _WORD = re.compile(r"\b\w\w+\b")  # as the features tell words apart
 
 
