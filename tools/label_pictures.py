@@ -24,7 +24,8 @@ from pauca.label import PoolOptions, Project
 from pauca.label.web import make_app
 
 PICTURES = Path(__file__).resolve().parent.parent / "docs" / "images"
-WIDE = {"width": 1200, "height": 800}
+WIDE = {"width": 1366, "height": 768}
+PHONE = {"width": 360, "height": 640}
 GUIDELINES = "# What counts\n\nThe piece in the middle. Half a pair counts as the whole."
 
 
@@ -178,12 +179,11 @@ def main() -> None:
                 page.locator(".tile").nth(3).click()
                 page.wait_for_timeout(600)
                 take(page, "label-grid")
-                page.keyboard.press("Shift+S")
+                page.keyboard.press("Shift+R")
                 page.locator(".doubt").first.wait_for()
                 page.wait_for_timeout(600)
-                take(page, "label-second")
-            phone = {"width": 390, "height": 780}
-            with opened(browser, address, viewport=phone, color_scheme="dark") as page:
+                take(page, "label-review")
+            with opened(browser, address, viewport=PHONE, color_scheme="dark") as page:
                 take(page, "label-phone")
         with (
             strange(folder) as made,
@@ -194,12 +194,11 @@ def main() -> None:
             page.locator(".proposal .tile").nth(4).wait_for()
             page.wait_for_timeout(600)
             take(page, "label-new-classes")
-        with (
-            topics(folder) as made,
-            served(made) as address,
-            opened(browser, address, viewport=WIDE) as page,
-        ):
-            take(page, "label-text")
+        with topics(folder) as made, served(made) as address:
+            with opened(browser, address, viewport=WIDE) as page:
+                take(page, "label-text")
+            with opened(browser, address, viewport=PHONE) as page:
+                take(page, "label-text-phone")
         browser.close()
 
 

@@ -197,7 +197,7 @@ class _Columns:
         key = None if self.id is None else row.get(self.id)
         who = next((row[name] for name in _PEOPLE if not _blank(row.get(name))), None)
         at = seconds_of(row.get("at"))
-        more = {name: row.get(name) for name in _LOG} if self.log else {}
+        more = {name: row.get(name) for name in (*_LOG, "note")} if self.log else {}
         taken = {self.id, self.label, "action", "given", "ms", "lead_time", *_PEOPLE, *more}
         taken |= {"answer"} if self.prodigy else set()
         taken |= {"source", "confidence"} if self.mixed else set()

@@ -575,6 +575,25 @@ class Book:
             found = [one(db, f"SELECT max(at) FROM {name}") for name in ("removals", "class_ends")]
         return max(at or 0.0 for at in found)
 
+    def note(self, person: str, item: int, text: str) -> None:
+        """Keep a person's note on an item, in place of an earlier one; an empty one takes it back.
+
+        Raises:
+            InputError: the item was removed.
+        """
+        with self._write() as db:
+            answers.check_present(db, [item])
+            if _notes(db).get(item, {}).get(person, "") != text:
+                db.execute(
+                    "INSERT INTO notes (at, person, item, note) VALUES (?, ?, ?, ?)",
+                    (self.clock(), person, item, text),
+                )
+
+    def notes(self) -> dict[int, dict[str, str]]:
+        """The notes that stand, by item and person, in order."""
+        with self._read() as db:
+            return _notes(db)
+
     def keep_training(self, last: int, labels: int, record: Mapping[str, Any]) -> int:
         """Keep what a training found out; its number."""
         with self._write() as db:
@@ -756,6 +775,16 @@ def _lend_tables(db: sqlite3.Connection) -> None:
         if name and name not in there:
             db.execute(statement.replace("CREATE TABLE", "CREATE TEMP TABLE"))
     db.execute("PRAGMA query_only = ON")
+
+
+def _notes(db: sqlite3.Connection) -> dict[int, dict[str, str]]:
+    found: dict[int, dict[str, str]] = {}
+    for item, person, note in db.execute(
+        "SELECT item, person, note FROM notes WHERE seq IN "
+        "(SELECT max(seq) FROM notes GROUP BY item, person) AND note <> '' ORDER BY item, seq"
+    ):
+        found.setdefault(item, {})[person] = note
+    return found
 
 
 def _own(db: sqlite3.Connection, name: str) -> str | None:

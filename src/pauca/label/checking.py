@@ -8,9 +8,10 @@ from pauca.errors import InputError
 from pauca.label.labels import GIVEN
 from pauca.label.records import Given
 
-__all__ = ["check_given", "check_person"]
+__all__ = ["check_given", "check_note", "check_person"]
 
 _LONGEST = 200
+_NOTE = 2000
 
 
 def check_given(given: Given, also: Sequence[int], n: int) -> list[Given]:
@@ -54,6 +55,23 @@ def check_given(given: Given, also: Sequence[int], n: int) -> list[Given]:
             todo="choose a shorter text, or none",
         )
     return [replace(given, item=each, shown=bool(given.shown)) for each in items]
+
+
+def check_note(text: str) -> str:
+    """The note without blanks at its ends.
+
+    Raises:
+        InputError: it is no text, or too long.
+    """
+    bare = text.strip() if isinstance(text, str) else None
+    if bare is None or len(bare) > _NOTE or "\0" in bare:
+        raise InputError(
+            "this is no note",
+            expected=f"a text of at most {_NOTE} characters",
+            got=type(text).__name__ if bare is None else f"{len(bare)} characters",
+            todo="write a shorter one",
+        )
+    return bare
 
 
 def check_person(name: str) -> str:

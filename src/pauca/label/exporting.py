@@ -40,7 +40,7 @@ _SAFE = ("csv", "tsv")
 _SUGGESTED = ("suggestion", "confidence")
 _LOG = (
     "seq", "at", "person", "id", "action", "label", "suggestion", "confidence", "shown", "ms",
-    "round", "strategy", "undoes", "stands", "act",
+    "round", "strategy", "undoes", "stands", "act", "note",
 )  # fmt: skip
 Row = dict[str, Any]
 
@@ -319,7 +319,8 @@ def export_answers(
 ) -> int:
     """Write every event of the account, the ones that were taken back included; how many.
 
-    A new project of the same data takes it over with ``import_file``.
+    A new project of the same data takes it over with ``import_file``. A person's note on an item
+    stands beside each of their answers to it; where there is none, in a row without an action.
 
     Args:
         project: Whose.
@@ -335,7 +336,7 @@ def export_answers(
     """
     writer = _writer(form, "table", safe_csv)
     check_out(project, out)
-    classes, items = project.classes, project.items
+    classes, items, notes = project.classes, project.items, project.item_notes()
     entries = project.history(person, most=None)
     if person is not None and not entries:
         people = sorted({entry.event.person for entry in project.history(most=None)})
@@ -355,7 +356,14 @@ def export_answers(
             label, suggestion = named
             told = {**vars(event), "id": items.key(event.item), "label": label}
             told |= {"suggestion": suggestion, "stands": entry.stands}
+            told["note"] = notes.get(event.item, {}).get(event.person)
             yield {name: told[name] for name in _LOG}
+        answered = {(entry.event.item, entry.event.person) for entry in entries}
+        for item, of_people in notes.items():
+            for who, note in of_people.items():
+                if (item, who) not in answered and person in (None, who):
+                    alone = {"id": items.key(item), "person": who, "note": note}
+                    yield {name: alone.get(name) for name in _LOG}
 
     with new_file(out, force=force) as draft:
         return writer.write_rows(draft, *_table(_LOG, rows(), safe_csv))

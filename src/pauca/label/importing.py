@@ -9,7 +9,7 @@ from pauca.errors import DataError, PaucaError, UsageError, nearest
 from pauca.formats import AnswerRow, Answers, TextOptions, find_format
 from pauca.formats.answers import RowErrors, same_label
 from pauca.formats.tables import unsafe_cell
-from pauca.label.checking import check_person
+from pauca.label.checking import check_note, check_person
 from pauca.label.classes import Classes
 from pauca.label.labels import GIVEN
 from pauca.label.matching import ItemIndex
@@ -97,6 +97,7 @@ def import_file(
     if unmatched == "refuse":
         reader.check_ids(answered, path)
     given = reader.all_of(answered)
+    noted = reader.noted(found)
     reader.errors.refuse(str(path), reader.todo)
     blank = len(found) - len(answered) + reader.blank
     notes = (*(found.notes if isinstance(found, Answers) else ()), *reader.notes)
@@ -106,6 +107,8 @@ def import_file(
     else:
         kept = [each for row, each in given if who or row.person or not reader.stands(each)]
         new = project.import_answers(_in_order(kept), reader.new_classes)
+    for (item, who_), text in noted.items():
+        project.note(who_, item, text)
     return Imported(len(given), new, blank, reader.unmatched, notes)
 
 
@@ -207,6 +210,22 @@ class _Reader:
             self.notes.append(f"classes were added: {', '.join(self.new_classes.values())}")
         if self.unmatched:
             self.notes.append(f"{self.unmatched} rows of no item of the project were passed over")
+        return found
+
+    def noted(self, rows: Sequence[AnswerRow]) -> dict[tuple[int, str], str]:
+        """Notes of an account, by item and person."""
+        found: dict[tuple[int, str], str] = {}
+        for row in rows:
+            text = row.more.get("note")
+            if not text or not row.person:
+                continue
+            try:
+                item = self._item(row)
+                if item is not None and item not in self._gone:
+                    found[item, check_person(row.person)] = check_note(text)
+            except PaucaError as error:
+                if row.action is None:  # else it was said already
+                    self.errors.add(row.where, _as_data_error(error))
         return found
 
     def stands(self, given: Given) -> bool:

@@ -18,7 +18,7 @@ from pauca.label.adding import Added, add_items
 from pauca.label.backup import write_backup
 from pauca.label.book import Book, Training
 from pauca.label.changing import relocate, remove_items
-from pauca.label.checking import check_given, check_person
+from pauca.label.checking import check_given, check_note, check_person
 from pauca.label.classes import Classes
 from pauca.label.discovering import Accepted, Discovered, accept, discover
 from pauca.label.engine import Engine, Predictions
@@ -471,6 +471,19 @@ class Project:
             check_person(person), item, action, cls, suggested, confidence, shown, ms, token
         )
         return self._book.answer(check_given(given, also, self.n), stands)
+
+    def note(self, person: str, item: int, text: str) -> None:
+        """Keep a person's note on an item, in place of an earlier one; an empty one takes it back.
+
+        Raises:
+            InputError: no such item, or it was removed; a text of more than 2,000 characters.
+        """
+        check_count(item, "item", most=self.n - 1)
+        self._book.note(check_person(person), item, check_note(text))
+
+    def item_notes(self) -> dict[int, dict[str, str]]:
+        """The notes that stand, by item and person."""
+        return self._book.notes()
 
     def standing_of(self, person: str, items: Sequence[int]) -> dict[int, Event]:
         """The person's own answers to these items that stand."""

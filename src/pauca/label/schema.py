@@ -9,6 +9,7 @@ ANSWERS = ("label", "relabel", "unsure")
 
 ACCOUNT = (
     "events", "asked", "class_changes", "trainings", "additions", "removals", "moves", "class_ends",
+    "notes",
 )  # fmt: skip
 """Tables that only grow; ``digests`` tells whether their rows are as they were written."""
 
@@ -53,6 +54,13 @@ CREATE TABLE class_ends (
 );
 CREATE TABLE deleted_classes (
     class INTEGER PRIMARY KEY
+);
+CREATE TABLE notes (
+    seq INTEGER PRIMARY KEY,
+    at REAL NOT NULL,
+    person TEXT NOT NULL,
+    item INTEGER NOT NULL,
+    note TEXT NOT NULL
 );
 """
 """Tables that older databases get when they are opened; where nothing can be written they have
@@ -163,6 +171,7 @@ _TRIGGERS = (
     + _grows("removals", "seq = NEW.seq OR item = NEW.item")
     + _grows("moves", "seq = NEW.seq")
     + _grows("class_ends", "seq = NEW.seq")
+    + _grows("notes", "seq = NEW.seq")
     + _grows("digests", "account = NEW.account AND last = NEW.last")
 )
 

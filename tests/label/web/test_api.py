@@ -40,6 +40,52 @@ def test_a_person_labels_until_nothing_is_left(tmp_path: Path) -> None:
         assert told["choosing"] is False
 
 
+@pytest.mark.parametrize("features", [{"name": "tf-idf"}, {"name": "lsa", "dimensions": 2}])
+def test_words_that_speak_for_a_class_are_named_as_they_are_written(
+    tmp_path: Path, features: dict[str, Any]
+) -> None:
+    rows = [{"text": t} for t in ("The CAFÉ is nice", "the_bus is late", "café!", "bus, is") * 8]
+    source = table(tmp_path / "t.csv", rows)
+    options = PoolOptions(text="text")
+    with Project.create(
+        source, tmp_path / "p", classes=("food", "road"), options=options, features=features
+    ) as made:
+        for item in range(16):
+            made.answer("carl", item, item % 2)
+        made.train(assessed=False)
+        with client(made, every=0) as asked:
+            told = asked.get("/api/items?ids=20,21,22").json()["items"]
+            (held,) = leased(asked, "anna")
+        found = [{word for word, _ in each["words"]} for each in told]
+        if features["name"] == "lsa":  # its directions are not words
+            assert found == [set(), set(), set()]
+            return
+        assert "CAFÉ" in found[0]
+        assert "the_bus" in found[1]
+        assert found[2] == {"café"}
+        assert told[2]["words"] == [["café", 1.0]]
+        assert all(0 < share <= 1 for each in told for _, share in each["words"])
+        assert held["likely"][0] == held["suggested"]
+        assert sorted(held["likely"]) == [0, 1]
+
+
+def test_how_fast_a_person_is_is_told_without_pauses(tmp_path: Path) -> None:
+    now = [1000.0]
+    with project(tmp_path, n=90, batch=30) as made:
+        made.close()
+    with (
+        Project.open(tmp_path / "project", clock=lambda: now[0]) as made,
+        client(made, every=0) as asked,
+    ):
+        assert asked.get("/api/status?person=anna").json()["per_hour"] is None
+        for number, each in enumerate(leased(asked, "anna", 24)):
+            now[0] += 3600 if number == 12 else 6  # a pause is not counted
+            answer(asked, "anna", each["item"], **{"class": 0})
+        told = asked.get("/api/status?person=anna").json()
+        assert told["per_hour"] == pytest.approx(600)
+        assert asked.get("/api/status?person=ben").json()["per_hour"] is None
+
+
 def test_a_batch_that_comes_while_items_are_asked_for_is_not_missed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,6 +1,7 @@
 """The page in a real browser, before a real server."""
 
 import csv
+import io
 import json
 import re
 from collections.abc import Iterator
@@ -395,7 +396,7 @@ def test_it_fits_a_phone(browser: Browser, tmp_path: Path, kind: str) -> None:
         size = {"width": 360, "height": 740}
         with visiting(browser, at, viewport=size, has_touch=True) as page:
             expect(page.locator(".class").first).to_be_visible()
-            for name in ("Label", "Grid", "History", "Second look", "Classes", "New classes"):
+            for name in ("Label", "Grid", "History", "Review", "Classes", "New classes"):
                 page.get_by_role("button", name=name, exact=True).tap()
                 expect(page.locator("#view-title")).to_have_count(1)
                 page.wait_for_timeout(300)
@@ -410,6 +411,208 @@ def test_it_fits_a_phone(browser: Browser, tmp_path: Path, kind: str) -> None:
             said(page, "ant")
 
 
+def topics(folder: Path, count: int) -> Project:
+    """Long texts of many classes, each with a near-duplicate, and a model."""
+    names = [f"topic_{number}_of_a_long_name" for number in range(count)]
+    words = [f"word{number} " * 3 for number in range(count)]
+    texts = [words[i % count] + "and much more that is to be read of it, " * 40 for i in range(240)]
+    file = table(folder / "t.csv", [{"text": text} for text in texts])
+    options = PoolOptions(text="text")
+    made = Project.create(file, folder / "p", classes=names, options=options, batch=20)
+    made.duplicates()
+    for each in made.lease("carl", 160):
+        made.answer("carl", each.item, made.classes.ids[each.item % count])
+    made.train(assessed=False)
+    return made
+
+
+# buttons of classes that are not wholly inside the viewport, and how many of them can be pressed;
+# those that are scrolled out of their list are not seen
+SIGHT = """
+() => {
+  const list = document.querySelector(".classes").getBoundingClientRect();
+  const seen = [...document.querySelectorAll(".class")].map((e) => e.getBoundingClientRect())
+    .filter((box) => box.bottom > list.top + 4 && box.top < list.bottom - 4);
+  const out = seen.filter((b) => b.left < 0 || b.top < 0
+    || b.right > innerWidth || b.bottom > innerHeight);
+  const hit = seen.filter((b) => {
+    const found = document.elementFromPoint((b.left + b.right) / 2, (b.top + b.bottom) / 2);
+    return found?.closest(".class");
+  });
+  const stage = document.querySelector(".stage").getBoundingClientRect();
+  const item = document.elementFromPoint(stage.left + 30, Math.max(0, stage.top) + 60);
+  return { item: Boolean(item?.closest(".stage")), seen: seen.length, out: out.length,
+    hit: hit.length };
+}
+"""
+
+
+@pytest.mark.parametrize("count", [3, 10, 77])
+def test_the_buttons_of_classes_are_in_sight(browser: Browser, tmp_path: Path, count: int) -> None:
+    size: Any = {"width": 360, "height": 640}
+    with (
+        topics(tmp_path, count) as made,
+        running(made) as at,
+        visiting(browser, at, viewport=size) as page,
+    ):
+        for width, height in ((360, 640), (320, 640), (1366, 768), (683, 384)):
+            page.set_viewport_size({"width": width, "height": height})
+            expect(page.locator(".accept")).to_be_visible()
+            for depth in (0, 200):
+                page.evaluate(f"scrollTo(0, {depth})")
+                told = page.evaluate(SIGHT)
+                where = f"{count} classes, {width} x {height}, {depth}: {told}"
+                assert told["item"], where
+                assert told["out"] == 0, where
+                assert told["seen"] == count or count > 10 or height < 400, where
+                assert told["seen"] >= 3, where
+                assert told["hit"] >= min(told["seen"] - 2, count), where
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_of_many_classes_the_likeliest_come_first(browser: Browser, tmp_path: Path) -> None:
+    with topics(tmp_path, 77) as made, running(made) as at, visiting(browser, at) as page:
+        first = page.locator(".class").first
+        expect(first).to_have_class("class marked")
+        name = first.get_attribute("title")
+        assert name is not None
+        expect(page.locator(".accept")).to_contain_text(name)
+        assert page.locator(".class wbr").count() > 0
+        page.keyboard.press("v")  # who hides suggestions is not swayed by the order either
+        expect(page.locator(".class").first).to_have_attribute("title", "topic_0_of_a_long_name")
+
+
+def test_words_that_speak_for_the_suggestion_are_marked(browser: Browser, tmp_path: Path) -> None:
+    with topics(tmp_path, 3) as made, running(made) as at, visiting(browser, at) as page:
+        guess = page.locator(".class.marked").get_attribute("title")
+        assert guess is not None
+        word = f"word{guess.split('_')[1]}"
+        expect(page.locator(".stage mark").first).to_have_text(word)
+        assert set(page.locator(".stage mark").all_inner_texts()) == {word}
+        assert page.evaluate(CONTRAST) == []
+        before = page.locator(".stage").inner_text()
+        page.keyboard.press("h")
+        expect(page.locator(".stage mark")).to_have_count(0)
+        page.reload()  # it stays so
+        expect(page.locator(".accept")).to_be_visible()
+        expect(page.locator(".stage mark")).to_have_count(0)
+        page.keyboard.press("h")
+        expect(page.locator(".stage mark")).not_to_have_count(0)
+        assert page.locator(".stage").inner_text() == before
+        page.keyboard.press("v")  # who hides suggestions is not told by words either
+        expect(page.locator(".stage mark")).to_have_count(0)
+
+
+def test_a_note_is_kept_and_found_again(browser: Browser, tmp_path: Path) -> None:
+    with project(tmp_path, n=60, batch=10) as made, running(made) as at:
+        with visiting(browser, at) as page:
+            expect(page.locator(".numbers")).to_be_visible()
+            item = item_of(page)
+            page.keyboard.press(".")
+            page.get_by_label("Your note").fill(f"{EVIL}\nsecond line")
+            page.get_by_role("button", name="Keep the note").click()
+            said(page, "note kept")
+            expect(page.locator(".note")).to_contain_text(EVIL)
+            page.reload()
+            expect(page.locator(".note")).to_contain_text("second line")
+            answered(page, "1")
+            expect(page.locator(".note")).to_have_text("")
+            page.keyboard.press("z")
+            expect(page.locator(".note")).to_contain_text("second line")
+        with Project.open(made.folder) as opened:
+            assert opened.item_notes() == {item: {"anna": f"{EVIL}\nsecond line"}}
+
+
+def test_a_person_gives_classes_keys_of_their_own(browser: Browser, tmp_path: Path) -> None:
+    with project(tmp_path, n=60, batch=10) as made, running(made) as at:
+        with visiting(browser, at) as page:
+            page.keyboard.press("Shift+C")
+            page.get_by_label("Key of cat").press(";")
+            said(page, "; stands for cat")
+            page.get_by_label("Key of ant").press("3")
+            page.get_by_label("Key of bee").press("z")  # takes answers back
+            expect(page.locator("#toast")).to_contain_text("z is the key of something else")
+            expect(page.get_by_label("Key of bee")).to_have_value("2")
+            page.locator("main").focus()
+            page.keyboard.press("Shift+L")
+            expect(page.locator(".numbers")).to_be_visible()
+            shown = page.locator(".class kbd").all_inner_texts()
+            assert shown == ["3", "2", ";"]
+            page.reload()
+            expect(page.locator(".numbers")).to_be_visible()
+            done = [answered(page, key) for key in ("3", ";", "2")]
+            page.keyboard.press("1")  # of nothing now
+            page.wait_for_timeout(200)
+        told = [(event.item, event.cls) for event in events(made.folder)]
+        assert told == list(zip(done, (0, 2, 1), strict=True))
+
+
+def scale_of(page: Page) -> float:
+    """How many times as large the picture is."""
+    told = page.locator(".frame .picture").evaluate("e => new DOMMatrix(e.style.transform).a")
+    return round(float(told), 3)
+
+
+def test_a_picture_is_looked_at_closely(browser: Browser, tmp_path: Path) -> None:
+    photos = images(tmp_path / "photos", [f"{i}.png" for i in range(6)], size=400)
+    with (
+        Project.create(photos, tmp_path / "p", classes=("a", "b")) as made,
+        running(made) as at,
+        visiting(browser, at, has_touch=True) as page,
+    ):
+        expect(page.locator(".frame .picture")).to_be_visible()
+        page.keyboard.press("+")
+        assert scale_of(page) == 1.5
+        page.keyboard.press("-")
+        page.keyboard.press("-")
+        assert scale_of(page) == 1  # not smaller than whole
+        page.locator(".frame").dblclick()
+        assert scale_of(page) == 3
+        box = page.locator(".frame .picture").bounding_box()
+        assert box is not None
+        page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        page.mouse.down()
+        page.mouse.move(box["x"] + box["width"] / 2 - 40, box["y"] + box["height"] / 2 + 30)
+        page.mouse.up()
+        moved = page.locator(".frame .picture").bounding_box()
+        assert moved is not None
+        assert (moved["x"] - box["x"], moved["y"] - box["y"]) == pytest.approx((-40, 30), abs=1)
+        page.mouse.wheel(0, -240)
+        page.wait_for_function("document.querySelector('.picture').style.transform.includes('4.8')")
+        page.keyboard.press("Shift+ArrowRight")
+        assert scale_of(page) > 4
+        page.keyboard.press("0")
+        assert scale_of(page) == 1
+        touch = page.context.new_cdp_session(page)
+        whole = page.locator(".frame").bounding_box()
+        assert whole is not None
+        x, y = whole["x"] + whole["width"] / 2, whole["y"] + whole["height"] / 2
+        for kind, apart in (("touchStart", 20), ("touchMove", 30), ("touchMove", 40)):
+            fingers = [{"x": x - apart, "y": y, "id": 0}, {"x": x + apart, "y": y, "id": 1}]
+            touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": fingers})
+        touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+        assert scale_of(page) == pytest.approx(2, abs=0.2)
+        page.keyboard.press("1")  # the next one is whole
+        expect(page.locator("main")).to_have_attribute("aria-busy", "false")
+        page.wait_for_function("!document.querySelector('.picture').style.transform")
+        assert events(made.folder)[-1].action == "label"
+
+
+def test_what_is_transparent_is_white_as_the_model_saw_it(browser: Browser, tmp_path: Path) -> None:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for i in range(4):
+        Image.new("RGBA", (200, 200), (0, 0, 0, i)).save(folder / f"{i}.png")
+    with (
+        Project.create(folder, tmp_path / "p", classes=("a", "b")) as made,
+        running(made) as at,
+        visiting(browser, at, color_scheme="dark") as page,
+    ):
+        expect(page.locator(".frame .picture")).to_be_visible()
+        seen = Image.open(io.BytesIO(page.locator(".frame .picture").screenshot())).convert("L")
+        assert np.asarray(seen)[100, 100] > 250
+
+
 def test_everything_can_be_reached_and_has_a_name(browser: Browser, tmp_path: Path) -> None:
     with (
         project(tmp_path, n=60, batch=10) as made,
@@ -417,7 +620,7 @@ def test_everything_can_be_reached_and_has_a_name(browser: Browser, tmp_path: Pa
         visiting(browser, at) as page,
     ):
         expect(page.locator(".numbers")).to_be_visible()
-        for view in ("L", "G", "H", "S", "C", "N"):
+        for view in ("L", "G", "H", "R", "C", "N"):
             page.keyboard.press(f"Shift+{view}")
             expect(page.locator("#view-title")).to_have_count(1)
             page.wait_for_timeout(200)
@@ -494,7 +697,7 @@ def test_text_stands_out_from_its_ground(browser: Browser, tmp_path: Path, schem
         made.train()
         with running(made) as at, visiting(browser, at, color_scheme=scheme) as page:
             expect(page.locator(".accept")).to_be_visible()
-            for view in ("L", "G", "H", "S", "C", "N"):
+            for view in ("L", "G", "H", "R", "C", "N"):
                 page.keyboard.press(f"Shift+{view}")
                 page.wait_for_timeout(400)
                 assert page.evaluate(CONTRAST) == [], view
@@ -534,7 +737,7 @@ def test_a_new_class_is_found_and_accepted_on_the_page(
         made.answer("bob", 2, action="flag")
         with running(made) as at, visiting(browser, at, color_scheme=scheme) as page:
             page.keyboard.press("Shift+N")
-            expect(page.locator("main")).to_contain_text("50 items set aside as unfit")
+            expect(page.locator("main")).to_contain_text("50 items answered with none of these")
             groups = page.locator(".proposal")
             expect(groups).to_have_count(2)
             assert page.evaluate(NAMELESS) == []
@@ -549,7 +752,7 @@ def test_a_new_class_is_found_and_accepted_on_the_page(
             page.get_by_label("Name of the class of group 1").fill("cow")
             page.keyboard.press("Enter")
             expect(page.locator("#said")).to_contain_text("cow: 24 items")
-            expect(page.locator("main")).to_contain_text("items set aside as unfit")
+            expect(page.locator("main")).to_contain_text("items answered with none of these")
             expect(page.locator(".balance")).to_contain_text("cow")
             with Project.open(made.folder) as opened:
                 (kind,) = {item % 4 for item in opened.labels.item.tolist()}
@@ -561,7 +764,7 @@ def test_a_new_class_is_found_and_accepted_on_the_page(
             page.locator("main").focus()
             page.keyboard.press("z")
             said(page, "taken back: 24 items")
-            expect(page.locator("main")).to_contain_text("50 items set aside as unfit")
+            expect(page.locator("main")).to_contain_text("50 items answered with none of these")
             # what came since it was shown is said, and nothing is labelled before another look
             with Project.open(made.folder) as opened:
                 opened.answer("carl", 102, action="flag")
@@ -569,7 +772,7 @@ def test_a_new_class_is_found_and_accepted_on_the_page(
             page.keyboard.press("Enter")
             expect(page.locator("#said")).to_contain_text("not those of now")
             page.get_by_role("button", name="Look again").click()
-            expect(page.locator("main")).to_contain_text("51 items set aside as unfit")
+            expect(page.locator("main")).to_contain_text("51 items answered with none of these")
         with Project.open(made.folder) as opened:
             assert opened.labels.flagged == {*unfit, 102}
 

@@ -4,6 +4,7 @@ import json
 import sqlite3
 import tempfile
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -19,7 +20,7 @@ from pauca.formats import AbstractFormat
 from pauca.label.answers import ChangedMeanwhile
 from pauca.label.exporting import export, writers
 from pauca.label.project import Project
-from pauca.label.web.content import answer_plain, content_of, item_plain, plain
+from pauca.label.web.content import answer_plain, content_of, guess_plain, item_plain, plain
 from pauca.label.web.guard import Door, client_of, refuse, too_many
 from pauca.label.web.work import Work
 
@@ -30,6 +31,7 @@ PROJECT = "pauca-project"
 
 _MOST = 100
 _LEAST, _TILES = 20, 24  # items set aside from which groups are looked for, shown of each
+_LATELY, _PACED, _PAUSE = 100, 10, 120.0  # answers looked at, needed; seconds that are a pause
 Body = dict[str, Any]
 
 
@@ -66,6 +68,7 @@ class Api:
             "classes": self._classes,
             "release": self._release,
             "accept": self._accept,
+            "note": self._note,
         }
         found = [Route(f"/api/{name}", self._read(told)) for name, told in reads.items()]
         found += [
@@ -174,8 +177,16 @@ class Api:
         # early enough that nobody waits, late enough that most labels count
         low = max(k, self.project.settings.batch // 4)
         choosing = self.work.choose() if waiting < low else self.work.now.choosing
+        likely = guess_plain(self.project, [each.item for each in held])
+        notes = self.project.item_notes()
         items = [
-            {**plain(each.plain()), "content": content_of(self.project, each.item)} for each in held
+            {
+                **plain(each.plain()),
+                "note": notes.get(each.item, {}).get(person, ""),
+                "content": content_of(self.project, each.item),
+                **likely[each.item],
+            }
+            for each in held
         ]
         return {"items": items, "waiting": waiting, "choosing": choosing}
 
@@ -285,20 +296,38 @@ class Api:
                 "choosing": now.choosing,
                 "encoding": now.encoding,
                 "people": dict(found["people"]),
+                "per_hour": self._pace(request.query_params.get("person")),
                 "target": self.project.settings.target,
                 "budget": self.project.settings.budget,
             }
         )
+
+    def _pace(self, person: str | None) -> float | None:
+        """Items that a person answers an hour, of late and without pauses; None from too few."""
+        if not person:
+            return None
+        at = [
+            entry.event.at
+            for entry in self.project.history(person, _LATELY)
+            if entry.event.action != "undo" and entry.event.round is not None
+        ]
+        gaps = [late - early for late, early in pairwise(at)]
+        worked = [gap for gap in gaps if 0 <= gap <= _PAUSE]
+        if len(worked) < _PACED or sum(worked) <= 0:
+            return None
+        return 3600 * len(worked) / sum(worked)
 
     def _agreement(self, request: Request) -> Any:
         return plain(self.project.agreement().plain())
 
     def _relabels(self, request: Request) -> Any:
         k = min(_MOST, _asked(request.query_params.get("k"), "k", 20))
+        notes = self.project.item_notes()
         return {
             "items": [
                 {
                     **plain(each.plain()),
+                    "notes": notes.get(each.item, {}),
                     "key": self.project.items.key(each.item),
                     "content": content_of(self.project, each.item),
                 }
@@ -345,6 +374,10 @@ class Api:
             )
         self.work.answered()
         return found.plain()
+
+    def _note(self, body: Body) -> Any:
+        self.project.note(_person(body), _whole(body, "item"), _text(body, "text"))
+        return {}
 
     def _train(self, body: Body) -> Any:
         self.work.train()

@@ -1,7 +1,7 @@
 // Asking the server. What was answered is kept here until the server says that it is on its disk.
 
 import { ask, banner, el, many } from "./dom.js";
-import { nameOf, place, state } from "./state.js";
+import { place, said, state } from "./state.js";
 
 const NOTE = "pauca/note"; // what is said after the page was loaded again
 
@@ -137,8 +137,6 @@ async function deliver(whole) {
     }
   }
 }
-
-const said = ({ action, class: cls }) => (cls === null ? { skip: "skipped", flag: "unfit", null: "taken back" }[action] ?? action : nameOf(cls));
 
 /** Whether an answer is to take the place of those that were given elsewhere meanwhile. */
 async function overrules(whole, changed) {

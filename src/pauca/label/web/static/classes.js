@@ -3,7 +3,7 @@
 import { call } from "./api.js";
 import { ask, byId, el, many, put, say } from "./dom.js";
 import { refresh } from "./side.js";
-import { classes, keyOf, state } from "./state.js";
+import { classes, COMMANDS, keysOfClasses, setKey, state } from "./state.js";
 
 export function classesView(main) {
   async function change(body, done) {
@@ -21,6 +21,7 @@ export function classesView(main) {
 
   function draw() {
     const counts = new Map((state.status?.classes ?? []).map((each) => [each.id, each.labels]));
+    const keys = keysOfClasses();
     const field = el("input", { type: "text", id: "new-class", maxlength: 200, autocomplete: "off" });
     const form = el("form", { class: "row", onsubmit: async (event) => {
       event.preventDefault();
@@ -28,11 +29,27 @@ export function classesView(main) {
       if (name && await change({ action: "add", name }, `added ${name}`)) byId("new-class").focus();
     } }, el("label", { for: "new-class" }, "New class "), field, el("button", { type: "submit" }, "Add"));
     put(main, el("h2", { id: "view-title" }, "Classes"), form, el("table", { class: "classes-table" },
-      el("thead", {}, el("tr", {}, ["key", "class", "labels", ""].map((name) => el("th", { scope: "col" }, name)))),
-      el("tbody", {}, classes().map((each, place) => el("tr", {}, el("td", {}, keyOf(place) && el("kbd", {}, keyOf(place))),
+      el("thead", {}, el("tr", {}, ["your key", "class", "labels", ""].map((name) => el("th", { scope: "col" }, name)))),
+      el("tbody", {}, classes().map((each) => el("tr", {}, el("td", {}, keyField(each, keys.get(each.id))),
         el("th", { scope: "row" }, each.name), el("td", { class: "number" }, counts.get(each.id) ?? 0),
         el("td", {}, el("div", { class: "row" }, el("button", { type: "button", class: "quiet", onclick: () => rename(each) }, "Rename"),
           classes().length > 1 && el("button", { type: "button", class: "quiet", onclick: () => merge(each, counts.get(each.id) ?? 0) }, "Merge …"))))))));
+  }
+
+  // what is typed becomes the key; an empty field gives back the one of the place
+  function keyField(each, key) {
+    const field = el("input", { type: "text", class: "key-field", value: key ?? "", autocomplete: "off", autocapitalize: "off", "aria-label": `Key of ${each.name}`,
+      onfocus: () => field.select(), oninput: (event) => {
+        const typed = [...(event.data ?? field.value).toLowerCase()].at(-1) ?? "";
+        if (COMMANDS.includes(typed) && typed) say(`${typed === " " ? "space" : typed} is the key of something else, see ?`, { warn: true });
+        else {
+          setKey(each.id, typed);
+          say(typed ? `${typed} stands for ${each.name}` : `${each.name} has the key of its place`);
+        }
+        draw();
+        main.querySelector(`[data-key="${each.id}"]`)?.focus();
+      }, "data-key": each.id });
+    return field;
   }
 
   async function rename(each) {

@@ -1,4 +1,4 @@
-// What was set aside as unfit, in groups that may be classes: look, press out, give a name.
+// What is none of these, in groups that may be classes: look, press out, give a name.
 
 import { call, insist, undo as takeBack } from "./api.js";
 import { shown } from "./content.js";
@@ -12,17 +12,17 @@ export function discoverView(main) {
   const title = () => el("h2", { id: "view-title" }, "New classes");
 
   async function load() {
-    put(main, title(), el("p", { class: "empty" }, "Looking at what was set aside …"));
+    put(main, title(), el("p", { class: "empty" }, "Looking at what is none of these …"));
     const told = await call("discover").catch((error) => ({ error }));
     if (closed) return;
     if (told.error) put(main, title(), el("p", { class: "empty" }, told.error.message));
-    else if (told.flagged < told.least) put(main, title(), el("p", { class: "empty" }, `${many(told.flagged, "item")} set aside as unfit; from ${told.least} on new classes are looked for among them.`));
+    else if (told.flagged < told.least) put(main, title(), el("p", { class: "empty" }, `${many(told.flagged, "item")} answered with none of these; from ${told.least} on new classes are looked for among them.`));
     else draw(told);
   }
 
   function draw(told) {
     const part = told.compared < told.flagged && ` ${told.compared.toLocaleString("en")} of them were compared.`;
-    put(main, title(), el("p", { class: "hint" }, `${many(told.flagged, "item")} set aside as unfit, grouped by ${told.by}.`, part,
+    put(main, title(), el("p", { class: "hint" }, `${many(told.flagged, "item")} answered with none of these, grouped by ${told.by}.`, part,
       " Where a group is a class, press out what does not belong and give it a name: all its items get it, those too that are not shown."),
       el("datalist", { id: "class-names" }, classes().map((each) => el("option", { value: each.name }))),
       told.proposals.length ? told.proposals.map((each) => proposal(each, told.seen)) : el("p", { class: "empty" }, "No group was found."),
@@ -60,7 +60,7 @@ export function discoverView(main) {
     try {
       const told = await insist("accept", { person: state.person, names: { [each.number]: name }, seen, without: [...struck] });
       state.acts.push(null); // one more to take back, of which no place is told
-      say(`${name}: ${many(each.size - struck.size, "item")}${told.flagged.length ? `; ${told.flagged.length} stay set aside, which others flagged too` : ""}`);
+      say(`${name}: ${many(each.size - struck.size, "item")}${told.flagged.length ? `; ${told.flagged.length} stay none of these, for others said so too` : ""}`);
       refresh();
       await load();
     } catch (error) {

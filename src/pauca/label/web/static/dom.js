@@ -71,11 +71,12 @@ function open(title, content, buttons) {
     put(dialog, el("h2", { id: "dialog-title" }, title), content, el("div", { class: "row end" }, choices));
     dialog.onclose = () => settle(answer);
     dialog.showModal();
-    (dialog.querySelector("[autofocus]") ?? choices.at(-1))?.focus();
+    (dialog.querySelector("[autofocus]") ?? choices.at(-1))?.focus({ preventScroll: true });
+    dialog.scrollTop = 0;
   });
 }
 
-export const percent = (share) => `${(100 * share).toFixed(share > 0.995 && share < 1 ? 1 : 0)} %`;
+export const percent = (share) => share > 0 && share < 0.005 ? "under 1 %" : `${(100 * share).toFixed(share > 0.995 && share < 1 ? 1 : 0)} %`;
 
 /** Whether a click is the second one of a double click, on what was drawn under the pointer meanwhile. */
 export const twice = (event, drawn) => event.detail > 1 && performance.now() - drawn < 400;

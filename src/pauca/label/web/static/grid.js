@@ -27,7 +27,7 @@ export function gridView(main) {
       if (told.items.length) return draw(told.items);
       if (!told.choosing) {
         put(main, el("h2", { id: "view-title" }, "Grid"), el("div", { class: "empty" }, el("h3", {}, "Nothing is left for you"),
-          el("p", {}, "Every item was answered, or somebody else holds it.")));
+          el("p", {}, "Every item is answered or reserved for somebody else.")));
         return;
       }
       put(main, el("h2", { id: "view-title" }, "Grid"), el("p", { class: "empty" }, "The next items are being chosen …"));
@@ -48,10 +48,10 @@ export function gridView(main) {
     put(main, el("h2", { id: "view-title" }, title, !hidden && el("strong", {}, nameOf(guess))),
       el("p", { class: "hint" }, hidden ? "Press out what does not belong, then choose the class of all others."
         : "Press out what is something else. Those come one by one afterwards."),
-      el("ul", { class: "grid" }, group.map((each) => el("li", {}, tile(each)))),
-      el("div", { class: "suggestion" }, !hidden && el("button", { type: "button", class: "accept", id: "accept", "aria-keyshortcuts": "Space", onclick: (event) => twice(event, since) || accept(guess) })),
-      classButtons((id, event) => (event && twice(event, since)) || accept(id), { marked: hidden ? null : guess }),
-      el("div", { class: "row commands" }, el("button", { type: "button", class: "command", "aria-keyshortcuts": "z", onclick: (event) => twice(event, since) || undo() }, "Undo ", el("kbd", { "aria-hidden": "true" }, "z"))));
+      el("div", { class: "work" }, el("ul", { class: "grid" }, group.map((each) => el("li", {}, tile(each)))), el("div", { class: "dock" },
+        el("div", { class: "suggestion" }, !hidden && el("button", { type: "button", class: "accept", id: "accept", "aria-keyshortcuts": "Space", onclick: (event) => twice(event, since) || accept(guess) })),
+        classButtons((id, event) => (event && twice(event, since)) || accept(id), hidden ? {} : { marked: guess, likely: group[0].likely }),
+        el("div", { class: "row commands" }, el("button", { type: "button", class: "command", "aria-keyshortcuts": "z", onclick: (event) => twice(event, since) || undo() }, "Undo ", el("kbd", { "aria-hidden": "true" }, "z"))))));
     count();
     busy = false;
     main.querySelector(".tile")?.focus({ preventScroll: true });
@@ -128,7 +128,7 @@ export function gridView(main) {
   load().catch((error) => say(error.message, { warn: true }));
   return {
     close() { closed = true; singles?.close(); },
-    moves: (key) => !singles && key.startsWith("Arrow"),
+    moves: (key) => (singles ? singles.moves(key) : key.startsWith("Arrow")),
     again() { if (!singles) load(); else singles.again(); },
     key(key) {
       if (singles) return singles.key(key);

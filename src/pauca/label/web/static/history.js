@@ -5,7 +5,7 @@ import { classButtons } from "./buttons.js";
 import { shown } from "./content.js";
 import { ask, el, put, say } from "./dom.js";
 import { refresh } from "./side.js";
-import { nameOf, standing, state } from "./state.js";
+import { said, standing, state } from "./state.js";
 
 const PAGE = 50;
 
@@ -28,7 +28,7 @@ export function historyView(main) {
   }
 
   function line(entry) {
-    const what = entry.class === null ? entry.action : nameOf(entry.class);
+    const what = said(entry);
     const when = new Date(1000 * entry.at);
     return el("li", { class: entry.stands ? "" : "gone" }, el("button", { type: "button", class: "entry", onclick: (event) => event.detail > 1 || look(entry) },
       el("time", { datetime: when.toISOString() }, when.toLocaleTimeString()), el("strong", {}, what), el("span", { class: "key" }, entry.key),
@@ -47,13 +47,11 @@ export function historyView(main) {
 /** Look at an item again and give it another class; false if nothing was changed. */
 export async function relabel(number) {
   const { items: [item] } = await call(`items?ids=${number}&person=${encodeURIComponent(state.person)}`);
-  const { class: cls, action } = item.answer;
-  const now = cls === null ? action ?? "none" : nameOf(cls);
   let chosen = null;
   const close = () => document.getElementById("dialog").close();
-  const content = el("div", { class: "again" }, shown(item), el("p", {}, "Your answer: ", el("strong", {}, now)),
-    classButtons((id) => { chosen = { action: "label", class: id }; close(); }));
-  const other = await ask(`Item ${item.key}`, content, [["Unsure", "unsure"], ["Unfit", "flag"], ["Leave it", null, "main"]]);
+  const content = el("div", { class: "again" }, shown(item), el("p", {}, "Your answer: ", el("strong", {}, said(item.answer))),
+    el("div", { class: "dock" }, classButtons((id) => { chosen = { action: "label", class: id }; close(); })));
+  const other = await ask(`Item ${item.key}`, content, [["Unsure", "unsure"], ["None of these", "flag"], ["Leave it", null, "main"]]);
   if (other !== null) chosen = { action: other, class: null };
   if (chosen === null) return false;
   try {
@@ -63,7 +61,7 @@ export async function relabel(number) {
     say(error.message, { warn: true });
     return false;
   }
-  say(chosen.class === null ? chosen.action : nameOf(chosen.class));
+  say(said(chosen));
   refresh();
   return true;
 }

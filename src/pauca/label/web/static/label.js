@@ -1,14 +1,16 @@
 // One item after the other.
 
 import { answer, call, insist, undo as takeBack } from "./api.js";
-import { classButtons, classOfKey, used } from "./buttons.js";
+import { broken, classButtons, classOfKey, used } from "./buttons.js";
 import { shown } from "./content.js";
-import { byId, el, many, percent, put, say, twice } from "./dom.js";
+import { ask, byId, el, many, percent, put, say, twice } from "./dom.js";
 import { guidelines } from "./help.js";
 import { refresh } from "./side.js";
-import { nameOf, place, remember, standing, state } from "./state.js";
+import { nameOf, place, remember, said, standing, state } from "./state.js";
 
 const AHEAD = 3; // items that are held, so that the next one is there at once
+const NEARER = { "+": 1.5, "=": 1.5, "-": 1 / 1.5, 0: 0 }; // how many times as large a picture becomes
+const ASIDE = { "Shift+ArrowLeft": [60, 0], "Shift+ArrowRight": [-60, 0], "Shift+ArrowUp": [0, 60], "Shift+ArrowDown": [0, -60] };
 const RENEW = 240_000; // ms after which what is held is asked for again
 
 /** The view. `only`: items that were struck out of a grid, which come first. */
@@ -28,14 +30,18 @@ export function labelView(main, { only = [] } = {}) {
   const copies = el("section", { class: "copies", hidden: true, "aria-label": "Near-duplicates" });
   const suggestion = el("div", { class: "suggestion" });
   const choice = el("div", {});
-  const others = el("div", { class: "row commands", role: "group", "aria-label": "Other answers" },
-    command("Skip", "x", () => done("skip")), command("Unsure", "u", () => done("unsure")),
-    command("Unfit", "f", () => done("flag"), "Of none of the classes, or no good: nobody is asked again, and its labels do not count"),
-    command("Undo", "z", undo), el("span", { class: "grow" }),
-    command("Guidelines", "g", guidelines),
+  const answers = el("div", { class: "row commands", role: "group", "aria-label": "Other answers" },
+    command("Skip", "x", () => done("skip"), "Not for you: somebody else gets it"), command("Unsure", "u", () => done("unsure"), "Counts as an answer without a class"),
+    command("None of these", "f", () => done("flag"), "Of none of the classes, or no good: nobody is asked again, and its labels do not count"),
+    command("Undo", "z", undo, "Take back your last answer"));
+  const tools = el("div", { class: "row tools", role: "group", "aria-label": "Tools" },
+    command("Note", ".", writeNote, "Kept with your answers; others see it under Review"), command("Guidelines", "g", guidelines),
     el("button", { type: "button", class: "quiet", id: "hide", "aria-keyshortcuts": "v", "aria-pressed": String(state.hidden), onclick: hide },
-      "Hide suggestions ", el("kbd", { "aria-hidden": "true" }, "v")));
-  put(main, title, el("div", { class: "beside" }, stage, copies), suggestion, choice, others);
+      "Hide suggestions ", el("kbd", { "aria-hidden": "true" }, "v")),
+    state.project.kind === "text" && el("button", { type: "button", class: "quiet", id: "plain", "aria-keyshortcuts": "h", "aria-pressed": String(state.plain), onclick: leavePlain,
+      title: "Words that speak for the suggested class are marked" }, "Hide marks ", el("kbd", { "aria-hidden": "true" }, "h")));
+  // the dock stays in sight however long the item is
+  put(main, title, el("div", { class: "work" }, stage, el("div", { class: "dock" }, suggestion, choice, answers), copies), tools);
 
   function command(text, key, act, hint) {
     return el("button", { type: "button", class: "command", "aria-keyshortcuts": key, title: hint, onclick: (event) => twice(event, since) || act() },
@@ -81,7 +87,7 @@ export function labelView(main, { only = [] } = {}) {
       if (!told.choosing) {
         current = null;
         put(stage, el("div", { class: "empty" }, el("h3", {}, "Nothing is left for you"),
-          el("p", {}, "Every item was answered, or somebody else holds it. Labels can be exported on the right.")));
+          el("p", {}, "Every item is answered or reserved for somebody else. Labels can be exported under Progress.")));
         put(choice); put(suggestion); copies.hidden = true;
         busy = false;
         main.setAttribute("aria-busy", "false");
@@ -98,7 +104,8 @@ export function labelView(main, { only = [] } = {}) {
     const extra = first[0] === item;
     sessionStorage.setItem(place("shown", state.person), JSON.stringify({ item: item.item, stands: item.stands ?? null, extra }));
     since = performance.now();
-    put(stage, shown(item));
+    drawNote();
+    drawItem();
     const upcoming = first[1] ?? queue.find((each) => each.item !== item.item);
     if (upcoming?.content.picture) new Image().src = upcoming.content.picture;
     drawChoice();
@@ -109,11 +116,32 @@ export function labelView(main, { only = [] } = {}) {
     if (document.activeElement === document.body) byId("main").focus({ preventScroll: true });
   }
 
+  const note = el("p", { class: "note" });
+  const drawNote = () => put(note, current.note && ["Your note: ", el("span", { dir: "auto" }, current.note)]);
+
+  async function writeNote() {
+    const item = current;
+    if (!item) return;
+    const field = el("textarea", { maxlength: 2000, rows: 4, autofocus: true, value: item.note, "aria-label": "Your note" });
+    if (!(await ask("Note on this item", el("div", {}, field), [["Leave it", false], ["Keep the note", true, "main"]]))) return;
+    try {
+      await insist("note", { person: state.person, item: item.item, text: field.value });
+      item.note = field.value.trim();
+      if (current === item) drawNote();
+      say(item.note ? "note kept" : "note removed");
+    } catch (error) {
+      say(error.message, { warn: true });
+    }
+  }
+
+  const guessed = () => !state.hidden && current.suggested !== null;
+  const drawItem = () => put(stage, shown(current, { words: guessed() && !state.plain ? current.words : [] }), note);
+
   function drawChoice() {
-    const seen = !state.hidden && current.suggested !== null;
-    put(choice, classButtons((id, event) => (event && twice(event, since)) || done("label", id), { marked: seen ? current.suggested : null }));
+    const seen = guessed();
+    put(choice, classButtons((id, event) => (event && twice(event, since)) || done("label", id), seen ? { marked: current.suggested, likely: current.likely } : {}));
     put(suggestion, seen && el("button", { type: "button", class: "accept", "aria-keyshortcuts": "Space", onclick: (event) => twice(event, since) || done("label", current.suggested) },
-      el("kbd", { "aria-hidden": "true" }, "space"), el("span", {}, `${nameOf(current.suggested)}?`),
+      el("kbd", { "aria-hidden": "true" }, "space"), el("span", {}, broken(nameOf(current.suggested)), "?"),
       el("span", { class: "sure" }, `${words(current.confidence)}, ${percent(current.confidence)}`)));
   }
 
@@ -149,7 +177,7 @@ export function labelView(main, { only = [] } = {}) {
     busy = true;
     turn += 1;
     main.setAttribute("aria-busy", "true");
-    const seen = !state.hidden && current.suggested !== null;
+    const seen = guessed();
     const also = [...ticked];
     let told = null;
     try {
@@ -166,7 +194,7 @@ export function labelView(main, { only = [] } = {}) {
     first = first.filter((each) => !gone.has(each.item));
     queue = queue.filter((each) => !gone.has(each.item));
     const count = gone.size > 1 ? ` (${gone.size} items)` : "";
-    say(!told ? "left as it was answered" : { label: `${cls === null ? "" : nameOf(cls)}${count}`, skip: "skipped", unsure: "unsure", flag: "set aside as unfit" }[action]);
+    say(told ? `${said({ action, class: cls })}${count}` : "left as it was answered");
     if (closed) return;
     refresh();
     await next();
@@ -195,7 +223,21 @@ export function labelView(main, { only = [] } = {}) {
     remember();
     byId("hide").setAttribute("aria-pressed", String(state.hidden));
     say(state.hidden ? "suggestions are hidden" : "suggestions are shown");
-    if (current) drawChoice();
+    drawAgain();
+  }
+
+  function leavePlain() {
+    state.plain = !state.plain;
+    remember();
+    byId("plain").setAttribute("aria-pressed", String(state.plain));
+    say(state.plain ? "words are not marked" : "words are marked that speak for the suggestion");
+    drawAgain();
+  }
+
+  function drawAgain() {
+    if (!current) return;
+    drawChoice();
+    if (current.content.text !== undefined) drawItem();
   }
 
   const renewal = setInterval(() => { if (!document.hidden && !busy) fetchMore().catch(() => {}); }, RENEW);
@@ -203,7 +245,9 @@ export function labelView(main, { only = [] } = {}) {
   return {
     close() { closed = true; clearInterval(renewal); },
     again() { if (current) drawChoice(); },
+    moves: (key) => key in NEARER || key in ASIDE,
     key(key) {
+      const zoom = stage.querySelector(".frame")?.zoom;
       if (key === " ") {
         if (current && !state.hidden && current.suggested !== null) done("label", current.suggested);
         else say("there is no suggestion to accept", { warn: true });
@@ -212,8 +256,12 @@ export function labelView(main, { only = [] } = {}) {
       else if (key === "f") done("flag");
       else if (key === "z" || key === "Backspace") undo();
       else if (key === "g") guidelines();
+      else if (key === ".") writeNote();
       else if (key === "v") hide();
+      else if (key === "h" && byId("plain")) leavePlain();
       else if (key === "d") tickAll();
+      else if (zoom && key in NEARER) zoom.by(NEARER[key]);
+      else if (zoom && key in ASIDE) zoom.move(...ASIDE[key]);
       else {
         const cls = classOfKey(key);
         if (cls === null) return false;

@@ -8,11 +8,11 @@ import { gridView } from "./grid.js";
 import { help } from "./help.js";
 import { historyView } from "./history.js";
 import { labelView } from "./label.js";
-import { secondView } from "./second.js";
+import { reviewView } from "./review.js";
 import { watch } from "./side.js";
 import { recall, state, take } from "./state.js";
 
-const VIEWS = { label: ["Label", labelView], grid: ["Grid", gridView], history: ["History", historyView], second: ["Second look", secondView], classes: ["Classes", classesView], discover: ["New classes", discoverView] };
+const VIEWS = { label: ["Label", labelView], grid: ["Grid", gridView], history: ["History", historyView], review: ["Review", reviewView], classes: ["Classes", classesView], discover: ["New classes", discoverView] };
 let view = null;
 
 function show(name) {
@@ -63,7 +63,7 @@ function keys(event) {
   if (event.key === "/") { event.preventDefault(); return void byId("filter")?.focus(); }
   const jump = Object.keys(VIEWS).find((name) => VIEWS[name][0][0] === event.key);
   if (event.shiftKey && jump) { event.preventDefault(); return void show(jump); }
-  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  const key = event.key.length === 1 ? event.key.toLowerCase() : `${event.shiftKey ? "Shift+" : ""}${event.key}`;
   if (event.repeat && !view?.moves?.(key)) return;
   if (view?.key(key)) event.preventDefault();
 }

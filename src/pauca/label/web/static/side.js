@@ -18,7 +18,7 @@ export function watch(told) {
 export async function refresh() {
   clearTimeout(timer);
   try {
-    state.status = await call("status");
+    state.status = await call(`status?person=${encodeURIComponent(state.person)}`);
     const known = state.project.classes.map((each) => `${each.id}:${each.name}`).join("\n");
     const now = state.status.classes.map(({ id, name }) => ({ id, name }));
     if (known !== now.map((each) => `${each.id}:${each.name}`).join("\n")) {
@@ -35,7 +35,7 @@ export async function refresh() {
 let drawn = "";
 function draw() {
   const told = state.status;
-  const text = JSON.stringify({ ...told, version: null });
+  const text = JSON.stringify({ ...told, version: null, per_hour: rough(told.per_hour) });
   if (text === drawn) return; // nothing moves under the eyes
   drawn = text;
   const side = byId("side");
@@ -53,8 +53,17 @@ function progress(told) {
   const share = Math.min(1, (told.labels - (told.budget === null ? 0 : told.given)) / goal);
   const bar = el("div", { class: "bar", role: "img", "aria-label": `${percent(share)} of ${told.budget === null ? "all items" : "the budget"}` }, el("div", {}));
   bar.firstChild.style.setProperty("--share", share);
-  const advice = el("p", { class: told.advice.stop ? "advice stop" : "advice" }, told.advice.stop ? "You may stop: " : "Go on: ", told.advice.reason, ".");
-  return el("section", {}, el("h3", {}, "Progress"), el("p", {}, `${told.labels.toLocaleString("en")} of ${goal.toLocaleString("en")} ${told.budget === null ? "items" : "labels of the budget"}`), bar, advice);
+  const advice = el("p", { class: told.advice.stop ? "advice stop" : "advice" }, told.advice.stop ? "You may stop: " : "Go on: ", `${told.advice.reason.replace(/, \.\.\.$/, " and others")}.`);
+  return el("section", {}, el("h3", {}, "Progress"), el("p", {}, `${told.labels.toLocaleString("en")} of ${goal.toLocaleString("en")} ${told.budget === null ? "items" : "labels of the budget"}`), pace(told.per_hour, goal - (told.labels - (told.budget === null ? 0 : told.given))), bar, advice);
+}
+
+const rough = (number) => (number ? Number(number.toPrecision(2)) : null); // so that it moves seldom
+
+function pace(perHour, left) {
+  if (!perHour || left <= 0) return null;
+  const minutes = Math.max(1, Math.round((60 * left) / rough(perHour)));
+  const time = minutes < 90 ? `${minutes} min` : `${Math.round(minutes / 60)} h`;
+  return el("p", { class: "pace" }, `You answer ${many(rough(perHour), "item")} an hour; at this pace ${time} to go.`);
 }
 
 function model(told) {
@@ -65,8 +74,15 @@ function model(told) {
   const known = told.accuracy && el("p", {}, "Estimated accuracy ", el("strong", {}, percent(told.accuracy.value)),
     ` (${percent(told.accuracy.low)} to ${percent(told.accuracy.high)}, from ${told.accuracy.n} random items)`);
   return el("section", {}, el("h3", {}, "Model"), el("p", { class: "now" }, now, soon), known,
-    labels !== null && el("p", { class: "quiet" }, `Labels saved: ${told.saving_said}.`), error && el("p", { class: "warn" }, error),
+    saved(told.saving), error && el("p", { class: "warn" }, error),
     el("button", { type: "button", disabled: running || !stale, onclick: async () => { await call("train", {}).catch((e) => say(e.message, { warn: true })); say("training"); refresh(); } }, "Train now"));
+}
+
+// only what says something: a ratio whose interval lies above 1
+function saved(told) {
+  if (!told || !(told.low > 1)) return null;
+  const high = told.high === null ? "or more" : `to ${told.high.toFixed(2)}`;
+  return el("p", { class: "quiet" }, `Random choice would need ${told.ratio.toFixed(2)} times the labels (${told.low.toFixed(2)} ${high}) for ${percent(told.value)}.`);
 }
 
 // accuracy against labels, with its interval
@@ -97,7 +113,7 @@ function balance(told) {
   const rows = order.map((each) => {
     const bar = el("span", { class: "share" });
     bar.style.setProperty("--share", each.labels / most);
-    return el("li", {}, el("span", { class: "name" }, each.name), bar, el("span", { class: "number" }, each.labels));
+    return el("li", {}, el("span", { class: "name", title: each.name }, each.name), bar, el("span", { class: "number" }, each.labels));
   });
   return el("section", {}, el("h3", {}, "Labels of each class"), el("ul", { class: "balance" }, rows));
 }
@@ -113,6 +129,6 @@ function exits() {
   return el("section", {}, el("h3", {}, "Labels as a file"), el("div", { class: "row" }, state.project.exports.map(({ name, title }) => link(name, title))),
     el("p", {}, el("button", { type: "button", class: "quiet", onclick: async () => {
       const told = await call("release", { person: state.person }).catch((error) => ({ error }));
-      say(told.error ? told.error.message : "your items are free for others; come back whenever you like", { warn: Boolean(told.error) });
+      say(told.error ? told.error.message : "your reserved items are free for others; come back whenever you like", { warn: Boolean(told.error) });
     } }, "Stop for now")));
 }

@@ -6,6 +6,8 @@ export const state = {
   person: "",
   view: "label",
   hidden: false, // whether suggestions are hidden
+  plain: false, // whether words that speak for the suggestion are left unmarked
+  keys: {}, // own keys of classes, by id
   recent: [], // ids of the classes that were used last
   acts: [], // places of the answers that were given in this tab, the last one last
 };
@@ -24,6 +26,8 @@ export function take(person) {
   state.person = person;
   state.acts = [];
   state.hidden = localStorage.getItem(place("hidden", person)) === "true";
+  state.plain = localStorage.getItem(place("plain", person)) === "true";
+  state.keys = JSON.parse(localStorage.getItem(place("keys", person)) ?? "{}");
   if (person) remember();
 }
 
@@ -32,14 +36,38 @@ export function remember() {
   sessionStorage.setItem(place("person"), state.person);
   localStorage.setItem(place("person"), state.person);
   localStorage.setItem(place("hidden", state.person), String(state.hidden));
+  localStorage.setItem(place("plain", state.person), String(state.plain));
+  localStorage.setItem(place("keys", state.person), JSON.stringify(state.keys));
 }
 
 export const classes = () => state.project.classes;
 export const nameOf = (id) => classes().find((each) => each.id === id)?.name ?? "a class that was merged";
 
+const ACTIONS = { skip: "skipped", unsure: "unsure", flag: "none of these", undo: "undone", null: "no answer" };
+/** An answer in words. */
+export const said = ({ action, class: cls }) => (cls === null ? ACTIONS[action] : nameOf(cls));
+
 /** The answers of the person that stand for these items, as this tab knows them. */
 export const standing = (items) => Object.fromEntries(items.filter((each) => each.stands).map((each) => [each.item, each.stands]));
 
-const LETTERS = "abceijklmnopqrstwy"; // those that no command has
-/** The key of the class at this place, or null where there are more classes than keys. */
-export const keyOf = (place) => "123456789"[place] ?? LETTERS[place - 9] ?? null;
+const KEYS = "123456789abceijklmnopqrstwy"; // those that no command has
+/** Keys that say something else than a class. */
+export const COMMANDS = "xufzdgvh./?+-=0 ";
+
+/** The key of each class that has one, by id: the person's own, then those that are left, in order. */
+export function keysOfClasses() {
+  const found = new Map(classes().filter((each) => state.keys[each.id]).map((each) => [each.id, state.keys[each.id]]));
+  const taken = new Set(found.values());
+  classes().forEach((each, at) => {
+    if (at < KEYS.length && !found.has(each.id) && !taken.has(KEYS[at])) found.set(each.id, KEYS[at]);
+  });
+  return found;
+}
+
+/** Give a class a key of one's own, which another one loses; without a key it has the one of its place. */
+export function setKey(id, key) {
+  for (const [other, its] of Object.entries(state.keys)) if (its === key) delete state.keys[other];
+  delete state.keys[id];
+  if (key) state.keys[id] = key;
+  remember();
+}
