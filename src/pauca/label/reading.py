@@ -131,8 +131,8 @@ def _more(
     name: Callable[[Sequence[str], bool], tuple[Sequence[str], Collection[int]]] | None = None,
 ) -> Addition:
     named = before.get("id")
-    known = {key: value for key, value in before.items() if key != "id"}
-    form, data, part = _read(path, options, known)
+    others = {key: value for key, value in before.items() if key != "id"}
+    form, data, part = _read(path, options, others)
     if options.id is None and isinstance(named, str) and named in part.frame.columns:
         data = replace(data, columns=replace(data.columns, id=named))
     if options.text is not None and isinstance(intake, TextIntake):
