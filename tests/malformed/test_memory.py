@@ -167,7 +167,9 @@ TENSORS: dict[str, Make] = {
     "expanded": lambda: torch.zeros(1).expand(2**40, 8),
     "parameter": lambda: torch.nn.Parameter(torch.ones(N, 3)),
     "module": torch.nn.Identity,
-    "loader": lambda: torch.utils.data.DataLoader(list(rows()), generator=torch.Generator()),
+    "loader": lambda: torch.utils.data.DataLoader(
+        torch.utils.data.TensorDataset(torch.ones(N, 3)), generator=torch.Generator()
+    ),
     "torch data set": lambda: torch.utils.data.TensorDataset(torch.ones(N, 3)),
 }
 LISTS: dict[str, Make] = {
