@@ -48,7 +48,8 @@ Progress = Callable[[float], None]
 
 _VERSION = 1  # of what is computed from the same weights: preprocessing, pooling
 _EXTRA = "pip install 'pauca[encoders]'"
-_IMAGE_BLOCK, _TEXT_BLOCK, _TEXTS_AT_ONCE = 64, 256, 32
+_IMAGE_BLOCK, _TEXT_BLOCK = 64, 256
+_TEXTS_AT_ONCE, _TOKENS_AT_ONCE = 32, 2048  # whoever ends the work waits for so many
 
 
 @dataclass(frozen=True)
@@ -446,7 +447,7 @@ class TextEncoder(AbstractEncoder):
             read = reader(list(items), truncation=True, max_length=self.tokens)
             lengths = np.array([len(ids) for ids in read["input_ids"]])
             # texts of one length together: next to no padding
-            for places in _cut(np.argsort(-lengths, kind="stable"), _TEXTS_AT_ONCE):
+            for places in _alike(lengths):
                 some = [{key: values[i] for key, values in read.items()} for i in places.tolist()]
                 given = {k: v.to(device) for k, v in reader.pad(some, return_tensors="pt").items()}
                 hidden = net(**given).last_hidden_state
@@ -492,9 +493,14 @@ which can would there their we your has were been will if about when who than it
 did does i he she his her all or had them into out only other some these then"""
 
 
-def _cut(order: NDArray[np.int64], size: int) -> Iterator[NDArray[np.int64]]:
-    for low in range(0, len(order), size):
-        yield order[low : low + size]
+def _alike(lengths: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+    """Places of texts by length, the longest first, at most so many tokens together."""
+    order, low = np.argsort(-lengths, kind="stable"), 0
+    while low < len(order):
+        longest = max(1, int(lengths[order[low]]))
+        high = low + max(1, min(_TEXTS_AT_ONCE, _TOKENS_AT_ONCE // longest))
+        yield order[low:high]
+        low = high
 
 
 @contextmanager
