@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from pauca.data import cache, load_dataset
-from pauca.data.cache import BESIDE, cached_images
+from pauca.data.cache import BESIDE, cache_folders, cached_images
 from tests.data import small
 
 
@@ -334,3 +334,18 @@ def _refuse_folder(monkeypatch: pytest.MonkeyPatch, name: str, number: int) -> N
         make(self, *args, **settings)  # type: ignore[arg-type]  # passed on as they came
 
     monkeypatch.setattr(Path, "mkdir", refuse)
+
+
+def test_nothing_is_written_into_a_folder_that_may_not_be_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Root could write there all the same."""
+    monkeypatch.delenv("PAUCA_CACHE")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "user"))
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "a.bin").write_bytes(b"1")
+    assert cache_folders([data / "a.bin"]) == [data / BESIDE, tmp_path / "user" / "pauca"]
+    data.chmod(0o555)
+    assert cache_folders([data / "a.bin"]) == [tmp_path / "user" / "pauca"]
+    data.chmod(0o755)

@@ -242,7 +242,12 @@ def cache_folders(files: Sequence[Path]) -> list[Path]:
     if given:
         return [Path(given).expanduser()]
     user = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "pauca"
-    return [_common(files) / BESIDE, user] if files else [user]
+    return [_common(files) / BESIDE, user] if files and _may_be_changed(_common(files)) else [user]
+
+
+def _may_be_changed(folder: Path) -> bool:
+    """Whether a folder's permissions let anybody write; root could all the same, and does not."""
+    return bool(folder.stat().st_mode & 0o222)
 
 
 def _common(files: Sequence[Path]) -> Path:
