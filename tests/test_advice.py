@@ -31,6 +31,7 @@ REACHED_BY: dict[str, tuple[str, ...]] = {
     "label/items.py": ("label init",),
     "label/making.py": ("label init",),
     "label/model.py": ("label init",),
+    "label/onnx.py": ("label export",),
     "label/places.py": ("label suggest", "label export", "label predict"),
     "label/web/guard.py": ("label serve",),
     "report/export.py": ("export",),
@@ -44,7 +45,11 @@ REACHED_BY: dict[str, tuple[str, ...]] = {
     "study/share.py": ("run",),
 }
 """Commands whose messages a module makes: an option that it names is one of each of them."""
-OTHERS = {"study/provenance.py": "git", "data/rows.py": "hf download"}
+OTHERS = {
+    "study/provenance.py": "git",
+    "data/rows.py": "hf download",
+    "features/encoders.py": "pip install",
+}
 """Modules that name options of other programs."""
 
 

@@ -153,7 +153,7 @@ def _no_chain(got: str) -> CapabilityError:
         "this head cannot be written as ONNX",
         expected="learner probe, or another net of linear layers",
         got=got,
-        todo="export it with --format model, or train with --learner probe",
+        todo="export it with --format model, or train with learner probe in project.toml",
     )
 
 
