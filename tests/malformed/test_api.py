@@ -1,4 +1,4 @@
-"""Some 2,000 calls of the Python API with something of the wrong kind: none ends raw."""
+"""Some 10,000 calls of the Python API with something of the wrong kind: none ends raw."""
 
 import inspect
 import warnings
@@ -112,6 +112,7 @@ MEASURES: dict[str, dict[str, Any]] = {
     "fleiss_kappa": {"counts": [[1, 2], [2, 1]]},
     "friedman": {"values": TABLE},
     "holm": {"p": [0.1, 0.2]},
+    "hypergeometric_interval": {"hits": 3, "n": 5, "population": 9, "level": 0.9},
     "jaccard": {"a": LABELS, "b": [7, 8]},
     "judge_stop": {**CURVE, "at": 1},
     "label_saving": {
