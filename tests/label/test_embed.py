@@ -128,7 +128,7 @@ def test_a_backbone_is_given_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
     pool = read(images(tmp_path / "pets", [f"{i}.png" for i in range(7)]))
     monkeypatch.setattr(extractors, "make", lambda name, settings: Fake())
-    monkeypatch.setattr(embed, "_gathered", lambda blocks, most: _threes(blocks))
+    monkeypatch.setattr(embed, "gathered", lambda blocks, most: _threes(blocks))
     write_features(tmp_path, pool, {"name": "transformers", "path": "x"}, size=4)
     assert seen == [3, 3, 1]
     assert open_features(tmp_path, 7).shape == (7, 1)

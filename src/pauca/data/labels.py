@@ -17,7 +17,6 @@ __all__ = [
     "Copies",
     "check_classes",
     "check_several",
-    "class_names",
     "copies_note",
     "encode_labels",
     "group_split",
@@ -32,15 +31,6 @@ __all__ = [
 
 Copies = Literal["note", "together"]
 """What is done with equal rows when a test part is cut off: say so, or keep them on one side."""
-
-
-def class_names(values: Sequence[object], where: str) -> tuple[str, ...]:
-    """The distinct labels, as names in order; whole numbers in the order of numbers.
-
-    Raises:
-        DataError: a label is missing, or there is only one class.
-    """
-    return check_classes(in_order({_name(v, row, where) for row, v in enumerate(values)}), where)
 
 
 def in_order(names: Iterable[str]) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """Features of a pool, once, into a file that is mapped into memory."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from pauca.features.encoders import ENCODERS, AbstractEncoder, ImageEncoder, loo
 from pauca.files import map_array
 from pauca.label.atomic import new_file
 from pauca.label.fitting import FitState, fit_file, kept_words, write_fit
-from pauca.label.intake import AbstractIntake, ImageIntake
+from pauca.label.intake import AbstractIntake, ImageIntake, gathered, named_from
 from pauca.label.items import ANEW
 from pauca.label.pool import Pool
 from pauca.rng import generator_from
@@ -475,25 +475,10 @@ def _some(pool: Pool, side: int) -> Iterator[Tensor]:
     assert pool.survey is not None
     form, _ = _form(pool, side, "RGB")
     low = 0
-    for block in _gathered(images.blocks(), 2048):
-        name = _from(images.name, low)
+    for block in gathered(images.blocks(), 2048):
+        name = named_from(images.name, low)
         yield decode_all([block], len(block), form, name)
         low += len(block)
-
-
-def _gathered(blocks: Iterable[Sequence[Any]], most: int) -> Iterator[list[Any]]:
-    held: list[Any] = []
-    for block in blocks:
-        held += block
-        if len(held) >= most:
-            yield held
-            held = []
-    if held:
-        yield held
-
-
-def _from(name: Callable[[int], str], low: int) -> Callable[[int], str]:
-    return lambda i: name(low + i)
 
 
 def _tell(progress: Progress | None, fraction: float) -> None:

@@ -37,6 +37,7 @@ __all__ = [
     "flat_rows",
     "gathered",
     "intake_of",
+    "named_from",
     "part_of",
 ]
 
@@ -284,7 +285,7 @@ class ImageIntake(AbstractIntake):
         def blocks() -> Iterator[Tensor]:
             low = 0
             for block in gathered(images.blocks(), _IMAGES):
-                name = _from(images.name, low)
+                name = named_from(images.name, low)
                 yield decode_all([block], len(block), self.form, name)
                 low += len(block)
 
@@ -508,7 +509,8 @@ def gathered(blocks: Iterable[Sequence[Any]], most: int) -> Iterator[list[Any]]:
         yield held
 
 
-def _from(name: Callable[[int], str], low: int) -> Callable[[int], str]:
+def named_from(name: Callable[[int], str], low: int) -> Callable[[int], str]:
+    """Names of items that are counted from ``low`` on."""
     return lambda i: name(low + i)
 
 
